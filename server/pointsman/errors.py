@@ -1,0 +1,112 @@
+"""Every error that Pointsman raises on purpose.
+
+    PointsmanError                 exit 1; message is for the user and holds no source text
+    ├── UsageError                 exit 2; the request itself is wrong
+    ├── PolicyRefusal              exit 3; policy does not allow it; `rule` says which line decided
+    ├── NotFound                   exit 4; a file, model or record that is not there
+    │   └── ModelMissing           exit 4; names the `models pull` that brings it
+    ├── ConfigError                exit 1; a settings or policy file is wrong; names file and line
+    ├── EngineError                exit 1; the model engine failed; the next request starts it again
+    │   ├── EngineUnavailable      exit 1; it is starting, waiting to restart, or gave up
+    │   └── WontFit                exit 1; not enough memory; says what would fit
+    ├── HostError                  exit 1; the per-user host cannot be reached or broke off
+    │   └── HostVersionMismatch    exit 1; another version's host is busy
+    ├── GatewayError               exit 1; sending to a closed endpoint failed after the record was written
+    └── VerificationError          exit 1; a download, file or log does not match its hash
+
+Who sees it: the command line prints `message` and `remedy` in one line on stderr; the language server shows
+`message`; nobody is shown a traceback unless `-vv` asks for it.
+"""
+
+from __future__ import annotations
+
+
+class PointsmanError(Exception):
+    """Base of all deliberate errors.
+
+    Args:
+        message: one line for the user, free of source text, prompts and secrets.
+        remedy: what to do about it, as a command or a sentence, or "" when nothing helps.
+    """
+
+    exit_code = 1
+    code = "failed"
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.remedy})" if self.remedy else self.message
+
+
+class UsageError(PointsmanError):
+    exit_code = 2
+    code = "usage"
+
+
+class PolicyRefusal(PointsmanError):
+    """Policy does not allow the request. `rule` names the deciding line, as `policy explain` prints it."""
+
+    exit_code = 3
+    code = "refused"
+
+    def __init__(self, message: str, *, rule: str = "", remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.rule = rule
+
+
+class NotFound(PointsmanError):
+    exit_code = 4
+    code = "not_found"
+
+
+class ModelMissing(NotFound):
+    code = "model_missing"
+
+
+class ConfigError(PointsmanError):
+    code = "config"
+
+
+class EngineError(PointsmanError):
+    code = "engine"
+
+
+class EngineUnavailable(EngineError):
+    code = "engine_unavailable"
+
+
+class WontFit(EngineError):
+    code = "wont_fit"
+
+
+class HostError(PointsmanError):
+    code = "host"
+
+
+class HostVersionMismatch(HostError):
+    code = "host_version"
+
+
+class GatewayError(PointsmanError):
+    code = "gateway"
+
+
+class VerificationError(PointsmanError):
+    code = "verification"
+
+
+def by_code(code: str, message: str, *, remedy: str = "", rule: str = "") -> PointsmanError:
+    """Rebuild an error that crossed a process boundary as `code`; an unknown code gives the base class."""
+    if code == PolicyRefusal.code:
+        return PolicyRefusal(message, rule=rule, remedy=remedy)
+    return _BY_CODE.get(code, PointsmanError)(message, remedy=remedy)
+
+
+def _subclasses(cls: type[PointsmanError]) -> list[type[PointsmanError]]:
+    return [cls, *(s for c in cls.__subclasses__() for s in _subclasses(c))]
+
+
+_BY_CODE = {c.code: c for c in _subclasses(PointsmanError)}

@@ -1,0 +1,207 @@
+"""What the per-user host does for its clients: one Protocol, its messages, and the table that carries both.
+
+`HostService` is the object itself; `HostClient` is the same Protocol over the socket. Callers cannot tell which.
+Messages are frozen dataclasses of plain values, so that they travel as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from pointsman.models.base import EngineStatus, Finish, GenerateRequest, Piece
+from pointsman.models.card import ChatTemplate, FillInTheMiddle
+
+Task = Literal["completion", "chat"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateParams:
+    task: Task
+    request: GenerateRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelParams:
+    task: Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """What a prompt builder must know of the model that will answer `task`."""
+
+    name: str
+    context_length: int
+    fim: FillInTheMiddle | None
+    chat: ChatTemplate | None
+    special_tokens: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexParams:
+    path: str
+    """Any path inside the repository, absolute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexProgress:
+    stage: str
+    """scan, parse, embed, store"""
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexReport:
+    """The interface's `index` object. `skipped` counts files by reason."""
+
+    root: str
+    files: int
+    chunks: int
+    skipped: dict[str, int]
+    seconds: float
+    embedded: int
+    reused: int
+    model: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchParams:
+    path: str
+    query: str
+    k: int = 10
+    language: str = ""
+    priority: int = 1
+    """`Priority` of the query's embedding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchHit:
+    """The interface's hit; lines are 1-based and inclusive, `sha` is the blob id of the text it was made from."""
+
+    path: str
+    start_line: int
+    end_line: int
+    symbol: str
+    kind: str
+    language: str
+    score: float
+    sha: str
+    fresh: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchReply:
+    root: str
+    hits: tuple[SearchHit, ...]
+    note: str = ""
+    """What the caller should know, such as an index that is still being built; "" when all is well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedRequest:
+    """A request that policy may let out. The gateway decides again from its own facts; nothing here is trusted."""
+
+    request_id: str
+    task: Literal["refactor", "chat"]
+    workspace: str
+    """Root of the workspace, absolute."""
+    messages: tuple[Message, ...]
+    files: tuple[str, ...]
+    """Root-relative paths of every file that gave text; the gateway checks each against the exclusions."""
+    lines: int
+    """Lines of the workspace's text that would leave."""
+    max_tokens: int
+    approved_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedPreview:
+    """What would leave: the serialised body after redaction, where to, and by which rule."""
+
+    endpoint: str
+    model: str
+    rule: str
+    reason: str
+    body: str
+    sha256: str
+    redactions: int
+    needs_approval: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedReply:
+    """The answer with placeholders turned back, and the receipt."""
+
+    text: str
+    endpoint: str
+    model: str
+    rule: str
+    reason: str
+    record_id: str
+    redactions: int
+    input_tokens: int
+    output_tokens: int
+    usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """The empty message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexState:
+    root: str
+    busy: bool
+    files: int
+    chunks: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostStatus:
+    version: str
+    pid: int
+    uptime_seconds: float
+    clients: int
+    busy: bool
+    """True while any request is under way."""
+    engines: tuple[EngineStatus, ...]
+    indexes: tuple[IndexState, ...]
+    memory_bytes: int
+
+
+class HostApi(Protocol):
+    """Everything a client may ask. Errors are `PointsmanError`s; cancelling the caller cancels the work."""
+
+    async def status(self, params: Nothing) -> HostStatus: ...
+
+    async def model(self, params: ModelParams) -> ModelFacts:
+        """Raises `ModelMissing` when the files are not there, with the `pull` that brings them."""
+        ...
+
+    def generate(self, params: GenerateParams) -> AsyncGenerator[Piece | Finish, None]: ...
+
+    def index(self, params: IndexParams) -> AsyncGenerator[IndexProgress | IndexReport, None]:
+        """Build or update; progress first, the report last. A second call for the same root joins the first."""
+        ...
+
+    async def search(self, params: SearchParams) -> SearchReply: ...
+
+    async def closed_preview(self, params: ClosedRequest) -> ClosedPreview: ...
+
+    async def closed_send(self, params: ClosedRequest) -> ClosedReply: ...
+
+    async def shutdown(self, params: Nothing) -> Nothing:
+        """Stop the host once this reply is out."""
+        ...

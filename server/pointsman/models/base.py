@@ -1,0 +1,123 @@
+"""What an engine is: values and Protocols that every engine and every caller share.
+
+Prompt and sampling in; text, scores and timings out, as a stream that can be cancelled by closing it.
+Knows nothing of torch, of HTTP or of any one model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Literal, Protocol
+
+
+class Priority(IntEnum):
+    """Lower is served first: typing before chat before indexing, in the model too."""
+
+    TYPING = 0
+    CHAT = 1
+    INDEX = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How to choose tokens. The default is greedy and so repeatable."""
+
+    max_tokens: int = 64
+    temperature: float = 0.0
+    """0 takes the likeliest token; otherwise tokens are drawn, from `seed` when one is given."""
+    top_p: float = 1.0
+    top_k: int = 0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    """Text that ends the answer and is not part of it. Stop tokens of the model always end it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateRequest:
+    """One generation. `prompt` is final: templates are applied, special tokens of the template are in it."""
+
+    prompt: str
+    sampling: Sampling
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """The next part of the answer: whole code points, never part of a stop string."""
+
+    text: str
+    logprob: float
+    """Sum of the natural-log probabilities of the tokens behind `text`."""
+    tokens: int
+
+
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """The last item of every stream that was not broken off by an error."""
+
+    reason: FinishReason
+    model: str
+    prompt_tokens: int
+    reused_tokens: int
+    """Prompt tokens whose keys and values were still in the prefix cache."""
+    tokens: int
+    queue_ms: float
+    prefill_ms: float
+    decode_ms: float
+
+
+class EngineState(StrEnum):
+    STOPPED = "stopped"  #: not started, or stopped after idling
+    LOADING = "loading"  #: the process runs, the weights are being read
+    READY = "ready"  #: answers at once
+    RESTARTING = "restarting"  #: it died; waits its back-off before the next start
+    FAILED = "failed"  #: gave up; `message` says why and what would help
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStatus:
+    name: str
+    """torch, llama.cpp, or the own endpoint's name."""
+    model: str
+    state: EngineState
+    message: str = ""
+    pid: int | None = None
+    memory_bytes: int | None = None
+
+
+class Generator(Protocol):
+    """Generates text with one model. All methods belong to one event loop.
+
+    `start` is idempotent and returns once the model is loaded; `generate` starts it when needed.
+    Raises `EngineUnavailable`, `WontFit`, `ModelMissing` or `EngineError`, each with a message for the user.
+    """
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def status(self) -> EngineStatus: ...
+
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[Piece | Finish, None]:
+        """Stream the answer; closing the stream (`aclose`, or cancelling the task) frees the engine
+        before its next token."""
+        ...
+
+
+class TextEmbedder(Protocol):
+    """Embeds text with one model. Vectors have unit length; shape (len(texts), dimension)."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def status(self) -> EngineStatus: ...
+
+    async def embed(
+        self, texts: Sequence[str], *, kind: Literal["query", "document"], priority: Priority
+    ) -> list[list[float]]: ...

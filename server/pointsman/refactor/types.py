@@ -1,0 +1,64 @@
+"""What the refactor pipeline is asked and what it answers. Lines are 1-based and inclusive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pointsman.chat.types import RouteTaken
+from pointsman.session import Snapshot
+
+Target = Literal["auto", "local", "closed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefactorQuery:
+    snapshot: Snapshot
+    instruction: str
+    start_line: int
+    end_line: int
+    target: Target = "auto"
+    dry_run: bool = False
+    """Decide the route and build the outgoing body, send nothing."""
+    approved_sha256: str = ""
+    """Hash of the outgoing body that the user saw and approved; "" when none was shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEdit:
+    path: str
+    base_sha: str
+    """Hash of the text that the edit was made from; an edit whose base has changed is refused."""
+    diff: str
+    new_text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    parses: bool
+    """No syntax error that was not there before."""
+    in_scope: bool
+    """Nothing outside the asked lines changed."""
+    protected: tuple[str, ...] = ()
+    """Protected paths among the edits; these need the user's approval one by one."""
+
+    @property
+    def passed(self) -> bool:
+        return self.parses and self.in_scope and not self.protected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refactoring:
+    route: RouteTaken
+    request_id: str
+    edits: tuple[FileEdit, ...]
+    diff: str
+    checks: Checks
+    redactions: int = 0
+    applied: bool = False
+    note: str = ""
+    """What the user should know: a fallback, an answer without a change."""
+    preview: str = ""
+    """The exact outgoing body, after redaction, when `dry_run` asked for it or policy wants it shown first."""
+    preview_sha256: str = ""
+    timings_ms: dict[str, float] = field(default_factory=dict)

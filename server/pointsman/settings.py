@@ -1,0 +1,154 @@
+"""Where things live and what the user chose: resolved once, frozen, passed down.
+
+Knows folders and the user's `settings.toml`; knows nothing of policy, which has its own layers and rules.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+
+from pointsman.errors import ConfigError
+
+EngineChoice = Literal["auto", "torch", "llama.cpp", "own"]
+DeviceChoice = Literal["auto", "cpu", "cuda"]
+Precision = Literal["nf4", "full"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """The four folders of an installation. Nothing is created here; `ensure` does that, 0700."""
+
+    config: Path
+    data: Path
+    cache: Path
+    run: Path
+
+    @classmethod
+    def resolve(cls, env: Mapping[str, str] | None = None) -> Paths:
+        """`POINTSMAN_HOME` is the single root when set; else the platform's own folders."""
+        env = os.environ if env is None else env
+        if home := env.get("POINTSMAN_HOME"):
+            root = Path(home).expanduser().absolute()
+            return cls(config=root / "config", data=root / "data", cache=root / "cache", run=root / "run")
+        dirs = platformdirs.PlatformDirs("pointsman", appauthor=False)
+        return cls(
+            config=Path(dirs.user_config_dir),
+            data=Path(dirs.user_data_dir),
+            cache=Path(dirs.user_cache_dir),
+            run=Path(dirs.user_runtime_dir),
+        )
+
+    def ensure(self) -> Paths:
+        """Create all four for this user alone. Raises `ConfigError` when a folder cannot be made."""
+        for folder in (self.config, self.data, self.cache, self.run):
+            try:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                folder.chmod(0o700)
+            except OSError as error:
+                raise ConfigError(
+                    f"cannot use {folder}: {error.strerror}", remedy="set POINTSMAN_HOME to a folder of yours"
+                ) from error
+        return self
+
+    @property
+    def models(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def indexes(self) -> Path:
+        return self.data / "index"
+
+    @property
+    def audit(self) -> Path:
+        return self.data / "audit"
+
+    @property
+    def logs(self) -> Path:
+        return self.cache / "log"
+
+    @property
+    def settings_file(self) -> Path:
+        return self.config / "settings.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The user's choices, from `config/settings.toml`, then `POINTSMAN_<NAME>`, which wins."""
+
+    completion_model: str = "smollm2-135m"
+    """Catalogue name of the model that completes."""
+    chat_model: str = ""
+    """Catalogue name of the model that answers and refactors; "" means the completion model."""
+    embedder: str = "all-minilm-l6-v2"
+    """Catalogue name of the embedder."""
+    engine: EngineChoice = "auto"
+    """auto: torch where CUDA is; else llama.cpp when the model has a GGUF file; else torch."""
+    own_endpoint: str = ""
+    """Name of the policy's own endpoint to use with engine = "own"; "" means the first one."""
+    device: DeviceChoice = "auto"
+    precision: Precision = "nf4"
+    """nf4: 4-bit weights by bitsandbytes; full: the weights' own precision."""
+    idle_minutes: float = 15.0
+    """The host exits after this long without a client."""
+    max_completion_tokens: int = 64
+    max_answer_tokens: int = 320
+
+    @property
+    def answering_model(self) -> str:
+        return self.chat_model or self.completion_model
+
+    @classmethod
+    def load(cls, paths: Paths, env: Mapping[str, str] | None = None) -> Settings:
+        """Read the file and the environment. Raises `ConfigError` that names the file or variable."""
+        env = os.environ if env is None else env
+        values: dict[str, Any] = {}
+        if paths.settings_file.exists():
+            try:
+                values = tomllib.loads(paths.settings_file.read_text("utf-8"))
+            except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+                raise ConfigError(f"{paths.settings_file}: {error}") from error
+        known = {f.name: f for f in fields(cls)}
+        for key in values:
+            if key not in known:
+                raise ConfigError(f"{paths.settings_file}: unknown setting {key!r}", remedy=f"one of {', '.join(known)}")
+        resolved = {name: _coerce(name, v, str(paths.settings_file)) for name, v in values.items()}
+        for name in known:
+            variable = f"POINTSMAN_{name.upper()}"
+            if variable in env:
+                resolved[name] = _coerce(name, env[variable], variable)
+        return cls(**resolved)
+
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "engine": ("auto", "torch", "llama.cpp", "own"),
+    "device": ("auto", "cpu", "cuda"),
+    "precision": ("nf4", "full"),
+}
+_NUMBERS: dict[str, type[int] | type[float]] = {
+    "idle_minutes": float,
+    "max_completion_tokens": int,
+    "max_answer_tokens": int,
+}
+
+
+def _coerce(name: str, value: Any, where: str) -> Any:
+    if name in _NUMBERS:
+        try:
+            number = _NUMBERS[name](value)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{where}: {name} must be a number") from error
+        if number <= 0:
+            raise ConfigError(f"{where}: {name} must be above 0")
+        return number
+    if not isinstance(value, str):
+        raise ConfigError(f"{where}: {name} must be a string")
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise ConfigError(f"{where}: {name} must be one of {', '.join(_CHOICES[name])}")
+    return value
