@@ -117,13 +117,35 @@ class Settings:
         known = {f.name: f for f in fields(cls)}
         for key in values:
             if key not in known:
-                raise ConfigError(f"{paths.settings_file}: unknown setting {key!r}", remedy=f"one of {', '.join(known)}")
+                raise ConfigError(
+                    f"{paths.settings_file}: unknown setting {key!r}", remedy=f"one of {', '.join(known)}"
+                )
         resolved = {name: _coerce(name, v, str(paths.settings_file)) for name, v in values.items()}
         for name in known:
             variable = f"POINTSMAN_{name.upper()}"
             if variable in env:
                 resolved[name] = _coerce(name, env[variable], variable)
         return cls(**resolved)
+
+
+class SettingsFile:
+    """The settings as they are now: read again when the file has changed, so that `models use` needs no restart."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self._seen: tuple[int, int] | None = None
+        self._settings: Settings | None = None
+
+    def current(self) -> Settings:
+        """Raises `ConfigError` as `Settings.load` does."""
+        try:
+            found = self._paths.settings_file.stat()
+            stamp = (found.st_mtime_ns, found.st_size)
+        except OSError:
+            stamp = (0, 0)
+        if self._settings is None or stamp != self._seen:
+            self._settings, self._seen = Settings.load(self._paths), stamp
+        return self._settings
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {

@@ -90,10 +90,10 @@ class EngineStatus:
     memory_bytes: int | None = None
 
 
-class Generator(Protocol):
-    """Generates text with one model. All methods belong to one event loop.
+class Engine(Protocol):
+    """Something that holds one model. All methods belong to one event loop.
 
-    `start` is idempotent and returns once the model is loaded; `generate` starts it when needed.
+    `start` is idempotent and returns once the model is loaded; a request starts it when needed.
     Raises `EngineUnavailable`, `WontFit`, `ModelMissing` or `EngineError`, each with a message for the user.
     """
 
@@ -103,20 +103,18 @@ class Generator(Protocol):
 
     def status(self) -> EngineStatus: ...
 
+
+class Generator(Engine, Protocol):
+    """Generates text."""
+
     def generate(self, request: GenerateRequest) -> AsyncGenerator[Piece | Finish, None]:
         """Stream the answer; closing the stream (`aclose`, or cancelling the task) frees the engine
         before its next token."""
         ...
 
 
-class TextEmbedder(Protocol):
-    """Embeds text with one model. Vectors have unit length; shape (len(texts), dimension)."""
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
-
-    def status(self) -> EngineStatus: ...
+class TextEmbedder(Engine, Protocol):
+    """Embeds text. Vectors have unit length; shape (len(texts), dimension)."""
 
     async def embed(
         self, texts: Sequence[str], *, kind: Literal["query", "document"], priority: Priority

@@ -1,0 +1,127 @@
+"""The `pointsman` command: finds the subcommand, loads only its module, and turns errors into exit codes.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 refused by policy, 4 not found. The reason is one line on stderr; a
+traceback only with `-vv`, for it may quote source text.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import NoReturn
+
+import click
+
+from pointsman import __version__
+from pointsman.cli.common import Cli, visible
+from pointsman.errors import PointsmanError
+
+_COMMANDS = {
+    "serve": "Run the language server (stdio unless told otherwise).",
+    "index": "Build or update the index of a repository.",
+    "search": "Find code by words, names or meaning.",
+    "complete": "Complete at FILE:LINE:COLUMN, as the editor would.",
+    "ask": "Answer a question about the code, with its sources.",
+    "refactor": "Change code by instruction; prints a diff.",
+    "models": "The model catalogue and what is installed.",
+    "policy": "What may leave this machine, and why.",
+    "audit": "The record of what was sent.",
+    "host": "The per-user host process.",
+    "doctor": "Check the environment; each problem with its remedy.",
+}
+
+
+class _Lazy(click.Group):
+    """Imports a subcommand's module when it is called: `serve` must answer within half a second."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"pointsman.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return _with_verbosity(command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _set_quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(Cli).quiet = True
+
+
+def _set_verbose(ctx: click.Context, _: click.Parameter, value: int) -> None:
+    if value:
+        ctx.ensure_object(Cli).verbose = value
+
+
+def _with_verbosity(command: click.Command) -> click.Command:
+    """Give a command and its subcommands `-q` and `-v`, so that they may stand anywhere on the line."""
+    if not any(parameter.name == "quiet_" for parameter in command.params):
+        command.params += [
+            click.Option(
+                ["-q", "--quiet", "quiet_"],
+                is_flag=True,
+                expose_value=False,
+                callback=_set_quiet,
+                help="No progress, no notes.",
+            ),
+            click.Option(
+                ["-v", "--verbose", "verbose_"],
+                count=True,
+                expose_value=False,
+                callback=_set_verbose,
+                help="More detail; twice for tracebacks.",
+            ),
+        ]
+    if isinstance(command, click.Group):
+        for child in command.commands.values():
+            _with_verbosity(child)
+    return command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="pointsman")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Pointsman: completions, answers and refactors from your own machine.
+
+    Nothing leaves it unless a policy of yours names the place.
+    """
+    ctx.ensure_object(Cli)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Entry point. Never returns; see the module for exit codes."""
+    context = Cli()
+    try:
+        cli.main(args=arguments, standalone_mode=False, obj=context)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except PointsmanError as error:
+        _fail(context, visible(str(error)), error.exit_code)
+    except Exception as error:
+        _fail(context, f"internal error ({type(error).__name__}); run again with -vv for the traceback", 1)
+    sys.exit(0)
+
+
+def _fail(context: Cli, line: str, code: int) -> NoReturn:
+    if context.verbose >= 2:
+        import traceback
+
+        traceback.print_exc()
+    click.echo(f"pointsman: {line}", err=True)
+    sys.exit(code)

@@ -1,0 +1,113 @@
+"""What every command shares: the user's folders and settings, the two consoles, JSON, and how errors end."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pointsman.errors import NotFound, UsageError
+from pointsman.settings import Paths, Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pointsman.build import Services
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Cli:
+    """The context object of all commands (`@click.pass_obj`). Everything in it is made when first asked for."""
+
+    def __init__(self, *, verbose: int = 0, quiet: bool = False) -> None:
+        self.verbose = verbose
+        self.quiet = quiet
+
+    @cached_property
+    def paths(self) -> Paths:
+        return Paths.resolve().ensure()
+
+    @cached_property
+    def settings(self) -> Settings:
+        return Settings.load(self.paths)
+
+    @cached_property
+    def console(self) -> Console:
+        """Results, on stdout."""
+        from rich.console import Console
+
+        return Console(highlight=False, soft_wrap=True)
+
+    @cached_property
+    def err(self) -> Console:
+        """Progress and notes, on stderr; silent with `-q`."""
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False, soft_wrap=True, quiet=self.quiet)
+
+    def emit(self, value: dict[str, Any] | list[Any]) -> None:
+        """One JSON value on stdout. ASCII only, so that no control or bidirectional character reaches a terminal."""
+        click.echo(json.dumps(value, indent=2 if sys.stdout.isatty() else None))
+
+    @asynccontextmanager
+    async def services(self, *, in_process: bool = False) -> AsyncIterator[Services]:
+        """The pipelines over the user's host, closed afterwards; the host itself stays for others."""
+        from pointsman.build import build_services
+
+        services = build_services(self.paths, self.settings, in_process=in_process)
+        try:
+            yield services
+        finally:
+            await services.close()
+
+
+_CONTROL = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u202a-\\u202e\\u2066-\\u2069]")
+
+
+def visible(text: str) -> str:
+    """`text` with control and bidirectional characters spelt out: a repository or a model must not drive the terminal."""
+    return _CONTROL.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
+def json_option(command: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(command)
+
+
+def existing(path: str) -> Path:
+    """An absolute path that exists. Raises `NotFound`."""
+    resolved = Path(path).expanduser().absolute()
+    if not resolved.exists():
+        raise NotFound(f"{path} does not exist")
+    return resolved
+
+
+def parse_position(text: str) -> tuple[Path, int, int]:
+    """FILE:LINE:COLUMN, 1-based, columns in code points. Raises `UsageError` or `NotFound`."""
+    match = re.fullmatch(r"(.+):(\d+):(\d+)", text)
+    if match is None or int(match[2]) < 1 or int(match[3]) < 1:
+        raise UsageError(f"{text!r} is not FILE:LINE:COLUMN", remedy="lines and columns count from 1")
+    return existing(match[1]), int(match[2]), int(match[3])
+
+
+def parse_range(text: str) -> tuple[Path, int, int | None]:
+    """FILE, FILE:LINE or FILE:START-END, 1-based and inclusive; no line gives (path, 1, None), the whole file."""
+    match = re.fullmatch(r"(.+?)(?::(\d+)(?:-(\d+))?)?", text)
+    if match is None:
+        raise UsageError(f"{text!r} is not FILE[:START[-END]]")
+    path = existing(match[1])
+    if match[2] is None:
+        return path, 1, None
+    start, end = int(match[2]), int(match[3] or match[2])
+    if not 1 <= start <= end:
+        raise UsageError(
+            f"{text!r}: the lines are in the wrong order", remedy="START counts from 1, END is not before it"
+        )
+    return path, start, end

@@ -1,0 +1,52 @@
+"""`pointsman complete`: an inline completion as the editor would get it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+
+import click
+
+from pointsman.cli.common import Cli, json_option, parse_position, visible
+from pointsman.cli.documents import snapshot_of
+from pointsman.complete.types import Completion, CompletionQuery
+from pointsman.lsp.positions import Lines
+
+
+@click.command()
+@click.argument("position", metavar="FILE:LINE:COLUMN")
+@click.option("-n", "count", default=1, type=click.IntRange(1, 10), show_default=True, help="How many alternatives.")
+@click.option("--explain", is_flag=True, help="Show what each stage did.")
+@json_option
+@click.pass_obj
+def complete(cli: Cli, position: str, count: int, explain: bool, as_json: bool) -> None:
+    """Complete at FILE:LINE:COLUMN; line and column count from 1, columns in code points."""
+    completion = asyncio.run(_run(cli, *parse_position(position), count))
+    if as_json:
+        cli.emit(
+            {
+                "items": [{"text": item.text, "score": item.score} for item in completion.items],
+                "model": completion.model,
+                "timings_ms": completion.timings_ms,
+                "stages": [dataclasses.asdict(stage) for stage in completion.stages],
+                "reason": completion.reason,
+            }
+        )
+        return
+    for item in completion.items:
+        cli.console.print(visible(item.text), markup=False)
+    if completion.reason:
+        cli.err.print(f"nothing to suggest: {completion.reason}", markup=False)
+    if explain:
+        for stage in completion.stages:
+            cli.err.print(f"  {stage.stage:<10} {visible(stage.outcome)}  {stage.ms:.1f} ms", markup=False)
+        cli.err.print("  " + ", ".join(f"{name} {ms:.0f} ms" for name, ms in completion.timings_ms.items()))
+
+
+async def _run(cli: Cli, path: Path, line: int, column: int, count: int) -> Completion:
+    snapshot = snapshot_of(path)
+    offset = Lines(snapshot.text).offset(line - 1, column - 1, "utf-32")
+    async with cli.services() as services:
+        query = CompletionQuery(snapshot=snapshot, offset=offset, count=count, automatic=False)
+        return await services.completer.complete(query)

@@ -1,0 +1,99 @@
+"""Which engine serves which task, made when first needed and shared by everybody.
+
+Follows the user's settings while the host runs: a request after `models use` gets the new model, and the old engine
+is stopped. Knows the Protocols only; `build.py` decides which class stands behind them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from pointsman.host.api import ModelFacts, Task
+from pointsman.models.base import Engine, EngineStatus, Generator, TextEmbedder
+from pointsman.models.card import Card
+from pointsman.settings import Settings
+
+
+class EngineMaker(Protocol):
+    """Makes engines, without starting them. Raises `ModelMissing` or `ConfigError`."""
+
+    def card(self, name: str) -> Card: ...
+
+    def ensure_installed(self, card: Card, settings: Settings) -> None: ...
+
+    def generator(self, card: Card, settings: Settings) -> Generator: ...
+
+    def embedder(self, card: Card, settings: Settings) -> TextEmbedder: ...
+
+
+class Engines:
+    """At most one generator for each model and one embedder. Belongs to one event loop."""
+
+    def __init__(self, settings: Callable[[], Settings], maker: EngineMaker) -> None:
+        self._settings = settings
+        self._maker = maker
+        self._generators: dict[_Key, Generator] = {}
+        self._embedders: dict[_Key, TextEmbedder] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    def facts(self, task: Task) -> ModelFacts:
+        settings = self._settings()
+        card = self._card(task, settings)
+        self._maker.ensure_installed(card, settings)
+        return ModelFacts(
+            name=card.name,
+            context_length=card.context_length,
+            fim=card.fim,
+            chat=card.chat,
+            special_tokens=card.special_tokens,
+        )
+
+    def generator(self, task: Task) -> Generator:
+        settings = self._settings()
+        wanted = {_key(self._card(t, settings), settings): self._card(t, settings) for t in _TASKS}
+        self._retire(self._generators, set(wanted))
+        key = _key(self._card(task, settings), settings)
+        if key not in self._generators:
+            self._generators[key] = self._maker.generator(wanted[key], settings)
+        return self._generators[key]
+
+    def embedder(self) -> tuple[TextEmbedder, int]:
+        """The embedder in use and the length of its vectors."""
+        settings = self._settings()
+        card = self._maker.card(settings.embedder)
+        key = _key(card, settings)
+        self._retire(self._embedders, {key})
+        if key not in self._embedders:
+            self._embedders[key] = self._maker.embedder(card, settings)
+        return self._embedders[key], card.dimension
+
+    def statuses(self) -> tuple[EngineStatus, ...]:
+        return tuple(engine.status() for engine in self._all())
+
+    async def stop(self) -> None:
+        engines = self._all()
+        self._generators.clear()
+        self._embedders.clear()
+        await asyncio.gather(*(engine.stop() for engine in engines), *self._stopping)
+
+    def _all(self) -> list[Engine]:
+        return [*self._generators.values(), *self._embedders.values()]
+
+    def _card(self, task: Task, settings: Settings) -> Card:
+        return self._maker.card(settings.completion_model if task == "completion" else settings.answering_model)
+
+    def _retire(self, engines: dict[_Key, Generator] | dict[_Key, TextEmbedder], wanted: set[_Key]) -> None:
+        for key in [key for key in engines if key not in wanted]:
+            stopping = asyncio.ensure_future(engines.pop(key).stop())
+            self._stopping.add(stopping)
+            stopping.add_done_callback(self._stopping.discard)
+
+
+_TASKS: tuple[Task, ...] = ("completion", "chat")
+_Key = tuple[str, str, str, str, str]
+
+
+def _key(card: Card, settings: Settings) -> _Key:
+    return (card.name, settings.engine, settings.own_endpoint, settings.device, settings.precision)

@@ -1,0 +1,91 @@
+"""How `HostApi` travels: newline-delimited JSON over the user's own socket.
+
+    client → host   {"hello": {"version", "protocol"}}
+    host → client   {"hello": {"version", "protocol", "pid", "leaving"}}
+    client → host   {"id", "method", "params"}            {"cancel": id}
+    host → client   {"id", "item"}*  then  {"id", "end"}   or  {"id", "result"}   or  {"id", "error"}
+
+Knows the shapes, not the socket. JSON because both ends are ours and a person can read a capture.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import cattrs
+from cattrs.errors import BaseValidationError
+
+from pointsman.errors import HostError, PointsmanError, PolicyRefusal, UsageError, by_code
+from pointsman.host import api
+from pointsman.models.base import Finish, Piece
+
+PROTOCOL = 1
+"""Raised when a message changes its meaning; the version already differs then, so it only guards development."""
+
+MAX_LINE = 32 * 1024 * 1024
+"""Bytes of one message: a 10 MB document and its escapes fit, an endless line does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    params: type[Any]
+    result: Any
+    """Type of the result, or of each item of a stream."""
+    stream: bool = False
+
+
+METHODS: dict[str, Method] = {
+    "status": Method(params=api.Nothing, result=api.HostStatus),
+    "model": Method(params=api.ModelParams, result=api.ModelFacts),
+    "generate": Method(params=api.GenerateParams, result=Piece | Finish, stream=True),
+    "index": Method(params=api.IndexParams, result=api.IndexProgress | api.IndexReport, stream=True),
+    "search": Method(params=api.SearchParams, result=api.SearchReply),
+    "closed_preview": Method(params=api.ClosedRequest, result=api.ClosedPreview),
+    "closed_send": Method(params=api.ClosedRequest, result=api.ClosedReply),
+    "shutdown": Method(params=api.Nothing, result=api.Nothing),
+}
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """Raises `HostError` for anything but one JSON object; the message never quotes the line."""
+    try:
+        message = json.loads(line.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError) as error:
+        raise HostError("a message on the host's socket was not JSON") from error
+    if not isinstance(message, dict):
+        raise HostError("a message on the host's socket was not an object")
+    return message
+
+
+def to_plain(value: Any) -> Any:
+    return _converter.unstructure(value)
+
+
+def from_plain(value: Any, to: Any) -> Any:
+    """Raises `UsageError` that names the type only: the value may be source text."""
+    try:
+        return _converter.structure(value, to)
+    except (BaseValidationError, TypeError, ValueError, KeyError, AttributeError) as error:
+        raise UsageError(f"malformed {getattr(to, '__name__', 'message')} on the host's socket") from error
+
+
+def error_to_plain(error: PointsmanError) -> dict[str, str]:
+    plain = {"code": error.code, "message": error.message, "remedy": error.remedy}
+    if isinstance(error, PolicyRefusal):
+        plain["rule"] = error.rule
+    return plain
+
+
+def error_from_plain(plain: Any) -> PointsmanError:
+    if not isinstance(plain, dict):
+        return HostError("the host answered with a malformed error")
+    text = {key: str(plain.get(key, "")) for key in ("code", "message", "remedy", "rule")}
+    return by_code(text["code"], text["message"], remedy=text["remedy"], rule=text["rule"])

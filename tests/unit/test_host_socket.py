@@ -1,0 +1,263 @@
+"""The host's socket: messages, one response each, cancelling, versions, idling, long paths, other users."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import stat
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pointsman.errors import HostError, HostVersionMismatch, ModelMissing, PolicyRefusal, UsageError
+from pointsman.host import api, client, server, usersocket, wire
+from pointsman.models.base import Finish, GenerateRequest, Piece, Priority, Sampling
+from pointsman.settings import Paths
+
+
+class Service:
+    """Conforms to `HostApi`; counts what it is asked and can be told to hang."""
+
+    def __init__(self) -> None:
+        self.cancelled = asyncio.Event()
+        self.generating = asyncio.Event()
+        self.hang = False
+
+    async def status(self, params: api.Nothing) -> api.HostStatus:
+        return api.HostStatus(
+            version="x", pid=1, uptime_seconds=0.0, clients=1, busy=False, engines=(), indexes=(), memory_bytes=1
+        )
+
+    async def model(self, params: api.ModelParams) -> api.ModelFacts:
+        raise ModelMissing("m is not installed", remedy="pointsman models pull m")
+
+    async def generate(self, params: api.GenerateParams) -> AsyncGenerator[Piece | Finish, None]:
+        try:
+            for word in params.request.prompt.split():
+                yield Piece(text=word, logprob=-0.5, tokens=1)
+            self.generating.set()
+            if self.hang:
+                await asyncio.Event().wait()
+            yield Finish(
+                reason="stop",
+                model="m",
+                prompt_tokens=1,
+                reused_tokens=0,
+                tokens=2,
+                queue_ms=0,
+                prefill_ms=0,
+                decode_ms=0,
+            )
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled.set()
+            raise
+
+    async def index(self, params: api.IndexParams) -> AsyncGenerator[api.IndexProgress | api.IndexReport, None]:
+        yield api.IndexProgress(stage="scan", done=1, total=2)
+        raise ZeroDivisionError("the canary stands for source text")
+
+    async def search(self, params: api.SearchParams) -> api.SearchReply:
+        return api.SearchReply(root="/r", hits=(), note=params.query)
+
+    async def closed_preview(self, params: api.ClosedRequest) -> api.ClosedPreview:
+        raise PolicyRefusal("no closed endpoint", rule="closed: absent", remedy="write one")
+
+    async def closed_send(self, params: api.ClosedRequest) -> api.ClosedReply:
+        raise NotImplementedError
+
+    async def shutdown(self, params: api.Nothing) -> api.Nothing:
+        return api.Nothing()
+
+
+@contextlib.asynccontextmanager
+async def running(paths: Paths, service: Service, *, idle: float = 60) -> AsyncIterator[asyncio.Task[None]]:
+    lock = usersocket.SingleHost(paths)
+    assert lock.acquire()
+    host = server.HostServer(service, paths, idle_seconds=idle, activity=lambda clients, busy: None)
+    task = asyncio.create_task(host.run())
+    while not usersocket.socket_path(paths).exists() and not task.done():  # noqa: ASYNC110 - a file, not an event
+        await asyncio.sleep(0.01)
+    try:
+        yield task
+    finally:
+        host.stop()
+        await task
+        lock.release()
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths.resolve({"POINTSMAN_HOME": str(tmp_path / ("long" * 30))}).ensure()
+
+
+@pytest.fixture
+async def service() -> Service:
+    return Service()
+
+
+def generate(prompt: str) -> api.GenerateParams:
+    request = GenerateRequest(prompt=prompt, sampling=Sampling(seed=7, stop=("\n",)), priority=Priority.TYPING)
+    return api.GenerateParams(task="completion", request=request)
+
+
+async def test_calls_streams_and_errors_cross_the_socket(paths: Paths, service: Service) -> None:
+    async with running(paths, service):
+        host = client.HostClient(paths, start=False)
+        assert (await host.search(api.SearchParams(path="/r", query="😋 \ud800"))).note == "😋 \ud800"
+        items = [item async for item in host.generate(generate("a b"))]
+        assert [item.text for item in items if isinstance(item, Piece)] == ["a", "b"]
+        assert isinstance(items[-1], Finish)
+        with pytest.raises(ModelMissing) as missing:
+            await host.model(api.ModelParams(task="chat"))
+        assert missing.value.remedy == "pointsman models pull m"
+        with pytest.raises(PolicyRefusal) as refused:
+            await host.closed_preview(
+                api.ClosedRequest(
+                    request_id="1", task="chat", workspace="/", messages=(), files=(), lines=0, max_tokens=1
+                )
+            )
+        assert refused.value.rule == "closed: absent"
+        await host.close()
+
+
+async def test_an_unexpected_error_tells_its_kind_to_nobody_but_the_log(
+    paths: Paths, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(paths, service):
+        host = client.HostClient(paths, start=False)
+        with pytest.raises(HostError) as error:
+            [item async for item in host.index(api.IndexParams(path="/r"))]
+        await host.close()
+    assert "canary" not in str(error.value) + caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_leaving_a_stream_cancels_it_in_the_host(paths: Paths, service: Service) -> None:
+    service.hang = True
+    async with running(paths, service):
+        host = client.HostClient(paths, start=False)
+        stream = host.generate(generate("a b"))
+        await anext(stream)
+        await service.generating.wait()
+        await stream.aclose()
+        await asyncio.wait_for(service.cancelled.wait(), 5)
+        assert (await host.search(api.SearchParams(path="/r", query="still there"))).note == "still there"
+        await host.close()
+
+
+async def test_a_client_that_vanishes_frees_what_it_asked_for(paths: Paths, service: Service) -> None:
+    service.hang = True
+    async with running(paths, service):
+        host = client.HostClient(paths, start=False)
+        stream = host.generate(generate("a"))
+        await anext(stream)
+        await host.close()
+        await asyncio.wait_for(service.cancelled.wait(), 5)
+        await stream.aclose()
+
+
+async def test_a_host_that_stops_is_an_error_now_and_a_new_host_next_time(paths: Paths, service: Service) -> None:
+    service.hang = True
+    host = client.HostClient(paths, start=False)
+    async with running(paths, service):
+        stream = host.generate(generate("a"))
+        await anext(stream)
+    with pytest.raises(HostError, match="stopping"):
+        [item async for item in stream]
+    async with running(paths, Service()):
+        assert (await host.search(api.SearchParams(path="/r", query="again"))).note == "again"
+        await host.close()
+
+
+async def raw(paths: Paths, *lines: bytes) -> list[dict[str, Any]]:
+    """Send raw lines after a good greeting; read until the host closes or has answered as often as asked."""
+    with usersocket.reachable(usersocket.socket_path(paths)) as name:
+        reader, writer = await asyncio.open_unix_connection(name)
+    greeting = {"hello": {"version": client.__version__, "protocol": wire.PROTOCOL}}
+    writer.write(wire.encode(greeting) + b"".join(lines))
+    answers = []
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        while line := await asyncio.wait_for(reader.readline(), 0.5):
+            answers.append(wire.decode(line))
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return answers[1:]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [None, [], {"query": 1}, {"path": "/r", "query": "q", "unknown": 1}, {"path": "/r", "query": "q", "k": "many"}],
+)
+async def test_malformed_params_get_one_error_without_their_text(
+    paths: Paths, service: Service, params: object
+) -> None:
+    async with running(paths, service):
+        answers = await raw(paths, wire.encode({"id": 1, "method": "search", "params": params}))
+    assert [answer["id"] for answer in answers] == [1]
+    assert answers[0]["error"]["code"] == UsageError.code
+
+
+async def test_an_unknown_method_is_refused_and_a_broken_line_ends_the_connection(
+    paths: Paths, service: Service
+) -> None:
+    async with running(paths, service):
+        assert (await raw(paths, b'{"id": 1, "method": "close", "params": {}}\n'))[0]["error"]["code"] == "usage"
+        assert await raw(paths, b"not json\n") == []
+        assert await raw(paths, b"[" * 100_000 + b"\n") == []
+        assert len(await raw(paths, wire.encode({"id": 2, "method": "status", "params": {}}))) == 1
+
+
+async def test_only_this_user_reaches_the_socket(
+    paths: Paths, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(paths, service):
+        path = usersocket.socket_path(paths)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        monkeypatch.setattr(server, "peer_is_self", lambda connection: False)
+        assert await raw(paths, wire.encode({"id": 1, "method": "status", "params": {}})) == []
+
+
+async def test_a_newer_client_replaces_an_idle_host(
+    paths: Paths, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(paths, service) as task:
+        monkeypatch.setattr(client, "__version__", "99")
+        with pytest.raises(HostError, match="no host is running"):
+            await client.HostClient(paths, start=False).status(api.Nothing())
+        await asyncio.wait_for(task, 5)
+
+
+async def test_a_host_that_serves_others_stays(paths: Paths, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(paths, service):
+        first = client.HostClient(paths, start=False)
+        await first.status(api.Nothing())
+        monkeypatch.setattr(client, "__version__", "99")
+        with pytest.raises(HostVersionMismatch):
+            await client.HostClient(paths, start=False).status(api.Nothing())
+        assert (await first.search(api.SearchParams(path="/r", query="here"))).note == "here"
+        await first.close()
+
+
+async def test_it_leaves_when_nobody_needs_it(paths: Paths, service: Service) -> None:
+    async with running(paths, service, idle=0.2) as task:
+        host = client.HostClient(paths, start=False)
+        await host.status(api.Nothing())
+        await asyncio.sleep(0.4)
+        assert not task.done()
+        await host.close()
+        await asyncio.wait_for(task, 5)
+    assert not usersocket.socket_path(paths).exists()
+
+
+def test_one_host_holds_the_lock(paths: Paths) -> None:
+    first, second = usersocket.SingleHost(paths), usersocket.SingleHost(paths)
+    assert not first.held()
+    assert first.acquire()
+    assert second.held() and not second.acquire()
+    first.release()
+    assert second.acquire()
+    second.release()
