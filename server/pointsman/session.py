@@ -6,8 +6,10 @@ Offsets are code points; converting the editor's positions is `lsp/positions.py`
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +34,70 @@ class Snapshot:
         if self.root is not None and self.path.is_relative_to(self.root):
             return self.path.relative_to(self.root).as_posix()
         return self.path.name
+
+    @property
+    def sha(self) -> str:
+        """Git's blob id of the text, 40 hex digits: what hits, citations and edits carry."""
+        data = self.text.encode("utf-8", "surrogatepass")
+        return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+class Buffer(Protocol):
+    """A document's text, however it is kept."""
+
+    @property
+    def text(self) -> str: ...
+
+
+B = TypeVar("B", bound=Buffer)
+
+
+@dataclass(slots=True)
+class Document(Generic[B]):
+    """An open document, changed in place."""
+
+    uri: str
+    path: Path | None
+    root: Path | None
+    language: str
+    version: int
+    buffer: B
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            uri=self.uri,
+            path=self.path,
+            root=self.root,
+            language=self.language,
+            version=self.version,
+            text=self.buffer.text,
+        )
+
+
+class Session(Generic[B]):
+    """What one editor window has open, and the folders it works in."""
+
+    def __init__(self) -> None:
+        self.folders: list[Path] = []
+        self._documents: dict[str, Document[B]] = {}
+
+    def open(self, uri: str, path: Path | None, language: str, version: int, buffer: B) -> None:
+        root = self.root_of(path) if path is not None else None
+        self._documents[uri] = Document(uri, path, root, language, version, buffer)
+
+    def close(self, uri: str) -> None:
+        self._documents.pop(uri, None)
+
+    def get(self, uri: str) -> Document[B] | None:
+        return self._documents.get(uri)
+
+    def root_of(self, path: Path) -> Path:
+        """The repository that holds `path`, else its workspace folder, else the file's own folder.
+
+        Looks for `.git` only, a folder or a worktree's file: the index asks git itself.
+        """
+        for folder in (path, *path.parents):
+            if (folder / ".git").exists():
+                return folder
+        folders = [folder for folder in self.folders if path.is_relative_to(folder)]
+        return max(folders, key=lambda folder: len(folder.parts), default=path if path.is_dir() else path.parent)

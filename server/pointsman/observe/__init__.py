@@ -1,0 +1,1 @@
+"""What Pointsman notices about itself, on this machine only."""

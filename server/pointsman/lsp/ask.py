@@ -1,0 +1,61 @@
+"""pointsman/ask: a question, answered with citations; the draft streams as partial results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+
+from pointsman.chat.types import Question, Turn
+from pointsman.host.wire import to_plain
+from pointsman.lsp.messages import ASK, AskParams
+from pointsman.lsp.protocol import InvalidParams
+
+if TYPE_CHECKING:
+    from pointsman.lsp.server import Server
+
+
+def register(server: Server) -> None:
+    @server.feature(ASK)
+    async def on_ask(params: AskParams) -> dict[str, Any]:
+        return await ask(server, params)
+
+
+async def ask(server: Server, params: AskParams) -> dict[str, Any]:
+    """The interface's `ask` object. Deltas are the model's draft; the result is what stood the checks."""
+    question = _question(server, params)
+
+    def on_delta(delta: str) -> None:
+        if params.partialResultToken is not None:
+            value = types.ProgressParams(token=params.partialResultToken, value={"delta": delta})
+            server.progress(value)
+
+    with server.status.working():
+        answer = await (await server.services()).asker.ask(question, on_delta)
+    plain: dict[str, Any] = to_plain(answer)
+    return plain
+
+
+def _question(server: Server, params: AskParams) -> Question:
+    if not params.question.strip():
+        raise InvalidParams("the question is empty")
+    document = server.session.get(params.textDocument.uri) if params.textDocument else None
+    root = document.root if document else None
+    if root is None and server.session.folders:
+        root = server.session.root_of(server.session.folders[0])
+    if root is None:
+        raise InvalidParams("no workspace folder is open: there is no code to answer from")
+    start = end = 0
+    if document is not None and params.range is not None:
+        (start, end) = (
+            document.buffer.offset(at.line, at.character, server.encoding)
+            for at in (params.range.start, params.range.end)
+        )
+    return Question(
+        text=params.question,
+        root=root,
+        selection=document.snapshot() if document else None,
+        start=min(start, end),
+        end=max(start, end),
+        history=tuple(Turn(role=turn.role, text=turn.text) for turn in params.history),
+    )

@@ -1,0 +1,61 @@
+"""workspace/executeCommand: what a client without our extension can call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pointsman.host.wire import to_plain
+from pointsman.lsp.ask import ask
+from pointsman.lsp.indexing import update
+from pointsman.lsp.inline_completion import ACCEPTED
+from pointsman.lsp.messages import EXPLAIN, AskParams, ExplainParams, RefactorParams
+from pointsman.lsp.protocol import InvalidParams
+from pointsman.lsp.refactor import refactor
+
+if TYPE_CHECKING:
+    from pointsman.lsp.server import Server
+
+
+def register(server: Server) -> None:
+    def argument(arguments: tuple[Any, ...], shape: Any) -> Any:
+        try:
+            return server.protocol._converter.structure(arguments[0], shape)
+        except Exception as error:
+            raise InvalidParams(f"one argument of the shape {shape.__name__} is needed") from error
+
+    @server.command("pointsman.refactor")
+    async def on_refactor(*arguments: Any) -> dict[str, Any]:
+        return await refactor(server, argument(arguments, RefactorParams))
+
+    @server.command("pointsman.ask")
+    async def on_ask(*arguments: Any) -> dict[str, Any]:
+        return await ask(server, argument(arguments, AskParams))
+
+    @server.command("pointsman.reindex")
+    async def on_reindex(*arguments: Any) -> list[dict[str, Any]]:
+        return [await update(server, folder) for folder in server.session.folders]
+
+    @server.command(ACCEPTED)
+    async def on_accepted(*arguments: Any) -> None:
+        (await server.services()).completer.accepted(argument(arguments, str))
+
+    @server.command("pointsman.explainLast")
+    async def on_explain_last(*arguments: Any) -> dict[str, Any] | None:
+        return await explain(server, argument(arguments, ExplainParams))
+
+    @server.command("pointsman.trustWorkspace")
+    async def on_trust(*arguments: Any) -> list[str]:
+        trust = (await server.services()).trust
+        return [trust(server.session.root_of(folder)) for folder in server.session.folders]
+
+    @server.feature(EXPLAIN)
+    async def on_explain(params: ExplainParams) -> dict[str, Any] | None:
+        return await explain(server, params)
+
+
+async def explain(server: Server, params: ExplainParams) -> dict[str, Any] | None:
+    """The stages of the last completion in a document; None when there was none."""
+    last = (await server.services()).completer.explain(params.textDocument.uri)
+    if last is None:
+        return None
+    return {"model": last.model, "reason": last.reason, "timings_ms": last.timings_ms, "stages": to_plain(last.stages)}

@@ -1,0 +1,53 @@
+"""textDocument/completion: the same suggestion as a menu entry, for clients without inline completion."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from pointsman.complete.types import CompletionQuery
+from pointsman.lsp.inline_completion import ACCEPTED, Typing, range_of
+
+if TYPE_CHECKING:
+    from pointsman.lsp.server import Server
+
+
+def register(server: Server) -> None:
+    """Called at `initialize`, only when the client does not declare inline completion."""
+    typing = Typing()
+
+    @server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions())
+    async def completion(params: types.CompletionParams) -> types.CompletionList:
+        nothing = types.CompletionList(is_incomplete=True, items=[])
+        document = server.session.get(params.text_document.uri)
+        if document is None:
+            return nothing
+        offset = document.buffer.offset(params.position.line, params.position.character, server.encoding)
+        query = CompletionQuery(snapshot=document.snapshot(), offset=offset)
+        found = await typing.latest(server, query)
+        if found is None or not found.items or document.version != query.snapshot.version:
+            return nothing
+        item = found.items[0]
+        before = document.buffer.before(params.position.line, params.position.character, server.encoding)
+        entry = types.CompletionItem(
+            label=item.text.strip().split("\n")[0][:60] or "suggestion",
+            kind=types.CompletionItemKind.Text,
+            detail="pointsman",
+            documentation=item.text,
+            filter_text=_typed(before) + item.text.strip(),
+            text_edit=types.TextEdit(
+                range=range_of(item.start, item.end, document.buffer, server.encoding), new_text=item.text
+            ),
+            command=types.Command(title="accepted", command=ACCEPTED, arguments=[item.id]),
+            preselect=False,
+            sort_text="~",
+        )
+        return types.CompletionList(is_incomplete=True, items=[entry])
+
+
+def _typed(before: str) -> str:
+    """What the user has typed of a word: clients show an entry only while it matches that."""
+    found = re.search(r"\w*$", before)
+    return found.group() if found else ""

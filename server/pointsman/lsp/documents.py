@@ -1,0 +1,45 @@
+"""didOpen, didChange, didClose, didSave: keeps the session's documents equal to the editor's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from pointsman.lsp import indexing
+from pointsman.lsp.positions import Lines
+
+if TYPE_CHECKING:
+    from pointsman.lsp.server import Server
+
+
+def register(server: Server) -> None:
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    async def did_open(params: types.DidOpenTextDocumentParams) -> None:
+        document = params.text_document
+        path = server.path_of(document.uri)
+        server.session.open(document.uri, path, document.language_id, document.version, Lines(document.text))
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    async def did_change(params: types.DidChangeTextDocumentParams) -> None:
+        document = server.session.get(params.text_document.uri)
+        if document is None:
+            return
+        for change in params.content_changes:
+            if isinstance(change, types.TextDocumentContentChangePartial):
+                start, end = change.range.start, change.range.end
+                document.buffer.edit(
+                    (start.line, start.character), (end.line, end.character), change.text, server.encoding
+                )
+            else:
+                document.buffer = Lines(change.text)
+        document.version = params.text_document.version
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    async def did_close(params: types.DidCloseTextDocumentParams) -> None:
+        server.session.close(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
+    async def did_save(params: types.DidSaveTextDocumentParams) -> None:
+        if indexing.is_automatic(server):
+            indexing.request(server)

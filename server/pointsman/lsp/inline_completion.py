@@ -1,0 +1,106 @@
+"""textDocument/inlineCompletion: the snapshot first, then the pipeline; a newer request cancels the older one.
+
+Never an error to the user for want of a suggestion: stale, cancelled or impossible gives `{items: []}`, which clears
+the editor's ghost text. Neovim does not cancel its older requests, so cancelling the previous one is ours to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from pointsman.complete.types import Completion, CompletionQuery, Item, SelectedCompletion
+from pointsman.errors import PointsmanError
+from pointsman.lsp.messages import InlineParams
+from pointsman.lsp.positions import Encoding, Lines
+from pointsman.session import Document
+
+if TYPE_CHECKING:
+    from pointsman.lsp.server import Server
+
+log = logging.getLogger(__name__)
+
+ACCEPTED = "pointsman.didAccept"
+_ALTERNATIVES = 3
+
+
+class Typing:
+    """The newest completion task of each document. Starting one cancels the one before."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, asyncio.Task[Completion | None]] = {}
+
+    async def latest(self, server: Server, query: CompletionQuery) -> Completion | None:
+        """Run the pipeline; None when a newer request took its place or there was an error that the status shows."""
+        uri = query.snapshot.uri
+        if (older := self._newest.get(uri)) is not None:
+            older.cancel()
+        task = asyncio.create_task(_complete(server, query), name="complete")
+        self._newest[uri] = task
+        try:
+            await asyncio.wait([task])
+        finally:
+            task.cancel()  # this request was cancelled, or the task is done already
+            if self._newest.get(uri) is task:
+                del self._newest[uri]
+        return None if task.cancelled() else task.result()
+
+
+async def _complete(server: Server, query: CompletionQuery) -> Completion | None:
+    try:
+        with server.status.working():
+            return await (await server.services()).completer.complete(query)
+    except PointsmanError as error:
+        log.info("no completion: %s", error.code)
+        return None
+
+
+def register(server: Server) -> None:
+    typing = Typing()
+
+    @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
+    async def inline_completion(params: InlineParams) -> types.InlineCompletionList:
+        document = server.session.get(params.textDocument.uri)
+        if document is None or params.textDocument.version not in (None, document.version):
+            return types.InlineCompletionList(items=[])
+        query = _query(document, params, server.encoding)
+        completion = await typing.latest(server, query)
+        if completion is None or document.version != query.snapshot.version:
+            return types.InlineCompletionList(items=[])
+        return types.InlineCompletionList(
+            items=[_item(item, document.buffer, server.encoding) for item in completion.items]
+        )
+
+
+def _query(document: Document[Lines], params: InlineParams, encoding: Encoding) -> CompletionQuery:
+    automatic = params.context.trigger_kind == types.InlineCompletionTriggerKind.Automatic
+    selected = params.context.selected_completion_info
+    return CompletionQuery(
+        snapshot=document.snapshot(),
+        offset=document.buffer.offset(params.position.line, params.position.character, encoding),
+        count=1 if automatic else _ALTERNATIVES,
+        automatic=automatic,
+        selected=None
+        if selected is None
+        else SelectedCompletion(
+            start=document.buffer.offset(selected.range.start.line, selected.range.start.character, encoding),
+            end=document.buffer.offset(selected.range.end.line, selected.range.end.character, encoding),
+            text=selected.text,
+        ),
+    )
+
+
+def _item(item: Item, lines: Lines, encoding: Encoding) -> types.InlineCompletionItem:
+    return types.InlineCompletionItem(
+        insert_text=item.text,
+        range=range_of(item.start, item.end, lines, encoding),
+        command=types.Command(title="accepted", command=ACCEPTED, arguments=[item.id]),
+    )
+
+
+def range_of(start: int, end: int, lines: Lines, encoding: Encoding) -> types.Range:
+    (first, left), (last, right) = lines.position(start, encoding), lines.position(end, encoding)
+    return types.Range(types.Position(first, left), types.Position(last, right))

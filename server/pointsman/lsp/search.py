@@ -1,0 +1,27 @@
+"""pointsman/search: hybrid search in the workspace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pointsman.host import api
+from pointsman.host.wire import to_plain
+from pointsman.lsp.messages import SEARCH, SearchParams
+from pointsman.lsp.protocol import InvalidParams
+
+if TYPE_CHECKING:
+    from pointsman.lsp.server import Server
+
+
+def register(server: Server) -> None:
+    @server.feature(SEARCH)
+    async def search(params: SearchParams) -> dict[str, Any]:
+        document = server.session.get(params.textDocument.uri) if params.textDocument else None
+        place = document.root if document else next(iter(server.session.folders), None)
+        if place is None:
+            raise InvalidParams("no workspace folder is open: there is nothing to search")
+        if not 1 <= params.k <= 100:
+            raise InvalidParams("k must lie between 1 and 100")
+        wanted = api.SearchParams(path=str(place), query=params.query, k=params.k, language=params.language)
+        reply = await (await server.services()).host.search(wanted)
+        return {"query": params.query, **to_plain(reply)}

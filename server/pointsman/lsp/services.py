@@ -1,0 +1,42 @@
+"""What the language server needs of the rest: three pipelines and the host. `build.py` fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pointsman.chat.types import Answer, Question
+from pointsman.complete.types import Completion, CompletionQuery
+from pointsman.host.api import HostApi
+from pointsman.refactor.types import Refactoring, RefactorQuery
+
+
+class Completer(Protocol):
+    async def complete(self, query: CompletionQuery) -> Completion: ...
+
+    def accepted(self, item_id: str) -> None: ...
+
+    def explain(self, uri: str) -> Completion | None: ...
+
+
+class Asker(Protocol):
+    async def ask(self, question: Question, on_delta: Callable[[str], None]) -> Answer: ...
+
+
+class Refactorer(Protocol):
+    async def refactor(self, query: RefactorQuery) -> Refactoring: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Made once for a window or a command, closed at its end."""
+
+    completer: Completer
+    asker: Asker
+    refactorer: Refactorer
+    host: HostApi
+    trust: Callable[[Path], str]
+    """Trust a workspace, as the user asked; returns its real path."""
+    close: Callable[[], Awaitable[None]]

@@ -1,0 +1,50 @@
+"""Logs that cannot hold source text, prompts or secrets above debug level.
+
+Our own messages are written with that in mind. A library's message is not ours to trust (pygls logs whole documents at
+INFO), so of those only the place in the library's code is kept; of an exception only its type.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import sys
+from pathlib import Path
+
+
+class SafeFormatter(logging.Formatter):
+    """Our own messages whole; of a library's record the place only; of an exception the type only."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        own = record.name.split(".")[0] in ("pointsman", "pointsman_indexer")
+        text = record.getMessage() if own else f"({Path(record.pathname).name}:{record.lineno})"
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        when = self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
+        return f"{when} {record.levelname} {record.name}: {text}{f' [{kind}]' if kind else ''}"
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    _install(logging.StreamHandler(sys.stderr), level)
+
+
+def log_to_file(path: Path, level: int = logging.INFO) -> None:
+    """Append to `path`, 0600, kept below 2 MB in two files. A log that cannot be written is done without."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600))
+        handler = logging.handlers.RotatingFileHandler(path, maxBytes=1 << 20, backupCount=1, encoding="utf-8")
+    except OSError:
+        return
+    _install(handler, level)
+
+
+def _install(handler: logging.Handler, level: int) -> None:
+    handler.setFormatter(SafeFormatter())
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(level)
+    logging.captureWarnings(True)
+    for name in ("pygls", "httpx2", "httpcore2", "openai"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.raiseExceptions = False

@@ -1,0 +1,120 @@
+"""The real language server over stdio with scripted services behind it. Run as a script by the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+from pointsman.chat.types import Answer, Question, RouteTaken
+from pointsman.complete.types import Completion, CompletionQuery, Item, Stage
+from pointsman.errors import EngineUnavailable, PolicyRefusal
+from pointsman.host import api
+from pointsman.lsp.app import create_server
+from pointsman.lsp.server import serve
+from pointsman.lsp.services import Services
+from pointsman.models.base import Finish, Piece
+from pointsman.observe.logs import log_to_stderr
+from pointsman.refactor.types import Checks, FileEdit, Refactoring, RefactorQuery
+
+ROUTE = RouteTaken(target="local", model="scripted", reason="no closed endpoint")
+
+
+class Completer:
+    """Answers with what stands on the cursor's line. `slow` in the text makes it hang until it is cancelled."""
+
+    def __init__(self) -> None:
+        self.last: Completion | None = None
+        self.accepted_ids: list[str] = []
+
+    async def complete(self, query: CompletionQuery) -> Completion:
+        text = query.snapshot.text
+        if "slow" in text:
+            await asyncio.Event().wait()
+        if "broken" in text:
+            raise ZeroDivisionError(text)
+        if "unavailable" in text:
+            raise EngineUnavailable("the model is loading")
+        item = Item(id="i1", text=f"<{len(text)}>", score=-0.1, start=query.offset, end=query.offset)
+        items = tuple(item for _ in range(query.count))
+        self.last = Completion(items=items, model="scripted", stages=(Stage(stage="cache", outcome="miss"),))
+        return self.last
+
+    def accepted(self, item_id: str) -> None:
+        self.accepted_ids.append(item_id)
+
+    def explain(self, uri: str) -> Completion | None:
+        return self.last
+
+
+class Asker:
+    async def ask(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
+        if "broken" in question.text:
+            raise ZeroDivisionError(question.text)
+        if "refuse" in question.text:
+            raise PolicyRefusal("policy says no", rule="closed", remedy="ask locally")
+        for word in ("draft", " text"):
+            on_delta(word)
+        return Answer(answer="final [1]", citations=(), abstained=False, route=ROUTE)
+
+
+class Refactorer:
+    async def refactor(self, query: RefactorQuery) -> Refactoring:
+        new = query.snapshot.text.replace("old", "new")
+        edit = FileEdit(path="a.py", base_sha="0" * 40, diff="-old\n+new\n", new_text=new)
+        checks = Checks(parses="unparsable" not in query.instruction, in_scope=True)
+        return Refactoring(route=ROUTE, request_id="r", edits=(edit,), diff=edit.diff, checks=checks)
+
+
+class Host:
+    async def status(self, params: api.Nothing) -> api.HostStatus:
+        return api.HostStatus(
+            version="0", pid=1, uptime_seconds=0, clients=1, busy=False, engines=(), indexes=(), memory_bytes=1
+        )
+
+    async def model(self, params: api.ModelParams) -> api.ModelFacts:
+        raise NotImplementedError
+
+    async def generate(self, params: api.GenerateParams) -> AsyncGenerator[Piece | Finish, None]:
+        raise NotImplementedError
+        yield
+
+    async def index(self, params: api.IndexParams) -> AsyncGenerator[api.IndexProgress | api.IndexReport, None]:
+        yield api.IndexProgress(stage="embed", done=1, total=2)
+        yield api.IndexProgress(stage="embed", done=2, total=2)
+        yield api.IndexReport(
+            root=params.path, files=1, chunks=2, skipped={}, seconds=0.1, embedded=2, reused=0, model="m", revision=""
+        )
+
+    async def search(self, params: api.SearchParams) -> api.SearchReply:
+        return api.SearchReply(root=params.path, hits=())
+
+    async def closed_preview(self, params: api.ClosedRequest) -> api.ClosedPreview:
+        raise NotImplementedError
+
+    async def closed_send(self, params: api.ClosedRequest) -> api.ClosedReply:
+        raise NotImplementedError
+
+    async def shutdown(self, params: api.Nothing) -> api.Nothing:
+        return params
+
+
+def trust(path: Path) -> str:
+    return str(path)
+
+
+async def close() -> None:
+    return None
+
+
+def make_services() -> Services:
+    print("a stray print must not reach the protocol")  # noqa: T201
+    return Services(
+        completer=Completer(), asker=Asker(), refactorer=Refactorer(), host=Host(), trust=trust, close=close
+    )
+
+
+if __name__ == "__main__":
+    log_to_stderr()
+    sys.exit(serve(lambda: create_server(make_services)))

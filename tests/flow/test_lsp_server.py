@@ -1,0 +1,336 @@
+"""The language server over stdio: exactly one response to each request, whatever is sent, and no text in any log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lspwire import Wire
+
+SCRIPT = Path(__file__).with_name("fake_server.py")
+URI = "file:///w/a.py"
+PLACE = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 0}, "context": {"triggerKind": 2}}
+WHOLE = {"start": {"line": 0, "character": 0}, "end": {"line": 9, "character": 0}}
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    started = await Wire.start([sys.executable, str(SCRIPT)])
+    yield started
+    await started.close()
+
+
+@pytest.fixture
+async def ready(wire: Wire) -> Wire:
+    await wire.initialize()
+    return wire
+
+
+async def still_works(wire: Wire) -> None:
+    await wire.open("file:///w/alive.py", "alive")
+    answer = await wire.complete("file:///w/alive.py", 0, 5)
+    assert answer["result"]["items"][0]["insertText"] == "<5>"
+
+
+async def test_capabilities_are_static_and_incremental(wire: Wire) -> None:
+    answer = await wire.initialize()
+    capabilities = answer["result"]["capabilities"]
+    assert capabilities["inlineCompletionProvider"] == {}
+    assert capabilities["textDocumentSync"]["change"] == 2
+    assert capabilities["textDocumentSync"]["openClose"]
+    assert "completionProvider" not in capabilities
+    assert {"pointsman.refactor", "pointsman.ask", "pointsman.reindex", "pointsman.explainLast"} <= set(
+        capabilities["executeCommandProvider"]["commands"]
+    )
+    assert answer["result"]["serverInfo"]["name"] == "pointsman"
+
+
+async def test_a_client_without_inline_completion_gets_the_menu(wire: Wire) -> None:
+    params = {"processId": None, "rootUri": None, "capabilities": {}}
+    answer = await wire.ask("initialize", params)
+    assert "completionProvider" in answer["result"]["capabilities"]
+    await wire.notify("initialized")
+    await wire.open(URI, "retu")
+    place = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 4}}
+    items = (await wire.ask("textDocument/completion", place))["result"]["items"]
+    assert items[0]["textEdit"]["newText"] == "<4>" and items[0]["filterText"].startswith("retu")
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen", "character"),
+    [(["utf-8", "utf-16"], "utf-8", 4), (["utf-16"], "utf-16", 2), (["utf-32", "utf-16"], "utf-32", 1)],
+)
+async def test_positions_in_all_three_encodings(wire: Wire, offered: list[str], chosen: str, character: int) -> None:
+    answer = await wire.initialize(general={"positionEncodings": offered})
+    assert answer["result"]["capabilities"]["positionEncoding"] == chosen
+    await wire.open(URI, "😋x\n")
+    place = {"line": 0, "character": character}
+    change = {"range": {"start": place, "end": place}, "text": "é"}
+    params = {"textDocument": {"uri": URI, "version": 2}, "contentChanges": [change]}
+    await wire.notify("textDocument/didChange", params)
+    answer = await wire.complete(URI, 0, character)
+    assert answer["result"]["items"][0]["insertText"] == "<4>"
+    assert answer["result"]["items"][0]["range"]["start"] == place
+
+
+async def test_alternatives_on_demand_and_one_while_typing(ready: Wire) -> None:
+    await ready.open(URI, "x")
+    assert len((await ready.complete(URI, 0, 1, kind=1))["result"]["items"]) == 3
+    item = (await ready.complete(URI, 0, 1, kind=2))["result"]["items"][0]
+    assert item["command"] == {"title": "accepted", "command": "pointsman.didAccept", "arguments": ["i1"]}
+    assert "error" not in await ready.ask("workspace/executeCommand", item["command"])
+
+
+async def test_a_newer_request_cancels_the_older_one(ready: Wire) -> None:
+    await ready.open(URI, "slow")
+    first = await ready.begin("textDocument/inlineCompletion", PLACE)
+    await ready.open(URI, "quick", version=2)
+    second = await ready.begin("textDocument/inlineCompletion", PLACE)
+    assert (await ready.response(first))["result"] == {"items": []}
+    assert (await ready.response(second))["result"]["items"]
+    assert len(ready.responses(first)) == len(ready.responses(second)) == 1
+
+
+async def test_cancelling_answers_once(ready: Wire) -> None:
+    await ready.open(URI, "slow")
+    request = await ready.begin("textDocument/inlineCompletion", PLACE)
+    await ready.notify("$/cancelRequest", {"id": request})
+    assert (await ready.response(request))["error"]["code"] == -32800
+    await ready.notify("$/cancelRequest", {"id": request})
+    await still_works(ready)
+    assert len(ready.responses(request)) == 1
+
+
+async def test_a_stale_version_gets_nothing(ready: Wire) -> None:
+    await ready.open(URI, "x", version=5)
+    assert (await ready.complete(URI, 0, 1, version=4))["result"] == {"items": []}
+    assert (await ready.complete(URI, 0, 1, version=5))["result"]["items"]
+
+
+async def test_errors_become_nothing_while_typing_and_show_in_the_status(ready: Wire) -> None:
+    await ready.open(URI, "unavailable")
+    assert (await ready.complete(URI, 0, 0))["result"] == {"items": []}
+    shown = await ready.until(
+        lambda m: m.get("method") == "pointsman/didChangeStatus" and m["params"]["kind"] == "Error"
+    )
+    assert "loading" in shown["params"]["message"]
+
+
+async def test_ask_streams_deltas_and_then_answers(ready: Wire) -> None:
+    await ready.open(URI, "x")
+    params = {"question": "why?", "textDocument": {"uri": URI}, "partialResultToken": "t1"}
+    answer = await ready.ask("pointsman/ask", params)
+    assert answer["result"]["answer"] == "final [1]"
+    assert answer["result"].keys() >= {"answer", "citations", "abstained", "route"}
+    deltas = [m["params"] for m in ready.received if m.get("method") == "$/progress" and m["params"]["token"] == "t1"]
+    assert [d["value"]["delta"] for d in deltas] == ["draft", " text"]
+    assert ready.received.index(answer) > max(
+        i for i, m in enumerate(ready.received) if m.get("method") == "$/progress"
+    )
+
+
+async def test_a_refusal_has_a_remedy(ready: Wire) -> None:
+    await ready.open(URI, "x")
+    answer = await ready.ask("pointsman/ask", {"question": "refuse", "textDocument": {"uri": URI}})
+    assert answer["error"]["code"] == -32803
+    assert answer["error"]["data"] == {"code": "refused", "remedy": "ask locally"}
+
+
+async def test_refactor_offers_a_versioned_annotated_edit(wire: Wire) -> None:
+    wire.answers["workspace/applyEdit"] = {"applied": True}
+    edits = {"documentChanges": True, "changeAnnotationSupport": {}}
+    await wire.initialize(workspace={"workspaceEdit": edits})
+    await wire.open(URI, "one\r\nold = 1\r\nthree\r\n", version=7)
+    argument = {"textDocument": {"uri": URI, "version": 7}, "range": WHOLE, "instruction": "rename"}
+    command = {"command": "pointsman.refactor", "arguments": [argument]}
+    answer = await wire.ask("workspace/executeCommand", command)
+    assert answer["result"]["applied"] is True
+    assert "new_text" not in json.dumps(answer["result"]["edits"])
+    sent = (await wire.notification("workspace/applyEdit"))["params"]["edit"]
+    change = sent["documentChanges"][0]
+    assert change["textDocument"] == {"uri": URI, "version": 7}
+    assert change["edits"] == [
+        {
+            "range": {"start": {"line": 1, "character": 0}, "end": {"line": 2, "character": 0}},
+            "newText": "new = 1\r\n",
+            "annotationId": "pointsman",
+        }
+    ]
+    assert sent["changeAnnotations"]["pointsman"]["needsConfirmation"] is True
+
+
+@pytest.mark.parametrize("change", [{"instruction": "unparsable"}, {"preview": True}])
+async def test_refactor_applies_nothing_that_failed_or_was_only_shown(ready: Wire, change: dict[str, Any]) -> None:
+    await ready.open(URI, "old", version=7)
+    argument = {"textDocument": {"uri": URI}, "range": WHOLE, "instruction": "rename", **change}
+    answer = await ready.ask("workspace/executeCommand", {"command": "pointsman.refactor", "arguments": [argument]})
+    assert answer["result"]["applied"] is False
+    assert not [m for m in ready.received if m.get("method") == "workspace/applyEdit"]
+
+
+async def test_progress_of_the_first_index(wire: Wire, tmp_path: Path) -> None:
+    await wire.initialize(tmp_path.as_uri(), window={"workDoneProgress": True})
+    created = await wire.notification("window/workDoneProgress/create")
+    token = created["params"]["token"]
+    assert isinstance(token, str)
+    await wire.until(lambda m: m.get("method") == "$/progress" and m["params"]["value"]["kind"] == "end")
+    kinds = [m["params"]["value"]["kind"] for m in wire.received if m.get("method") == "$/progress"]
+    assert kinds[0] == "begin" and kinds[-1] == "end"
+    assert (await wire.ask("pointsman/status"))["result"]["host"]["version"] == "0"
+
+
+async def test_before_initialize_only_that_is_answered(wire: Wire) -> None:
+    assert (await wire.ask("textDocument/inlineCompletion", PLACE))["error"]["code"] == -32002
+    await wire.open(URI, "dropped")
+    await wire.initialize()
+    assert (await wire.complete(URI, 0, 0))["result"] == {"items": []}
+    assert (await wire.ask("initialize", {"processId": None, "rootUri": None, "capabilities": {}}))["error"][
+        "code"
+    ] == -32600
+
+
+@pytest.mark.parametrize(
+    ("body", "msg_id", "code"),
+    [
+        (b"{", None, -32700),
+        (b"\xff\xfe", None, -32700),
+        (b"[" * 100_000, None, -32700),
+        (b"[]", None, -32600),
+        (b'"text"', None, -32600),
+        (b'{"id": 1, "method": "shutdown"}', 1, -32600),
+        (b'{"jsonrpc": "2.0", "id": {}, "method": "shutdown"}', None, -32600),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": 5}', 1, -32600),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "no/such"}', 1, -32601),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "$/unknown"}', 1, -32601),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "textDocument/inlineCompletion"}', 1, -32602),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "textDocument/inlineCompletion", "params": []}', 1, -32602),
+        (
+            b'{"jsonrpc": "2.0", "id": 1, "method": "textDocument/inlineCompletion", "params": {"textDocument": 3}}',
+            1,
+            -32602,
+        ),
+        (b'{"jsonrpc": "2.0", "id": "s", "method": "pointsman/ask", "params": {"jsonrpc": "2.0"}}', "s", -32602),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "workspace/executeCommand", "params": {"command": "rm"}}', 1, -32602),
+        (
+            b'{"jsonrpc": "2.0", "id": 1, "method": "workspace/executeCommand",'
+            b' "params": {"command": "pointsman.refactor", "arguments": [7]}}',
+            1,
+            -32602,
+        ),
+    ],
+)
+async def test_malformed_messages_get_exactly_one_response(
+    ready: Wire, body: bytes, msg_id: int | None, code: int
+) -> None:
+    await ready.send_body(body)
+    assert (await ready.response(msg_id))["error"]["code"] == code
+    await still_works(ready)
+    assert len(ready.responses(msg_id)) == 1
+
+
+async def test_malformed_headers_and_notifications_are_survived(ready: Wire) -> None:
+    await ready.send_bytes(b"Content-Length: many\r\n\r\n")
+    assert (await ready.response(None))["error"]["code"] == -32700
+    for method, params in (
+        ("textDocument/didChange", {"textDocument": {"uri": URI}}),
+        ("textDocument/didOpen", 5),
+        ("$/cancelRequest", {}),
+        ("$/whatever", {}),
+        ("no/such", {}),
+        (
+            "textDocument/didChange",
+            {"textDocument": {"uri": "file:///never/opened", "version": 2}, "contentChanges": []},
+        ),
+    ):
+        await ready.notify(method, params)
+    await ready.send({"id": 4711, "result": {"unasked": True}})
+    await still_works(ready)
+
+
+async def test_positions_past_the_end_and_a_large_document(ready: Wire) -> None:
+    text = "x = 'canary'\n" * 800_000
+    await ready.open(URI, text)
+    end = {"line": 800_000, "character": 0}
+    change = {"range": {"start": end, "end": {"line": 900_000, "character": 7}}, "text": "y"}
+    params = {"textDocument": {"uri": URI, "version": 2}, "contentChanges": [change]}
+    await ready.notify("textDocument/didChange", params)
+    answer = await ready.complete(URI, 5_000_000, 12)
+    assert answer["result"]["items"][0]["insertText"] == f"<{len(text) + 1}>"
+    assert answer["result"]["items"][0]["range"]["start"] == {"line": 800_000, "character": 1}
+
+
+async def test_internal_errors_tell_nothing_and_logs_hold_no_text(wire: Wire) -> None:
+    await wire.initialize()
+    canary = "canary_9d2f_broken"
+    await wire.open(URI, canary)
+    assert (await wire.complete(URI, 0, 0))["error"] == {"code": -32603, "message": "internal error"}
+    answer = await wire.ask("pointsman/ask", {"question": canary, "textDocument": {"uri": URI}})
+    assert answer["error"] == {"code": -32603, "message": "internal error"}
+    await wire.notify("textDocument/didChange", {"textDocument": canary})
+    await wire.send_body(
+        b'{"jsonrpc": "2.0", "id": 1, "method": "pointsman/ask", "params": {"range": "%s"}}' % canary.encode()
+    )
+    await wire.response(1)
+    await still_works(wire)
+    everything = json.dumps(wire.received) + await wire.close()
+    assert canary not in everything
+    assert "ZeroDivisionError" in everything and "stray print" in everything
+
+
+async def test_exit_codes(wire: Wire) -> None:
+    await wire.initialize()
+    assert await wire.leave() == 0
+
+
+async def test_exit_without_shutdown_is_a_failure(ready: Wire) -> None:
+    await ready.notify("exit")
+    assert await ready.ended() == 1
+
+
+async def test_after_shutdown_requests_are_refused(ready: Wire) -> None:
+    await ready.ask("shutdown")
+    assert (await ready.ask("pointsman/status"))["error"]["code"] == -32600
+    await ready.notify("exit")
+    assert await ready.ended() == 0
+
+
+async def test_shutdown_during_a_request_ends_both(ready: Wire) -> None:
+    await ready.open(URI, "slow")
+    request = await ready.begin("textDocument/inlineCompletion", PLACE)
+    assert "error" not in await ready.ask("shutdown")
+    assert (await ready.response(request))["error"]["code"] == -32800
+    await ready.notify("exit")
+    assert await ready.ended() == 0
+
+
+async def test_it_leaves_when_the_client_closes_the_pipe(ready: Wire) -> None:
+    assert ready.process.stdin is not None
+    ready.process.stdin.close()
+    assert await ready.ended() == 1
+
+
+async def test_it_leaves_when_the_editor_dies_but_the_pipe_stays(wire: Wire) -> None:
+    editor = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(60)")
+    await wire.ask("initialize", {"processId": editor.pid, "rootUri": None, "capabilities": {}})
+    await wire.notify("initialized")
+    await still_works(wire)
+    editor.kill()
+    await editor.wait()
+    assert await wire.ended() == 1
+
+
+async def test_start_up_leaves_the_pipelines_out() -> None:
+    heavy = ("torch", "openai", "pydantic", "rich", "tree_sitter", "qdrant_edge", "numpy", "pointsman.complete.service")
+    code = f"import sys, pointsman.lsp.app; print([n for n in {heavy!r} if n in sys.modules])"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, env=dict(os.environ)
+    )
+    out, _ = await process.communicate()
+    assert out.decode().strip() == "[]"
