@@ -38,12 +38,11 @@ class Paths:
             root = Path(home).expanduser().absolute()
             return cls(config=root / "config", data=root / "data", cache=root / "cache", run=root / "run")
         dirs = platformdirs.PlatformDirs("pointsman", appauthor=False)
-        return cls(
-            config=Path(dirs.user_config_dir),
-            data=Path(dirs.user_data_dir),
-            cache=Path(dirs.user_cache_dir),
-            run=Path(dirs.user_runtime_dir),
-        )
+        data = Path(dirs.user_data_dir)
+        # Without a runtime folder of the session, platformdirs falls back to a well-known name in /tmp, where another
+        # user could be first.
+        run = Path(env["XDG_RUNTIME_DIR"]) / "pointsman" if env.get("XDG_RUNTIME_DIR") else data / "run"
+        return cls(config=Path(dirs.user_config_dir), data=data, cache=Path(dirs.user_cache_dir), run=run)
 
     def ensure(self) -> Paths:
         """Create all four for this user alone. Raises `ConfigError` when a folder cannot be made."""
@@ -95,6 +94,8 @@ class Settings:
     device: DeviceChoice = "auto"
     precision: Precision = "nf4"
     """nf4: 4-bit weights by bitsandbytes; full: the weights' own precision."""
+    hub_endpoint: str = ""
+    """Base URL of the model hub, for a mirror of one's own; "" means HF_ENDPOINT, else the public hub."""
     idle_minutes: float = 15.0
     """The host exits after this long without a client."""
     max_completion_tokens: int = 64

@@ -19,7 +19,7 @@ from pointsman.settings import Paths, Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pointsman.build import Services
+    from pointsman.lsp.services import Services
 
 F = TypeVar("F", bound=Callable[..., Any])
 

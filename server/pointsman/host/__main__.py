@@ -23,7 +23,7 @@ async def _serve(paths: Paths, settings: Settings) -> None:
         if server is not None:
             server.stop()
 
-    service = build_host(paths, settings, on_shutdown=stop)
+    service = build_host(paths, on_shutdown=stop)
     server = HostServer(service, paths, idle_seconds=settings.idle_minutes * 60, activity=service.activity)
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):

@@ -17,7 +17,10 @@ from pointsman.settings import Settings
 
 
 class EngineMaker(Protocol):
-    """Makes engines, without starting them. Raises `ModelMissing` or `ConfigError`."""
+    """Makes engines, without starting them; called on a thread, for it reads and hashes weights.
+
+    Raises `ModelMissing`, `VerificationError`, `PolicyRefusal` or `ConfigError`.
+    """
 
     def card(self, name: str) -> Card: ...
 
@@ -37,6 +40,7 @@ class Engines:
         self._generators: dict[_Key, Generator] = {}
         self._embedders: dict[_Key, TextEmbedder] = {}
         self._stopping: set[asyncio.Task[None]] = set()
+        self._making = asyncio.Lock()
 
     def facts(self, task: Task) -> ModelFacts:
         settings = self._settings()
@@ -50,24 +54,27 @@ class Engines:
             special_tokens=card.special_tokens,
         )
 
-    def generator(self, task: Task) -> Generator:
+    async def generator(self, task: Task) -> Generator:
         settings = self._settings()
-        wanted = {_key(self._card(t, settings), settings): self._card(t, settings) for t in _TASKS}
-        self._retire(self._generators, set(wanted))
-        key = _key(self._card(task, settings), settings)
-        if key not in self._generators:
-            self._generators[key] = self._maker.generator(wanted[key], settings)
-        return self._generators[key]
+        cards = {t: self._card(t, settings) for t in _TASKS}
+        key = _key(cards[task], settings)
+        async with self._making:
+            self._retire(self._generators, {_key(card, settings) for card in cards.values()})
+            if key not in self._generators:
+                made = await asyncio.to_thread(self._maker.generator, cards[task], settings)
+                self._generators[key] = made
+            return self._generators[key]
 
-    def embedder(self) -> tuple[TextEmbedder, int]:
+    async def embedder(self) -> tuple[TextEmbedder, int]:
         """The embedder in use and the length of its vectors."""
         settings = self._settings()
         card = self._maker.card(settings.embedder)
         key = _key(card, settings)
-        self._retire(self._embedders, {key})
-        if key not in self._embedders:
-            self._embedders[key] = self._maker.embedder(card, settings)
-        return self._embedders[key], card.dimension
+        async with self._making:
+            self._retire(self._embedders, {key})
+            if key not in self._embedders:
+                self._embedders[key] = await asyncio.to_thread(self._maker.embedder, card, settings)
+            return self._embedders[key], card.dimension
 
     def statuses(self) -> tuple[EngineStatus, ...]:
         return tuple(engine.status() for engine in self._all())

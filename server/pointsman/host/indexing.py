@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import hashlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -32,7 +32,7 @@ class Indexes:
     def __init__(
         self,
         folder: Path,
-        embedder: Callable[[], tuple[TextEmbedder, int]],
+        embedder: Callable[[], Awaitable[tuple[TextEmbedder, int]]],
         exclusions: Callable[[Path], Sequence[str]],
     ) -> None:
         self._folder = folder
@@ -63,7 +63,7 @@ class Indexes:
     async def _repository(self, path: str) -> _Repository:
         root = await asyncio.to_thread(_root_of, path)
         async with self._opening:
-            embedder, dimension = self._embedder()
+            embedder, dimension = await self._embedder()
             if root in self._open and self._open[root].embedder is not embedder:
                 await self._open.pop(root).close()
             if root not in self._open:

@@ -7,13 +7,14 @@ outside is clamped to the end of its line or of the text, as LSP 3.17 asks; noth
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from itertools import accumulate
+from itertools import islice
 from typing import Literal
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
+_PYTHON_BREAKS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+"""What `str.splitlines` takes for a line break beyond ours. It is ten times as fast, so it is used where none occurs."""
 
 
 class Lines:
@@ -26,7 +27,8 @@ class Lines:
     def __init__(self, text: str) -> None:
         self._lines = _split(_sane(text))
         self._text: str | None = None
-        self._starts: list[int] | None = None
+        self._mark = (0, 0)
+        """A line and its start. Starts are counted from here: a cursor moves little from one request to the next."""
 
     def __len__(self) -> int:
         """How many lines there are: one more than line endings."""
@@ -41,18 +43,20 @@ class Lines:
     def offset(self, line: int, character: int, encoding: Encoding) -> int:
         """Code points before the position."""
         line, column = self._place(line, character, encoding)
-        if self._starts is not None:
-            return self._starts[line] + column
-        return sum(map(len, self._lines[:line])) + column
+        return self._start(line) + column
 
     def position(self, offset: int, encoding: Encoding) -> tuple[int, int]:
         """(line, character) of a code-point offset. Between `\\r` and `\\n` it is the end of the line's content."""
-        if self._starts is None:
-            self._starts = [0, *accumulate(map(len, self._lines[:-1]))]
         offset = max(0, offset)
-        line = bisect_right(self._starts, offset) - 1
-        content = _content(self._lines[line])
-        return line, _units(content[: offset - self._starts[line]], encoding)
+        line, start = self._mark
+        while start > offset:
+            line -= 1
+            start -= len(self._lines[line])
+        while line + 1 < len(self._lines) and start + len(self._lines[line]) <= offset:
+            start += len(self._lines[line])
+            line += 1
+        self._mark = line, start
+        return line, _units(_content(self._lines[line])[: offset - start], encoding)
 
     def line(self, number: int) -> str:
         """The content of a line without its ending; "" outside of the text."""
@@ -80,8 +84,22 @@ class Lines:
         lines = _split(piece)
         if last + 1 < len(self._lines) and not lines[-1]:
             lines.pop()
+        if self._mark[0] > first:
+            self._start(first)
         self._lines[first : last + 1] = lines
-        self._text = self._starts = None
+        self._text = None
+
+    def _start(self, line: int) -> int:
+        """Code points before a line of the text."""
+        marked, start = self._mark
+        if line >= marked:
+            start += sum(map(len, islice(self._lines, marked, line)))
+        elif line < marked - line:
+            start = sum(map(len, islice(self._lines, line)))
+        else:
+            start -= sum(map(len, islice(self._lines, line, marked)))
+        self._mark = line, start
+        return start
 
     def _place(self, line: int, character: int, encoding: Encoding) -> tuple[int, int]:
         """(line, column in code points), clamped."""
@@ -93,12 +111,19 @@ class Lines:
 
 
 def _split(text: str) -> list[str]:
-    lines = _LINE.findall(text)
-    lines.append(text[sum(map(len, lines)) :])
+    if any(other in text for other in _PYTHON_BREAKS):
+        lines = _LINE.findall(text)
+        lines.append(text[sum(map(len, lines)) :])
+        return lines
+    lines = text.splitlines(keepends=True)
+    if not lines or lines[-1].endswith(("\n", "\r")):
+        lines.append("")
     return lines
 
 
 def _sane(text: str) -> str:
+    if text.isascii():
+        return text
     try:
         text.encode("utf-8")
         return text

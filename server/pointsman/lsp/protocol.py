@@ -78,6 +78,9 @@ class Protocol(LanguageServerProtocol):
             self.exit_code = 0 if self._shutdown else 1
             return
         kind = self.get_message_type(method)
+        if msg_id is not None and kind is not None and not hasattr(kind, "id"):
+            self.refuse(msg_id, INVALID_REQUEST, f"{method} is a notification and takes no id")
+            return
         try:
             structured = self._converter.structure(message, kind) if kind else None
         except Exception as error:
@@ -116,10 +119,12 @@ class Protocol(LanguageServerProtocol):
     def _receive_reply(self, message: dict[str, Any]) -> None:
         """The client's answer to a request of ours."""
         msg_id = _id(message)
-        future = self._request_futures.pop(msg_id, None) if msg_id is not None else None
-        if msg_id is None or future is None or future.done():
+        # pygls keeps the client's requests in the same table: a reply with the id of one of those is not for us.
+        if msg_id is None or msg_id not in self._result_types:
             return
-        result_type = self._result_types.pop(msg_id, None)
+        future, result_type = self._request_futures.pop(msg_id, None), self._result_types.pop(msg_id)
+        if future is None or future.done():
+            return
         if message.get("error") is not None:
             future.set_exception(JsonRpcException("the client answered with an error"))
             return

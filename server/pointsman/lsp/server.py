@@ -17,8 +17,7 @@ from collections.abc import Callable, Coroutine
 from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
@@ -31,6 +30,7 @@ from pointsman.lsp.protocol import PARSE_ERROR, Protocol
 from pointsman.lsp.services import Services
 from pointsman.lsp.status import Status
 from pointsman.lsp.transport import FrameReader, FrameWriter
+from pointsman.observe.logs import tame_last_resort
 from pointsman.session import Session
 
 log = logging.getLogger(__name__)
@@ -70,14 +70,14 @@ class Server(LanguageServer):
 
     async def services(self) -> Services:
         """The pipelines and the host, made at the first call. A failure is told to whoever waits, then forgotten."""
-        if self._services is None:
-            self._services = asyncio.create_task(asyncio.to_thread(self._make_services))
+        making = self._services
+        if making is None:
+            making = self._services = asyncio.create_task(asyncio.to_thread(self._make_services))
         try:
-            return await asyncio.shield(self._services)
-        except asyncio.CancelledError:
-            raise
+            return await asyncio.shield(making)
         except Exception:
-            self._services = None
+            if self._services is making:
+                self._services = None
             raise
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
@@ -105,7 +105,7 @@ class Server(LanguageServer):
         parts = urlsplit(uri)
         if parts.scheme != "file" or parts.netloc not in ("", "localhost") or "\0" in uri or "%00" in uri:
             return None
-        return Path(os.path.normpath(url2pathname(parts.path)))
+        return Path(os.path.normpath(unquote(parts.path)))
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """pygls would pop up a window with the error's text, which may quote a document."""
@@ -122,6 +122,7 @@ def serve(server_of: Callable[[], Server], *, tcp: tuple[str, int] | None = None
 
     Over stdio, the real stdout is kept for frames, and whatever else prints goes to stderr from here on.
     """
+    tame_last_resort()
     if tcp is not None:
         return asyncio.run(_run(server_of, *_accept(tcp)))
     frames_in = io.FileIO(os.dup(sys.stdin.fileno()), "rb")

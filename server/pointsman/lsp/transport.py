@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
+import re
 import threading
 from collections.abc import Callable
 from io import RawIOBase
@@ -17,6 +18,9 @@ from typing import BinaryIO
 LARGEST = 128 * 1024 * 1024
 """Bytes of one message. A larger one is skipped and answered as malformed."""
 _LONGEST_HEADER = 8192
+_LENGTH = re.compile(rb"content-length[ \t]*:[ \t]*(\d{1,12})\s*$", re.IGNORECASE)
+"""At the end of a line, not only at its start: the body of a frame without a length runs into the next frame's header,
+and that frame shall be read again."""
 
 
 class FrameReader:
@@ -52,9 +56,8 @@ class FrameReader:
         while (line := self._line()) is not None:
             if not line.strip():
                 break
-            name, _, value = line.partition(b":")
-            if name.strip().lower() == b"content-length" and value.strip().isdigit():
-                length = int(value)
+            if found := _LENGTH.search(line):
+                length = int(found[1])
         else:
             return None
         if length is None:

@@ -100,6 +100,10 @@ class Card:
     notes: str = ""
     query_prefix: str = ""
     """Text that an embedder wants in front of a query."""
+    pooling: Literal["mean", "cls", "last"] = "mean"
+    """How an embedder makes one vector of its tokens' states: their mean, the first one, or the last one."""
+    needs_remote_code: bool = False
+    """True when only code from the hub could run it. Such code never runs here, so the model is refused."""
     gguf: str = ""
     """Name of the GGUF file among `files`, which llama.cpp can serve; "" when there is none."""
     kv_bytes_per_token: int = 0

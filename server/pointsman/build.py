@@ -1,0 +1,251 @@
+"""The composition root: the only module that decides which class stands behind which Protocol.
+
+Imports here are inside functions where they are slow, so that `serve` starts without the pipelines and the command
+line without the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pointsman.lsp.services import Services
+from pointsman.settings import Paths, Settings, SettingsFile
+
+if TYPE_CHECKING:
+    from pointsman.chat.types import RouteTaken
+    from pointsman.host.api import HostApi
+    from pointsman.host.service import HostService
+    from pointsman.models.base import Generator, TextEmbedder
+    from pointsman.models.card import Card
+    from pointsman.refactor.types import Target
+    from pointsman.worker.link import TorchLink
+    from pointsman_indexer import Exclusions
+
+_CONTEXT = 4096
+"""Tokens of prompt and answer that an engine keeps room for: the pipelines' budgets lie well below."""
+
+
+def build_server(
+    paths: Paths, settings: Settings, *, in_process: bool, tcp: tuple[str, int] | None, verbose: int
+) -> int:
+    """Run the language server to its end; returns the exit code."""
+    import logging
+
+    from pointsman.lsp.app import create_server
+    from pointsman.lsp.server import serve
+    from pointsman.observe.logs import log_to_file, log_to_stderr
+
+    log_to_file(paths.logs / "serve.log")
+    if verbose:
+        log_to_stderr(logging.DEBUG if verbose > 1 else logging.INFO)
+    return serve(lambda: create_server(lambda: build_services(paths, settings, in_process=in_process)), tcp=tcp)
+
+
+def build_services(paths: Paths, settings: Settings, *, in_process: bool = False) -> Services:
+    """The pipelines over the user's host, or over one of their own."""
+    from pointsman.chat.service import ChatService
+    from pointsman.complete.service import CompletionService
+    from pointsman.host.client import HostClient
+    from pointsman.policy.trust import Trust
+    from pointsman.refactor.service import RefactorService
+
+    exclusions = _exclusions_of(paths)
+    host: HostClient | HostService = build_host(paths) if in_process else HostClient(paths)
+    api: HostApi = host
+    return Services(
+        completer=CompletionService(api, exclusions, settings),
+        asker=ChatService(api, exclusions, settings),
+        refactorer=RefactorService(api, _Router(paths), exclusions, settings),
+        host=api,
+        trust=Trust(paths.config).trust,
+        close=host.close,
+    )
+
+
+def build_host(paths: Paths, *, on_shutdown: Callable[[], None] = lambda: None) -> HostService:
+    """The host's object. It follows settings and policy as their files change."""
+    from pointsman.gateway.gate import Gateway
+    from pointsman.host.engines import Engines
+    from pointsman.host.indexing import Indexes
+    from pointsman.host.service import HostService
+    from pointsman.policy import layers
+
+    engines = Engines(SettingsFile(paths).current, _Maker(paths))
+    return HostService(
+        engines=engines,
+        indexes=Indexes(paths.indexes, engines.embedder, lambda root: layers.load(paths, root).exclude),
+        gateway=Gateway(paths, lambda workspace: layers.load(paths, workspace)),
+        on_shutdown=on_shutdown,
+    )
+
+
+def _exclusions_of(paths: Paths) -> Callable[[Path], Exclusions]:
+    """What may not be looked at below a root: the index's rules and the policy's, as they are now."""
+    from pointsman.errors import ConfigError
+    from pointsman.policy import layers
+    from pointsman_indexer import Exclusions, ExclusionsInvalid
+
+    def exclusions(root: Path) -> Exclusions:
+        try:
+            return Exclusions(root, layers.load(paths, root).exclude)
+        except ExclusionsInvalid as error:
+            raise ConfigError(str(error)) from error
+
+    return exclusions
+
+
+class _Router:
+    """The refactor pipeline's view of policy: where a request may go. The gateway asks again before anything leaves."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    def decide(self, task: str, root: Path, lines: int, files: int, target: Target) -> RouteTaken:
+        from pointsman.chat.types import RouteTaken
+        from pointsman.policy import layers
+        from pointsman.policy.route import Facts, decide
+
+        policy = layers.load(self._paths, root)
+        facts = Facts(task=task, lines=lines, files=files, target=target, trusted=policy.trusted)
+        decision = decide(facts, policy)
+        return RouteTaken(
+            target=decision.target,
+            model=decision.model,
+            reason=decision.reason,
+            endpoint=decision.endpoint.name if decision.endpoint else "",
+            rule=decision.rule,
+        )
+
+
+class _Maker:
+    """Makes engines of catalogue entries. Called on threads, one at a time."""
+
+    def __init__(self, paths: Paths) -> None:
+        from pointsman.models.catalogue import load_catalogue
+        from pointsman.models.store import ModelStore
+
+        self._paths = paths
+        self._catalogue = load_catalogue()
+        self._store = ModelStore(paths, self._catalogue)
+        self._links: dict[tuple[str, str, str, str], TorchLink] = {}
+
+    def card(self, name: str) -> Card:
+        return self._catalogue.get(name)
+
+    def ensure_installed(self, card: Card, settings: Settings) -> None:
+        if settings.engine != "own":
+            self._store.folder(card.name)
+
+    def generator(self, card: Card, settings: Settings) -> Generator:
+        kind = self._engine_for(card, settings)
+        if kind == "own":
+            return self._own(card, settings)
+        folder = self._checked(card)
+        if kind == "llama.cpp":
+            from pointsman.models.fit import hardware
+            from pointsman.worker.llama_link import LlamaGenerator
+
+            return LlamaGenerator(
+                card=card,
+                folder=folder,
+                run_dir=self._paths.run,
+                context=_CONTEXT,
+                # llama.cpp's threads wait for each other by spinning: one that the editor or a compiler pushes aside
+                # holds up all. A core left free costs less than that (bench/README.md).
+                threads=max(1, hardware().cores - 1),
+                check_memory=lambda: self._check_memory(card, settings, kind),
+                smaller=lambda: self._smaller(card, settings, kind),
+            )
+        from pointsman.worker.link import TorchGenerator
+
+        return TorchGenerator(self._link(card, settings))
+
+    def embedder(self, card: Card, settings: Settings) -> TextEmbedder:
+        from pointsman.worker.link import TorchEmbedder
+
+        writer = self.card(settings.completion_model)
+        shared = self._engine_for(writer, settings) == "torch" and self._store.installed(writer.name)
+        return TorchEmbedder(self._link(writer if shared else None, settings))
+
+    def _link(self, writer: Card | None, settings: Settings) -> TorchLink:
+        """The torch process for a writer and, beside it, the embedder: one process owns the accelerator's memory."""
+        from pointsman.worker.link import TorchLink, embedder_spec, generator_spec
+
+        embedder = self.card(settings.embedder)
+        beside = writer is None or (writer.name == settings.completion_model and self._store.installed(embedder.name))
+        key = (writer.name if writer else "", embedder.name if beside else "", settings.device, settings.precision)
+        if key not in self._links:
+            leading = writer or embedder
+            self._links[key] = TorchLink(
+                generator=generator_spec(writer, self._checked(writer), precision=settings.precision, context=_CONTEXT)
+                if writer
+                else None,
+                embedder=embedder_spec(embedder, self._checked(embedder)) if beside else None,
+                device=settings.device,
+                cache_dir=self._paths.cache / "converted",
+                check_memory=lambda: self._check_memory(leading, settings, "torch"),
+                smaller=lambda: self._smaller(leading, settings, "torch"),
+            )
+        return self._links[key]
+
+    def _own(self, card: Card, settings: Settings) -> Generator:
+        from pointsman.errors import ConfigError
+        from pointsman.gateway import keys
+        from pointsman.gateway.own import OwnEndpoint
+        from pointsman.policy import layers
+
+        listed = layers.load(self._paths, None).own
+        chosen = [entry for entry in listed if settings.own_endpoint in ("", entry.name)]
+        if not chosen:
+            raise ConfigError(
+                "policy lists no such own endpoint" if listed else "policy lists no own endpoint",
+                remedy="add one under [[own.endpoints]] in policy.toml, or: pointsman models use NAME --engine auto",
+            )
+        entry = chosen[0]
+        return OwnEndpoint(
+            name=entry.name,
+            base_url=entry.base_url,
+            kind=entry.kind,
+            model=entry.model,
+            context=min(card.context_length, _CONTEXT),
+            key=keys.resolve(entry.key).reveal() if entry.key else "",
+        )
+
+    def _checked(self, card: Card) -> Path:
+        """The model's folder, once its licence is allowed and its files match their hashes."""
+        from pointsman.models.store import check_licence
+        from pointsman.policy import layers
+
+        check_licence(card, layers.load(self._paths, None).licences)
+        return self._store.verified_folder(card.name)
+
+    def _engine_for(self, card: Card, settings: Settings) -> str:
+        from pointsman.models.fit import hardware
+
+        if settings.engine != "auto":
+            return settings.engine
+        cuda = settings.device != "cpu" and bool(hardware().cuda)
+        return "llama.cpp" if card.gguf and not cuda else "torch"
+
+    def _check_memory(self, card: Card, settings: Settings, engine: str) -> None:
+        from pointsman.models.fit import check_fit, hardware
+
+        check_fit(
+            card,
+            hardware(),
+            precision=settings.precision,
+            engine="llama.cpp" if engine == "llama.cpp" else "torch",
+            alternatives=self._catalogue.cards,
+            context=_CONTEXT,
+        )
+
+    def _smaller(self, card: Card, settings: Settings, engine: str) -> str:
+        from pointsman.errors import WontFit
+
+        try:
+            self._check_memory(card, settings, engine)
+        except WontFit as error:
+            return error.remedy
+        return "choose a smaller model: pointsman models list"

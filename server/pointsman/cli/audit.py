@@ -1,0 +1,135 @@
+"""`pointsman audit`: the record of what was sent or refused, and whether it is whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any, Literal, get_args
+
+import click
+
+from pointsman.cli.common import Cli, json_option, visible
+from pointsman.errors import NotFound, VerificationError
+from pointsman.gateway.audit import AuditLog
+
+_Format = Literal["jsonl", "csv"]
+_COLUMNS = (
+    *("seq", "time", "kind", "id", "request_id", "task", "endpoint", "model", "rule", "status", "body_sha256"),
+    *("body_bytes", "files", "redactions", "redaction_rules", "tokens", "usd", "approved", "policy_sha256"),
+    *("workspace", "healed_bytes", "healed_sha256", "prev", "hash"),
+)
+
+
+@click.group()
+def audit() -> None:
+    """The record of what was sent."""
+
+
+@audit.command("list")
+@click.option("-n", "count", type=click.IntRange(1), default=50, show_default=True, help="The newest so many.")
+@json_option
+@click.pass_obj
+def list_(cli: Cli, count: int, as_json: bool) -> None:
+    """The newest records, oldest first."""
+    records = _records(cli)[-count:]
+    if as_json:
+        cli.emit({"records": records})
+        return
+    for record in records:
+        what = " ".join(str(record[name]) for name in ("task", "endpoint", "model", "rule") if record.get(name))
+        size = f", {record['body_bytes']} bytes, {record['redactions']} redactions" if "body_bytes" in record else ""
+        line = f"{record.get('seq')}  {record.get('time')}  {record.get('kind')}  {record.get('id', '')}"
+        cli.console.print(visible(f"{line}  {what}  {record.get('status', '')}{size}"), markup=False)
+    if not records:
+        cli.err.print("nothing was ever sent or refused")
+
+
+@audit.command()
+@click.argument("record", metavar="ID")
+@json_option
+@click.pass_obj
+def show(cli: Cli, record: str, as_json: bool) -> None:
+    """Every record of one request, by its id, its request id or a record's number."""
+    found = [
+        entry for entry in _records(cli) if record in (entry.get("id"), entry.get("request_id"), str(entry["seq"]))
+    ]
+    if not found:
+        raise NotFound(f"no audit record {record!r}", remedy="pointsman audit list")
+    if as_json:
+        cli.emit({"records": found})
+        return
+    for entry in found:
+        for name in (*_COLUMNS, *(entry.keys() - set(_COLUMNS))):
+            if name in entry:
+                cli.console.print(f"{name:<16} {visible(_cell(entry[name]))}", markup=False)
+        cli.console.print()
+
+
+@audit.command()
+@json_option
+@click.pass_obj
+def verify(cli: Cli, as_json: bool) -> None:
+    """Check the whole log against its hashes. Exit 1 names the first bad record."""
+    verdict = _log(cli).verify()
+    if as_json:
+        cli.emit(
+            {
+                "ok": verdict.sound,
+                "records": verdict.records,
+                "bad_seq": verdict.bad_seq,
+                "file": verdict.file,
+                "line": verdict.line,
+                "why": verdict.why,
+                "healed_bytes": verdict.healed_bytes,
+            }
+        )
+    if not verdict.sound:
+        place = f" ({verdict.file}{f':{verdict.line}' if verdict.line else ''})" if verdict.file else ""
+        raise VerificationError(f"record {verdict.bad_seq} {verdict.why}{place}")
+    if not as_json:
+        healed = f"; {verdict.healed_bytes} bytes of a broken-off record removed" if verdict.healed_bytes else ""
+        cli.console.print(f"{verdict.records} records, all sound{healed}")
+
+
+@audit.command()
+@click.option("--format", "form", type=click.Choice(get_args(_Format)), default="jsonl", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead.")
+@click.pass_obj
+def export(cli: Cli, form: _Format, as_json: bool) -> None:
+    """All records on stdout."""
+    records = _records(cli)
+    if as_json:
+        cli.emit({"records": records})
+    elif form == "jsonl":
+        for record in records:
+            click.echo(json.dumps(record))
+    else:
+        click.echo(_csv(records), nl=False)
+
+
+def _csv(records: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_COLUMNS)
+    for record in records:
+        writer.writerow([_harmless(_cell(record.get(name, ""))) for name in _COLUMNS])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _harmless(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula, and no terminal for a command."""
+    shown = visible(cell)
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+
+
+def _log(cli: Cli) -> AuditLog:
+    return AuditLog(cli.paths.audit)
+
+
+def _records(cli: Cli) -> list[dict[str, Any]]:
+    return list(_log(cli).records())

@@ -1,0 +1,148 @@
+"""`pointsman doctor`: looks at everything Pointsman stands on; each problem comes with its remedy."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from pointsman import __version__
+from pointsman.cli.common import Cli, json_option, visible
+from pointsman.errors import PointsmanError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    check: str
+    state: Literal["ok", "note", "problem"]
+    detail: str
+    remedy: str = ""
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def doctor(cli: Cli, as_json: bool) -> None:
+    """Check environment, hardware, models, policy and editors. Exits 1 when there is a problem."""
+    findings = [finding for check in _CHECKS for finding in _guarded(check, cli)]
+    if as_json:
+        cli.emit({"version": __version__, "findings": [asdict(finding) for finding in findings]})
+    else:
+        marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "problem": "[red]problem[/]"}
+        for finding in findings:
+            cli.console.print(f"{marks[finding.state]:<20} {finding.check}: ", end="")
+            cli.console.print(visible(finding.detail), markup=False)
+            if finding.remedy:
+                cli.console.print(f"{'':<9}{visible(finding.remedy)}", style="bold", markup=False)
+    sys.exit(1 if any(finding.state == "problem" for finding in findings) else 0)
+
+
+def _guarded(check: Callable[[Cli], Iterator[Finding]], cli: Cli) -> Iterator[Finding]:
+    """A check that cannot be made is itself a finding; the others go on."""
+    try:
+        yield from check(cli)
+    except PointsmanError as error:
+        yield Finding(check=check.__name__.strip("_"), state="problem", detail=error.message, remedy=error.remedy)
+
+
+def _python(cli: Cli) -> Iterator[Finding]:
+    detail = f"Python {sys.version.split()[0]}, pointsman {__version__}"
+    yield Finding(check="environment", state="ok", detail=detail)
+    for name, purpose in (("torch", "the 4-bit engine and the embedder"), ("xllamacpp", "the CPU default's engine")):
+        if importlib.util.find_spec(name) is None:
+            yield Finding(check=name, state="problem", detail=f"not installed: {purpose}", remedy="make install")
+    if shutil.which("git") is None:
+        yield Finding(
+            check="git",
+            state="problem",
+            detail="not found",
+            remedy="install git: the index reads ignore rules and blob ids",
+        )
+
+
+def _folders(cli: Cli) -> Iterator[Finding]:
+    for name in ("config", "data", "cache", "run"):
+        folder: Path = getattr(cli.paths, name)
+        mode = folder.stat().st_mode & 0o777
+        state: Literal["ok", "problem"] = "ok" if mode == 0o700 else "problem"
+        remedy = "" if state == "ok" else f"chmod 700 {folder}"
+        yield Finding(check=f"{name} folder", state=state, detail=f"{folder} ({mode:o})", remedy=remedy)
+    free = shutil.disk_usage(cli.paths.data).free / 2**30
+    low = free < 2
+    yield Finding(
+        check="disk",
+        state="problem" if low else "ok",
+        detail=f"{free:.1f} GB free",
+        remedy="models and indexes need about 2 GB" if low else "",
+    )
+
+
+def _hardware(cli: Cli) -> Iterator[Finding]:
+    from pointsman.models.catalogue import load_catalogue
+    from pointsman.models.fit import fits, hardware
+
+    machine = hardware()
+    devices = ", ".join(f"{d.name} ({d.total_mb} MB)" for d in machine.cuda) or "no CUDA device"
+    yield Finding(
+        check="hardware", state="ok", detail=f"{machine.cores} cores, {machine.total_mb} MB memory, {devices}"
+    )
+    names = [
+        card.name
+        for card in load_catalogue().cards
+        if "completion" in card.roles and fits(card, machine, precision=cli.settings.precision, engine="torch").ok
+    ]
+    yield Finding(check="models that fit", state="ok" if names else "problem", detail=", ".join(names) or "none")
+
+
+def _models(cli: Cli) -> Iterator[Finding]:
+    from pointsman.models.catalogue import defaults, load_catalogue
+    from pointsman.models.store import ModelStore
+
+    store = ModelStore(cli.paths, load_catalogue())
+    for name in defaults(cli.settings):
+        if store.installed(name):
+            store.verify(name)
+            yield Finding(check="model", state="ok", detail=f"{name} is installed and matches its hashes")
+        else:
+            remedy = f"pointsman models pull {name}"
+            yield Finding(check="model", state="problem", detail=f"{name} is not installed", remedy=remedy)
+
+
+def _host(cli: Cli) -> Iterator[Finding]:
+    from pointsman.host.usersocket import SingleHost
+
+    running = SingleHost(cli.paths).held()
+    yield Finding(check="host", state="ok", detail="running" if running else "not running; starts when needed")
+
+
+_EDITORS = {
+    "nvim": "Neovim",
+    "code": "VS Code",
+    "codium": "VSCodium",
+    "hx": "Helix",
+    "emacs": "Emacs",
+    "zed": "Zed",
+    "subl": "Sublime Text",
+}
+
+
+def _editors(cli: Cli) -> Iterator[Finding]:
+    found = [name for command, name in _EDITORS.items() if shutil.which(command)]
+    detail = ", ".join(found) or "none on the PATH"
+    yield Finding(
+        check="editors",
+        state="ok" if found else "note",
+        detail=detail,
+        remedy="" if found else "README: set up your editor",
+    )
+
+
+_CHECKS: tuple[Callable[[Cli], Iterator[Finding]], ...] = (_python, _folders, _hardware, _models, _host, _editors)

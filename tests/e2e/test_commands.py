@@ -1,0 +1,155 @@
+"""The commands as a user types them: real model, real index, real processes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Home, make_home
+
+pytestmark = pytest.mark.model
+
+
+def test_index_reports_what_it_did_and_reuses_it(home: Home, repository: Path) -> None:
+    first = home.run("index", repository, "--json").json
+    assert first.keys() >= {"root", "files", "chunks", "skipped", "seconds", "embedded", "reused", "model", "revision"}
+    assert first["files"] == 5
+    assert first["embedded"] == first["chunks"] > 5
+    assert first["skipped"] == {"excluded": 1}
+    assert re.fullmatch("[0-9a-f]{40}", first["revision"])
+    second = home.run("index", repository, "--json").json
+    assert (second["files"], second["chunks"], second["embedded"]) == (first["files"], first["chunks"], 0)
+
+
+def test_search_finds_by_name_and_by_meaning(home: Home, repository: Path) -> None:
+    by_name = home.run("search", "apply_discount", "--path", repository, "--json").json
+    assert by_name["hits"][0]["path"] == "shop/cart.py"
+    assert by_name["hits"][0]["symbol"].endswith("apply_discount")
+    by_meaning = home.run("search", "take goods off the shelf", "--path", repository, "-k", "3", "--json").json
+    assert "shop/inventory.py" in {hit["path"] for hit in by_meaning["hits"]}
+    for hit in by_meaning["hits"]:
+        assert hit.keys() >= {
+            "path",
+            "start_line",
+            "end_line",
+            "symbol",
+            "kind",
+            "language",
+            "score",
+            "sha",
+            "fresh",
+            "text",
+        }
+        assert hit["fresh"]
+        lines = (repository / hit["path"]).read_text().splitlines()
+        assert "\n".join(lines[hit["start_line"] - 1 : hit["end_line"]]).strip() == hit["text"].strip()
+
+
+def test_search_by_language(home: Home, repository: Path) -> None:
+    hits = home.run("search", "cart", "--path", repository, "--lang", "typescript", "--json").json["hits"]
+    assert hits and {hit["language"] for hit in hits} == {"typescript"}
+
+
+def test_a_secret_file_is_absent_everywhere(home: Home, repository: Path) -> None:
+    found = home.run("search", "CANARY_IN_ENV never-to-be-indexed-7c1d", "--path", repository, "--json")
+    assert "never-to-be-indexed" not in found.out.replace('"query": "CANARY_IN_ENV never-to-be-indexed-7c1d"', "")
+    complete = home.run("complete", f"{repository / '.env'}:1:5", "--json").json
+    assert complete["items"] == [] and "exclu" in complete["reason"]
+    kept = subprocess.run(
+        ["grep", "-rl", "never-to-be-indexed-7c1d", str(home.path)], capture_output=True, text=True, check=False
+    )
+    assert kept.stdout == ""
+
+
+def test_complete_answers_with_stages_and_timings(home: Home, repository: Path) -> None:
+    file = repository / "shop" / "cart.py"
+    file.write_text(file.read_text() + "\n\ndef subtract(a, b):\n    return ")
+    line = len(file.read_text().splitlines())
+    answer = home.run("complete", f"{file}:{line}:12", "--json").json
+    assert answer["model"] == "smollm2-135m"
+    assert answer["items"][0]["text"].strip()
+    assert answer["items"][0]["score"] < 0
+    assert answer["timings_ms"].keys() >= {"context", "queue", "prefill", "decode", "clean", "total"}
+    assert {stage["stage"] for stage in answer["stages"]} >= {"prefilter", "cache"}
+    assert answer["reason"] is None
+
+
+def test_ask_cites_places_that_exist(home: Home, repository: Path) -> None:
+    answer = home.run("ask", "How is a discount applied to a total?", "--path", repository, "--json").json
+    assert not answer["abstained"]
+    assert answer["route"]["target"] == "local"
+    assert any(citation["path"] == "shop/cart.py" for citation in answer["citations"])
+    for citation in answer["citations"]:
+        lines = (repository / citation["path"]).read_text().splitlines()
+        assert 1 <= citation["start_line"] <= citation["end_line"] <= len(lines)
+        assert f"[{citation['n']}]" in answer["answer"]
+
+
+def test_ask_says_so_when_the_repository_does_not_answer(home: Home, repository: Path) -> None:
+    answer = home.run(
+        "ask", "Which kubernetes namespace hosts the zeppelin telemetry?", "--path", repository, "--json"
+    ).json
+    assert answer["abstained"] and answer["citations"] == []
+
+
+def test_refactor_without_an_endpoint_is_local_and_says_so(home: Home, repository: Path) -> None:
+    place = f"{repository / 'shop' / 'cart.py'}:39-43"
+    result = home.run("refactor", place, "add type hints", "--json").json
+    assert result["route"]["target"] == "local"
+    assert "no closed" in result["route"]["reason"] or "endpoint" in result["route"]["reason"]
+    assert result.keys() >= {"route", "request_id", "edits", "diff", "checks", "redactions", "applied"}
+    assert not result["applied"]
+    for edit in result["edits"]:
+        assert edit["path"] == "shop/cart.py" and re.fullmatch("[0-9a-f]{40}", edit["base_sha"])
+
+
+def test_asking_for_the_closed_model_without_one_is_refused(home: Home, repository: Path) -> None:
+    place = f"{repository / 'shop' / 'cart.py'}:39-43"
+    refused = home.run("refactor", place, "add type hints", "--target", "closed", code=3)
+    assert refused.out == "" and len(refused.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["complete", "nowhere.py:1:1"], 4),
+        (["complete", "README.md"], 2),
+        (["refactor", "README.md:9-2", "x"], 2),
+        (["search"], 2),
+        (["frobnicate"], 2),
+        (["models", "info", "no-such-model"], 4),
+        (["index", "no-such-folder"], 4),
+    ],
+)
+def test_exit_codes(home: Home, repository: Path, arguments: list[str], code: int) -> None:
+    result = home.run(*arguments, code=code, cwd=repository)
+    assert result.out == "" and result.err.strip()
+
+
+def test_without_models_every_command_names_the_pull(tmp_path: Path, repository: Path) -> None:
+    empty = make_home(tmp_path / "empty", None)
+    try:
+        for arguments in (["index", "."], ["complete", "shop/cart.py:5:1"], ["ask", "why?"]):
+            assert "models pull" in empty.run(*arguments, code=4, cwd=repository).err
+    finally:
+        empty.run("host", "stop", code=None)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["serve", "index", "search", "complete", "ask", "refactor", "models", "policy", "audit", "host", "doctor"],
+)
+def test_every_command_has_help(home: Home, command: str) -> None:
+    assert "Usage:" in home.run(command, "--help").out
+
+
+def test_the_torch_engine_serves_on_a_cpu_too(fresh_home: Callable[..., Home], repository: Path) -> None:
+    torch = fresh_home(POINTSMAN_ENGINE="torch")
+    answer = torch.run("complete", f"{repository / 'shop' / 'cart.py'}:43:12", "--json").json
+    assert answer["items"] or answer["reason"]
+    engines = torch.run("host", "status", "--json").json["engines"]
+    assert [(engine["name"], engine["state"]) for engine in engines] == [("torch", "ready")]
