@@ -133,7 +133,7 @@ def test_exit_codes(home: Home, repository: Path, arguments: list[str], code: in
 def test_without_models_every_command_names_the_pull(tmp_path: Path, repository: Path) -> None:
     empty = make_home(tmp_path / "empty", None)
     try:
-        for arguments in (["index", "."], ["complete", "shop/cart.py:5:1"], ["ask", "why?"]):
+        for arguments in (["index", "."], ["complete", "shop/cart.py:4:1"], ["ask", "why?"]):
             assert "models pull" in empty.run(*arguments, code=4, cwd=repository).err
     finally:
         empty.run("host", "stop", code=None)

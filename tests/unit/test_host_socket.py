@@ -226,9 +226,12 @@ async def test_a_newer_client_replaces_an_idle_host(
 ) -> None:
     async with running(paths, service) as task:
         monkeypatch.setattr(client, "__version__", "99")
-        with pytest.raises(HostError, match="no host is running"):
+        monkeypatch.setattr(client, "_START_SECONDS", 0.5)
+        with pytest.raises(HostError, match="did not answer"):
             await client.HostClient(paths, start=False).status(api.Nothing())
         await asyncio.wait_for(task, 5)
+    with pytest.raises(HostError, match="no host is running"):
+        await client.HostClient(paths, start=False).status(api.Nothing())
 
 
 async def test_a_host_that_serves_others_stays(paths: Paths, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,9 @@ def test_edits_leave_what_editing_the_whole_text_leaves(
         lines.edit((first, left), (last, right), new, encoding)
         assert lines.text == text
         assert [lines.line(n) for n in range(len(lines))] == [content for _, content in reference_lines(text)]
-        assert lines.offset(*lines.position(end, encoding), encoding) <= len(text)
+        inside_crlf = text[start - 1 : start + 1] == "\r\n"
+        place = lines.position(start, encoding)
+        assert lines.offset(*place, encoding) == start - inside_crlf == reference_offset(text, *place, encoding)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

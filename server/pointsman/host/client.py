@@ -108,10 +108,11 @@ class HostClient:
             link = await self._try()
             if link is not None:
                 return link
-            if not self._start:
-                raise HostError("no host is running")
-            if (child is None or child.poll() == 0) and not lock.held():
-                child = self._spawn()
+            if not lock.held():
+                if not self._start:
+                    raise HostError("no host is running")
+                if child is None or child.poll() == 0:
+                    child = self._spawn()
             if child is not None and child.poll() not in (None, 0):
                 raise HostError("the host could not start", remedy=f"see {self._paths.logs / 'host.log'}")
             if time.monotonic() > deadline:

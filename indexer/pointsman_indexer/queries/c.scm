@@ -1,0 +1,16 @@
+(function_definition declarator: (function_declarator declarator: (_) @name)) @definition.function
+(function_definition declarator: (_ declarator: (function_declarator declarator: (_) @name))) @definition.function
+(function_definition
+  declarator: (_ declarator: (_ declarator: (function_declarator declarator: (_) @name)))) @definition.function
+(translation_unit (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.function)
+(translation_unit
+  (declaration declarator: (_ declarator: (function_declarator declarator: (identifier) @name))) @definition.function)
+(translation_unit
+  (declaration declarator: (init_declarator declarator: (identifier) @name)) @definition.variable)
+(struct_specifier name: (type_identifier) @name body: (_)) @definition.struct
+(union_specifier name: (type_identifier) @name body: (_)) @definition.struct
+(enum_specifier name: (type_identifier) @name body: (_)) @definition.enum
+(type_definition declarator: (type_identifier) @name) @definition.type
+(preproc_def name: (identifier) @name) @definition.macro
+(preproc_function_def name: (identifier) @name) @definition.macro
+(comment) @doc

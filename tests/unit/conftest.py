@@ -1,0 +1,7 @@
+"""Fixtures of the unit tests."""
+
+from __future__ import annotations
+
+from tests.gateway_site import kingfisher
+
+__all__ = ["kingfisher"]

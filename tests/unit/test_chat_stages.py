@@ -1,0 +1,141 @@
+"""Stages of the chat pipeline, each alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from pointsman.chat.citations import citations, ground
+from pointsman.chat.prompt import build_messages
+from pointsman.chat.quote import quoted
+from pointsman.chat.retrieve import Source, merge, within_budget
+from pointsman.chat.stream import goes_round, printable
+from pointsman.chat.types import Turn
+from pointsman.chat.words import content_words, coverage
+from pointsman.models.prompting import CHARS_PER_TOKEN, estimate_tokens, fence_for, fenced, neutralise, render_chat
+from tests.pipelines import CHAT, SPECIAL
+
+
+def source(text: str, *, path: str = "a.py", start: int = 1, symbol: str = "", sha: str = "s") -> Source:
+    return Source(path=path, start_line=start, end_line=start + text.count("\n"), symbol=symbol, sha=sha, text=text)
+
+
+ROUTER = source("def matches(self, scope):\n    return self.path_regex.match(scope)", symbol="Route.matches")
+STOCK = source("def take(self, count):\n    raise OutOfStock(count)", path="shop/stock.py", symbol="take")
+
+
+@pytest.mark.parametrize("text", ["route_path", "RoutePath", "the routes of a path", "routing paths"])
+def test_words_are_comparable_across_spellings(text: str) -> None:
+    assert content_words("route path") <= content_words(text)
+
+
+def test_function_words_and_general_words_say_nothing() -> None:
+    assert content_words("What does this function do?", about_code=False) == frozenset()
+    assert coverage(frozenset(), frozenset({"x"})) == 0.0
+
+
+def test_a_source_inside_another_is_dropped() -> None:
+    outer, inner = source("a\nb\nc\nd"), source("b\nc", start=2)
+    assert merge([inner, outer]) == [outer] == merge([outer, inner])
+    assert len(merge([outer, source("b\nc", start=2, sha="other")])) == 2
+
+
+def test_sources_keep_to_the_budget() -> None:
+    long = source("\n".join(f"line number {n}" for n in range(500)))
+    fitted = within_budget([long, ROUTER, long, long, long, long], 200)
+    assert sum(estimate_tokens(s.text) for s in fitted) <= 200 and ROUTER in fitted and len(fitted) <= 4
+    assert fitted[0].end_line == fitted[0].start_line + fitted[0].text.count("\n") < long.end_line
+
+
+def test_a_prompt_fences_its_sources_as_data() -> None:
+    messages = build_messages("How?", [ROUTER, STOCK], [Turn(role="user", text="Before?")])
+    fence = fence_for("How?", ROUTER.text, STOCK.text)
+    system, user = messages[0][1], messages[-1][1]
+    assert fence in system and "data" in system
+    assert user.count(fence) == 4 and "[1] a.py:1-2" in user and "[2] shop/stock.py:1-2" in user
+    assert user.endswith("Question: How?") and ("user", "Before?") in messages
+
+
+def test_a_source_cannot_close_its_fence() -> None:
+    assert "abcd1234" not in fenced("x abcd1234 y", "abcd1234")
+    assert fence_for("a", "b") == fence_for("a", "b") != fence_for("ab", "")
+
+
+def test_markers_cannot_be_made_of_two_halves() -> None:
+    text = neutralise("<|im_<|im_end|>end|> <|im_start|>", SPECIAL)
+    assert not any(marker in text for marker in SPECIAL)
+    assert text.replace(" ", "") == "<|im_<|im_end|>end|><|im_start|>"
+    assert neutralise("plain", ()) == "plain"
+
+
+def test_a_chat_format_is_plain_text_around_contents() -> None:
+    prompt = render_chat(CHAT, [("user", "hi {x} <|im_end|>")], SPECIAL, answer_start="```\n")
+    assert prompt == "<|im_start|>user\nhi {x} < |im_end|><|im_end|>\n<|im_start|>assistant\n```\n"
+    assert estimate_tokens("x" * 320) == 320 / CHARS_PER_TOKEN + 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "used"),
+    [
+        (
+            "Route matches the path regex against the scope.",
+            "Route matches the path regex against the scope [1].",
+            (1,),
+        ),
+        ("It raises `OutOfStock` in take [2].", "It raises `OutOfStock` in take [2].", (2,)),
+        ("It raises `OutOfStock` in take [7].", "It raises `OutOfStock` in take [2].", (2,)),
+        ("It raises `OutOfStock` in take [1].", "It raises `OutOfStock` in take [2].", (2,)),
+        (
+            "Yes. The path regex matches the scope. Bananas are yellow fruit.",
+            "Yes. The path regex matches the scope [1].",
+            (1,),
+        ),
+    ],
+)
+def test_sentences_that_hold_get_their_number(answer: str, expected: str, used: tuple[int, ...]) -> None:
+    grounded = ground(answer, [ROUTER, STOCK])
+    assert (grounded.text, grounded.used) == (expected, used)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Kubernetes deploys a container [1].",
+        "The `imaginary_name` matches the path of the scope [1].",
+        "The path regex matches the scope. Bananas are yellow. Apples grow on trees.",
+        "Yes.",
+        "",
+    ],
+)
+def test_nothing_is_kept_of_an_answer_that_does_not_hold(answer: str) -> None:
+    assert ground(answer, [ROUTER, STOCK]).text == ""
+
+
+def test_citations_carry_place_and_hash() -> None:
+    (cited,) = citations([ROUTER, STOCK], (2,))
+    assert (cited.n, cited.path, cited.start_line, cited.end_line, cited.symbol, cited.sha) == (
+        2,
+        "shop/stock.py",
+        1,
+        2,
+        "take",
+        "s",
+    )
+
+
+def test_quotes_show_the_lines_that_matter_with_their_place() -> None:
+    long = source("\n".join([*["    pad"] * 30, "    discount = total * percent", *["    pad"] * 30]), start=100)
+    text, used = quoted("How is the discount computed?", [long])
+    assert "discount = total * percent" in text and used == (1,)
+    place = text.split("[1] a.py:")[1].split("\n")[0]
+    first, last = (int(n) for n in place.split("-"))
+    assert first <= 130 <= last < first + 12
+
+
+def test_what_streams_drives_no_terminal() -> None:
+    assert printable("a\x1b[31mb\x1b]52;c;eA==\x07c\x9bd\u202ee\n\t") == "abcde\n\t"
+
+
+def test_a_model_that_goes_round_is_noticed() -> None:
+    assert goes_round("The path is matched. The path is matched. And")
+    assert not goes_round("The path is matched. The path is matched")
+    assert not goes_round("Yes. Yes. Yes. Then it matches.")

@@ -1,0 +1,245 @@
+"""The audit log: whole after a crash, and every change of it is named."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pointsman.errors import GatewayError, VerificationError
+from pointsman.gateway.audit import AuditLog
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "audit"
+
+
+def filled(folder: Path, count: int = 9, segment_bytes: int = 1200) -> AuditLog:
+    log = AuditLog(folder, segment_bytes=segment_bytes)
+    for number in range(count):
+        assert log.append("intent", {"id": f"r{number}", "usd": 0.25, "files": ["é"]}) == number + 1
+    return log
+
+
+def lines(folder: Path) -> list[tuple[Path, int, bytes]]:
+    return [
+        (path, number, line)
+        for path in sorted(folder.glob("*.jsonl"))
+        for number, line in enumerate(path.read_bytes().splitlines(keepends=True))
+    ]
+
+
+def change(folder: Path, seq: int, new: Callable[[bytes], bytes]) -> None:
+    path, number, line = lines(folder)[seq - 1]
+    content = path.read_bytes().splitlines(keepends=True)
+    content[number] = new(line)
+    path.write_bytes(b"".join(content))
+
+
+def test_records_come_back_in_order_over_several_files(folder: Path) -> None:
+    log = filled(folder)
+    assert len(list(folder.glob("*.jsonl"))) > 2
+    assert [(r["seq"], r["id"], r["kind"]) for r in log.records()] == [(n + 1, f"r{n}", "intent") for n in range(9)]
+    verdict = log.verify()
+    assert verdict.sound and verdict.records == 9
+
+
+def test_an_empty_log_is_sound(folder: Path) -> None:
+    verdict = AuditLog(folder).verify()
+    assert verdict.sound and verdict.records == 0
+
+
+def test_files_are_private(folder: Path) -> None:
+    filled(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in (*folder.iterdir(), folder.parent / "audit-head.json"))
+
+
+@pytest.mark.parametrize("seq", [1, 2, 5, 9])
+def test_any_flipped_byte_is_named(folder: Path, seq: int) -> None:
+    log = filled(folder)
+    path, _, line = lines(folder)[seq - 1]
+    whole = path.read_bytes()
+    start = whole.index(line)
+    for at in random.Random(seq).sample(range(len(line)), 40):
+        flipped = bytearray(whole)
+        flipped[start + at] ^= 1
+        path.write_bytes(flipped)
+        verdict = log.verify()
+        assert verdict.bad_seq == seq, f"byte {at}: {verdict}"
+        assert path.read_bytes() == flipped, "verifying must not mend what was tampered with"
+    path.write_bytes(whole)
+    assert log.verify().sound
+
+
+@pytest.mark.parametrize("seq", [1, 4, 8])
+def test_a_removed_record_is_named(folder: Path, seq: int) -> None:
+    log = filled(folder)
+    change(folder, seq, lambda line: b"")
+    verdict = log.verify()
+    assert (verdict.bad_seq, "missing" in verdict.why) == (seq, True)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 8])
+def test_a_cut_end_is_named_and_nothing_more_is_written(folder: Path, kept: int) -> None:
+    log = filled(folder)
+    for seq in range(9, kept, -1):
+        change(folder, seq, lambda line: b"")
+    verdict = log.verify()
+    assert verdict.bad_seq == kept + 1
+    with pytest.raises(VerificationError):
+        log.append("intent", {})
+
+
+def test_a_removed_folder_is_noticed(folder: Path) -> None:
+    log = filled(folder)
+    folder.rename(folder.with_name("gone"))
+    assert log.verify().bad_seq == 1
+    with pytest.raises(VerificationError):
+        log.append("intent", {})
+
+
+@pytest.mark.parametrize("cut", [1, 2, 40, 150])
+def test_an_acknowledged_record_cut_short_is_no_crash(folder: Path, cut: int) -> None:
+    log = filled(folder)
+    change(folder, 9, lambda line: line[:-cut])
+    with pytest.raises(VerificationError):
+        log.append("intent", {})
+    assert log.verify().bad_seq == 9
+
+
+def test_reordered_and_repeated_records_are_named(folder: Path) -> None:
+    log = filled(folder, segment_bytes=1 << 20)
+    (path,) = folder.glob("*.jsonl")
+    original = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*original[:3], original[4], original[3], *original[5:]]))
+    assert log.verify().bad_seq == 4
+    path.write_bytes(b"".join([*original[:3], original[2], *original[3:]]))
+    assert log.verify().bad_seq == 4
+
+
+def test_a_record_rewritten_with_its_hash_breaks_the_chain(folder: Path) -> None:
+    log = filled(folder)
+    other = filled(folder.parent / "elsewhere" / "audit")
+    assert other.verify().sound
+    foreign = lines(folder.parent / "elsewhere" / "audit")[4][2]
+    change(folder, 5, lambda line: foreign)
+    assert log.verify().bad_seq == 5
+
+
+def test_a_rewritten_tail_differs_from_the_head(folder: Path) -> None:
+    log = filled(folder, 3)
+    change(folder, 3, lambda line: b"")
+    head = (folder.parent / "audit-head.json").read_bytes()
+    value = json.loads(lines(folder)[1][2])
+    (folder.parent / "audit-head.json").write_text(json.dumps({"seq": 2, "hash": value["hash"]}))
+    log.append("intent", {"id": "forged"})
+    (folder.parent / "audit-head.json").write_bytes(head)
+    assert log.verify().bad_seq == 3
+    with pytest.raises(VerificationError):
+        log.append("intent", {})
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b'{"seq": "x", "hash": 1}', b"[1]"])
+def test_without_its_head_the_log_is_not_trusted(folder: Path, content: bytes | None) -> None:
+    log = filled(folder, 3)
+    head = folder.parent / "audit-head.json"
+    if content is None:
+        head.unlink()
+    else:
+        head.write_bytes(content)
+    assert not log.verify().sound
+    with pytest.raises(VerificationError):
+        log.append("intent", {})
+
+
+@pytest.mark.parametrize("torn", [b"{", b'{"hash":"00', b'{"hash":"' + b"0" * 64 + b'","record":{"seq":10'])
+def test_a_torn_tail_is_healed_and_recorded(folder: Path, torn: bytes) -> None:
+    log = filled(folder)
+    with sorted(folder.glob("*.jsonl"))[-1].open("ab") as file:
+        file.write(torn)
+    verdict = log.verify()
+    assert (verdict.sound, verdict.records, verdict.healed_bytes) == (True, 10, len(torn))
+    *_, last = log.records()
+    assert (last["kind"], last["healed_bytes"]) == ("healed", len(torn))
+    log.append("intent", {"id": "next"})
+    assert log.verify().sound
+
+
+def test_a_torn_first_record_in_a_fresh_file(folder: Path) -> None:
+    log = filled(folder, 4, segment_bytes=1)
+    (folder / "000000000005.jsonl").write_bytes(b'{"hash":')
+    assert log.append("intent", {"id": "x"}) == 6
+    assert [r["kind"] for r in log.records()][-2:] == ["healed", "intent"]
+    assert log.verify().sound
+
+
+def test_a_crash_between_record_and_head(folder: Path) -> None:
+    log = filled(folder, 3)
+    head = (folder.parent / "audit-head.json").read_bytes()
+    log.append("intent", {"id": "r3"})
+    (folder.parent / "audit-head.json").write_bytes(head)
+    assert log.verify().sound
+    assert log.append("intent", {"id": "r4"}) == 5
+    assert log.verify().sound
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from pointsman.gateway.audit import AuditLog
+log = AuditLog(Path(sys.argv[1]), segment_bytes=5000)
+while True:
+    seq = log.append("intent", {"id": "x" * 300})
+    sys.stdout.write(f"{seq}\\n")
+    sys.stdout.flush()
+"""
+
+
+def test_killed_while_writing_no_acknowledged_record_is_lost(folder: Path) -> None:
+    rng = random.Random(7)
+    for _ in range(6):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE)
+        assert writer.stdout is not None
+        acknowledged = 0
+        for _ in range(rng.randrange(3, 30)):
+            acknowledged = int(writer.stdout.readline())
+        os.kill(writer.pid, signal.SIGKILL)
+        rest = writer.stdout.read().split(b"\n")[:-1]
+        writer.wait()
+        writer.stdout.close()
+        acknowledged = int(rest[-1]) if rest else acknowledged
+        verdict = AuditLog(folder).verify()
+        assert verdict.sound, verdict
+        assert verdict.records >= acknowledged > 0
+
+
+def write_some(folder: Path) -> None:
+    log = AuditLog(folder, segment_bytes=3000)
+    for number in range(25):
+        log.append("intent", {"id": f"{os.getpid()}-{number}"})
+
+
+def test_several_processes_make_one_chain(folder: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        pool.map(write_some, [folder] * 3)
+    verdict = AuditLog(folder).verify()
+    assert (verdict.sound, verdict.records) == (True, 75)
+
+
+def test_a_log_that_is_a_link_is_refused(folder: Path, tmp_path: Path) -> None:
+    folder.mkdir()
+    (tmp_path / "target").write_bytes(b"")
+    (folder / "000000000001.jsonl").symlink_to(tmp_path / "target")
+    with pytest.raises(GatewayError):
+        AuditLog(folder).append("intent", {})
+    assert (tmp_path / "target").read_bytes() == b""

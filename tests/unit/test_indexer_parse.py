@@ -1,0 +1,252 @@
+"""Every language gives named symbols; nothing makes the parser fail."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pointsman_indexer.languages import _GRAMMARS, language_of
+from pointsman_indexer.parse import parse
+
+SAMPLES: dict[str, tuple[str, str, set[tuple[str, str]]]] = {
+    "python": (
+        "a.py",
+        "import os\n\n@wraps\ndef run(x):\n    '''Doc.'''\n\nclass Cart(Base):\n"
+        "    def add(self): pass\n    @property\n"
+        "    async def total(self): pass\n\nLIMIT: int = 3\n",
+        {
+            ("run", "function"),
+            ("Cart", "class"),
+            ("Cart.add", "method"),
+            ("Cart.total", "method"),
+            ("LIMIT", "variable"),
+        },
+    ),
+    "javascript": (
+        "a.mjs",
+        "export class Cart { add() {} static of() {} total = () => 1 }\nfunction run() {}\n"
+        "export const go = () => {};\n"
+        "exports.late = function () {};\nfunction* gen() {}\n",
+        {
+            *(("Cart", "class"), ("Cart.add", "method"), ("Cart.of", "method"), ("Cart.total", "method")),
+            *(("run", "function"), ("go", "function"), ("late", "function"), ("gen", "function")),
+        },
+    ),
+    "typescript": (
+        "a.ts",
+        "export abstract class Cart<T> { add(): void {} abstract q(): void }\ninterface Shape { area(): number }\n"
+        "type Id = string;\nenum Colour { Red }\nnamespace N { export function f() {} }\n"
+        "export const go = (): void => {};\n",
+        {
+            *(("Cart", "class"), ("Cart.add", "method"), ("Cart.q", "method"), ("Shape", "interface")),
+            *(("Shape.area", "method"), ("Id", "type"), ("Colour", "enum"), ("N", "module"), ("N.f", "method")),
+            ("go", "function"),
+        },
+    ),
+    "tsx": (
+        "a.tsx",
+        "export function App(p: Props) { return <div>{p.x}</div>; }\nconst Row = () => <li/>;\n",
+        {("App", "function"), ("Row", "function")},
+    ),
+    "go": (
+        "a.go",
+        "package p\n\n// Cart holds.\ntype Cart struct { n int }\ntype Shape interface { Area() int }\n"
+        "func (c *Cart) Add(x int) {}\nfunc (l List[T]) Len() int { return 0 }\nfunc Run() {}\nconst Max = 1\n",
+        {
+            *(("Cart", "struct"), ("Shape", "interface"), ("Shape.Area", "method"), ("Cart.Add", "method")),
+            *(("List.Len", "method"), ("Run", "function"), ("Max", "constant")),
+        },
+    ),
+    "rust": (
+        "a.rs",
+        "/// Doc\n#[derive(Debug)]\npub struct Cart<T> { n: T }\n"
+        "impl<T> Shape for Cart<T> { fn area(&self) -> u8 { 0 } }\n"
+        "trait Shape { fn area(&self) -> u8; }\nenum Colour { Red }\n"
+        "mod inner { pub fn run() {} }\nmacro_rules! m { () => {} }\n",
+        {
+            *(
+                ("Cart", "struct"),
+                ("Cart", "impl"),
+                ("Cart.area", "method"),
+                ("Shape", "trait"),
+                ("Shape.area", "method"),
+            ),
+            *(("Colour", "enum"), ("inner", "module"), ("inner.run", "method"), ("m", "macro")),
+        },
+    ),
+    "java": (
+        "A.java",
+        "package a;\n/** Doc */\n@X public class Cart<T> { Cart() {} void add() {} interface Shape { int area(); } }\n"
+        "enum Colour { RED }\nrecord Point(int x) {}\n",
+        {
+            *(("Cart", "class"), ("Cart.Cart", "constructor"), ("Cart.add", "method"), ("Cart.Shape", "interface")),
+            *(("Cart.Shape.area", "method"), ("Colour", "enum"), ("Point", "class")),
+        },
+    ),
+    "c": (
+        "a.c",
+        "#define MAX(a) (a)\nstatic char **run(int x) { return 0; }\nint total(void);\nstruct cart { int n; };\n"
+        "typedef struct { int x; } point;\nenum colour { RED };\n",
+        {
+            *(("MAX", "macro"), ("run", "function"), ("total", "function"), ("cart", "struct"), ("point", "type")),
+            ("colour", "enum"),
+        },
+    ),
+    "cpp": (
+        "a.cpp",
+        "namespace shop::inner {\ntemplate <class T>\n"
+        "class Cart : Base { public: Cart(); ~Cart() {} int add(T x) const { return 0; } };\n}\n"
+        "int &shop::Cart::total() { return n; }\nstruct Point { int x; };\n"
+        "enum class Colour { Red };\nusing Id = int;\n",
+        {
+            *(("shop.inner", "module"), ("shop.inner.Cart", "class"), ("shop.inner.Cart.add", "method")),
+            *(
+                ("shop.inner.Cart.Cart", "method"),
+                ("shop.inner.Cart.~Cart", "method"),
+                ("shop.Cart.total", "function"),
+                ("Point", "struct"),
+            ),
+            *(("Colour", "enum"), ("Id", "type")),
+        },
+    ),
+    "csharp": (
+        "A.cs",
+        "namespace Shop { public class Cart { public int N { get; set; } public Cart() {} public void Add() {} }\n"
+        "interface IShape { int Area(); } struct P {} enum Colour { Red } record R(int X); }\n",
+        {
+            *(("Shop", "module"), ("Shop.Cart", "class"), ("Shop.Cart.N", "property"), ("Shop.Cart.Add", "method")),
+            *(
+                ("Shop.Cart.Cart", "constructor"),
+                ("Shop.IShape", "interface"),
+                ("Shop.IShape.Area", "method"),
+                ("Shop.P", "struct"),
+            ),
+            *(("Shop.Colour", "enum"), ("Shop.R", "class")),
+        },
+    ),
+    "ruby": (
+        "a.rb",
+        "module Shop\n  class Cart < Base\n    LIMIT = 3\n    def add(x)\n    end\n"
+        "    def self.build; end\n  end\nend\n",
+        {
+            *(("Shop", "module"), ("Shop.Cart", "class"), ("Shop.Cart.add", "method"), ("Shop.Cart.build", "method")),
+            ("Shop.Cart.LIMIT", "constant"),
+        },
+    ),
+    "php": (
+        "a.php",
+        "<?php\nnamespace Shop;\nclass Cart { public function add() {} }\ninterface Shape {}\n"
+        "trait T {}\nfunction run() {}\n"
+        "enum Colour { case Red; }\n",
+        {
+            *(("Cart", "class"), ("Cart.add", "method"), ("Shape", "interface"), ("T", "trait"), ("run", "function")),
+            ("Colour", "enum"),
+        },
+    ),
+    "bash": (
+        "a.sh",
+        "run() {\n  echo\n}\nfunction stop {\n  :\n}\nLIMIT=3\n",
+        {("run", "function"), ("stop", "function"), ("LIMIT", "variable")},
+    ),
+    "json": ("a.json", '{"name": "x", "scripts": {"test": "y"}}', {("name", "key"), ("scripts", "key")}),
+    "yaml": ("a.yml", 'name: x\n"on":\n  push:\n    - a\n', {("name", "key"), ("on", "key")}),
+    "toml": (
+        "a.toml",
+        "a = 1\n[tool.x]\nb = 2\n[[arr]]\nc = 1\n",
+        {("a", "key"), ("tool.x", "table"), ("arr", "table")},
+    ),
+    "markdown": (
+        "a.md",
+        "# Guide\ntext\n\n## Use it\nmore\n\n## *Fix* it\n",
+        {("Guide", "section"), ("Guide.Use it", "section"), ("Guide.*Fix* it", "section")},
+    ),
+}
+
+
+def test_every_grammar_has_a_sample() -> None:
+    assert SAMPLES.keys() == _GRAMMARS.keys()
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_named_symbols(language: str) -> None:
+    path, source, expected = SAMPLES[language]
+    assert language_of(path) == language
+    parsed = parse(source.encode(), language)
+    assert parsed.complete and not parsed.errors
+    assert {(symbol.qualified, symbol.kind) for symbol in parsed.symbols} == expected
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_broken_code_keeps_the_symbols_before_the_break(language: str) -> None:
+    _, source, _ = SAMPLES[language]
+    for cut in range(0, len(source), 7):
+        parse(source.encode()[:cut] + b"\xff((([[[\"'`<<" + source.encode()[cut:], language)
+
+
+def test_errors_are_line_ranges() -> None:
+    parsed = parse(b"def ok():\n    pass\n\nx = = 3 )\n", "python")
+    assert [symbol.name for symbol in parsed.symbols] == ["ok"]
+    assert parsed.errors == ((4, 4),)
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "expected"),
+    [
+        ("python", "x = 1  # not doc\n# one\n# two\n@a\n@b(\n  1)\ndef f():\n  pass\n", (2, 8)),
+        ("python", "x = 1  # trailing\ndef f():\n  pass\n", (2, 3)),
+        ("python", "# apart\n\ndef f():\n  pass\n", (3, 4)),
+        ("rust", "/// Doc\n#[inline]\n\nfn g() {}\n/// Mine\n#[a]\nfn f() {}\n", (5, 7)),
+        ("javascript", "/**\n * Doc\n */\nexport function f() {\n}\n", (1, 5)),
+        ("cpp", "// Doc\ntemplate <class T>\nT f(T x) { return x; }\n", (1, 3)),
+        ("go", "package p\n// Doc\r\nfunc f() {\r\n}\r\n", (2, 4)),
+    ],
+)
+def test_a_symbol_begins_with_its_documentation(language: str, source: str, expected: tuple[int, int]) -> None:
+    symbol = next(symbol for symbol in parse(source.encode(), language).symbols if symbol.name == "f")
+    assert (symbol.start_line, symbol.end_line) == expected
+
+
+def test_lines_end_at_a_lone_carriage_return_too() -> None:
+    symbols = parse(b"x = 1\ry = 2\r\n\r\ndef f():\n    pass\n", "python").symbols
+    assert next(symbol for symbol in symbols if symbol.name == "f").start_line == 4
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+@settings(max_examples=25, deadline=None)
+@given(data=st.binary(max_size=300) | st.text(alphabet="(){}[]<>\"'`:;,.#/*-+=\n\t abcdef0\\$%&|!?@~^_", max_size=300))
+def test_any_bytes_parse(language: str, data: bytes | str) -> None:
+    raw = data if isinstance(data, bytes) else data.encode()
+    parsed = parse(raw, language)
+    lines = raw.count(b"\n") + raw.count(b"\r") + 1
+    assert all(1 <= symbol.start_line <= symbol.end_line <= lines for symbol in parsed.symbols)
+
+
+DEEP = {
+    "brackets": b"[" * 100_000,
+    "mixed": b"({[" * 33_000,
+    "balanced": b"[" * 50_000 + b"]" * 50_000,
+    "dashes": b"- " * 50_000 + b"x",
+    "stairs": b"".join(b" " * depth + b"a:\n" for depth in range(700)),
+    "quotes": b"> " * 3_000 + b"x\n",
+    "functions": b"".join(b" " * depth + b"def f%d():\n" % depth for depth in range(700)),
+    "one line": b"x=1;" * 250_000,
+    "one line of 5 MB": b"x=1;" * 1_250_000,
+}
+
+
+@pytest.mark.parametrize("shape", DEEP)
+@pytest.mark.parametrize("language", ["python", "javascript", "cpp", "json", "yaml", "markdown"])
+def test_pathological_nesting_ends(language: str, shape: str) -> None:
+    parsed = parse(DEEP[shape], language)
+    assert all(symbol.depth < 64 for symbol in parsed.symbols)
+
+
+def test_languages_by_name_and_first_line() -> None:
+    assert language_of("src/Makefile") == "make"
+    assert language_of("a/.bashrc") == "bash"
+    assert language_of("x.unknown") is None
+    assert language_of("bin/tool", b"#!/usr/bin/env python3\n") == "python"
+    assert language_of("x.h", b"int f(void);\n") == "c"
+    assert language_of("x.h", b"namespace a {}\n") == "cpp"
+    assert language_of("style.css") == "css"

@@ -1,0 +1,114 @@
+"""One contract, two stores."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pointsman_indexer.errors import StoreError
+from pointsman_indexer.store import EdgeStore, Point, ServerStore, Store, file_key
+from pointsman_indexer.terms import Sparse, document_vector, query_vector
+
+
+def identity(number: int) -> str:
+    return str(uuid.UUID(int=number))
+
+
+def point(number: int, dense: list[float], text: str, path: str = "a.py", language: str = "python") -> Point:
+    return Point(
+        id=identity(number), file=file_key(path), language=language, dense=dense, lexical=document_vector(text)
+    )
+
+
+@pytest.fixture(params=["edge", "server"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    made: Store = EdgeStore(tmp_path / "v", 3) if request.param == "edge" else ServerStore(":memory:", "c", 3)
+    yield made
+    made.close()
+
+
+def test_dense_search_is_by_cosine(store: Store) -> None:
+    store.upsert([point(1, [1, 0, 0], "x"), point(2, [0, 5, 0], "x"), point(3, [3, 3, 0], "x")])
+    found = store.dense([0, 1, 0], 2)
+    assert [id_ for id_, _ in found] == [identity(2), identity(3)]
+    assert found[0][1] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_lexical_search_weighs_rare_terms(store: Store) -> None:
+    texts = ["common word here", "common word there", "common needle", "common word"]
+    store.upsert([point(n, [1, 0, 0], text) for n, text in enumerate(texts)])
+    found = store.lexical(query_vector("common needle"), 4)
+    assert found[0][0] == identity(2)
+    assert found[0][1] > 2 * found[1][1]
+    assert store.lexical(query_vector("absent"), 4) == []
+    assert store.lexical(Sparse((), ()), 4) == []
+
+
+def test_language_filter(store: Store) -> None:
+    store.upsert([point(1, [1, 0, 0], "x"), point(2, [1, 0, 0], "x", language="go")])
+    assert [id_ for id_, _ in store.dense([1, 0, 0], 5, "go")] == [identity(2)]
+    assert [id_ for id_, _ in store.lexical(query_vector("x"), 5, "go")] == [identity(2)]
+
+
+def test_upsert_replaces_and_delete_is_by_file(store: Store) -> None:
+    store.upsert([point(1, [1, 0, 0], "old"), point(2, [1, 0, 0], "old", path="b.py")])
+    store.upsert([point(1, [0, 1, 0], "new")])
+    assert store.count() == 2
+    assert [id_ for id_, _ in store.lexical(query_vector("new"), 5)] == [identity(1)]
+    store.delete_files([file_key("a.py"), file_key("never.py")])
+    store.flush()
+    store.compact()
+    assert store.count() == 1
+    assert [id_ for id_, _ in store.dense([0, 1, 0], 5)] == [identity(2)]
+
+
+def test_reset_forgets_everything_and_goes_on(store: Store) -> None:
+    store.upsert([point(1, [1, 0, 0], "x")])
+    store.reset()
+    assert store.count() == 0 and store.dense([1, 0, 0], 5) == []
+    store.upsert([point(2, [1, 0, 0], "x")])
+    assert store.count() == 1
+
+
+def test_a_wrong_vector_is_a_store_error(store: Store) -> None:
+    with pytest.raises(StoreError):
+        store.upsert([point(1, [1, 0], "x")])
+        store.dense([1, 0], 1)
+
+
+def test_edge_keeps_what_was_flushed(tmp_path: Path) -> None:
+    first = EdgeStore(tmp_path / "v", 3)
+    first.upsert([point(1, [1, 0, 0], "x")])
+    first.flush()
+    first.close()
+    first.close()
+    second = EdgeStore(tmp_path / "v", 3)
+    assert second.count() == 1
+    second.close()
+    with pytest.raises(StoreError, match="closed"):
+        second.count()
+
+
+def test_edge_starts_anew_when_damaged_or_of_another_dimension(tmp_path: Path) -> None:
+    first = EdgeStore(tmp_path / "v", 3)
+    first.upsert([point(1, [1, 0, 0], "x")])
+    first.close()
+    second = EdgeStore(tmp_path / "v", 4)
+    assert second.count() == 0
+    second.upsert([point(1, [1, 0, 0, 0], "x")])
+    second.close()
+    (tmp_path / "v" / "edge_config.json").write_bytes(b"{")
+    third = EdgeStore(tmp_path / "v", 4)
+    assert third.count() == 0
+    third.close()
+
+
+def test_points_carry_no_names(tmp_path: Path) -> None:
+    made = EdgeStore(tmp_path / "v", 3)
+    made.upsert([point(1, [1, 0, 0], "canary_text", path="canary_path.py")])
+    made.flush()
+    made.close()
+    assert not any(b"canary" in file.read_bytes() for file in (tmp_path / "v").rglob("*") if file.is_file())
