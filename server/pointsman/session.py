@@ -6,7 +6,6 @@ Offsets are code points; converting the editor's positions is `lsp/positions.py`
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -38,8 +37,9 @@ class Snapshot:
     @property
     def sha(self) -> str:
         """Git's blob id of the text, 40 hex digits: what hits, citations and edits carry."""
-        data = self.text.encode("utf-8", "surrogatepass")
-        return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        from pointsman_indexer.files import blob_id
+
+        return blob_id(self.text.encode("utf-8", "surrogatepass"))
 
 
 class Buffer(Protocol):

@@ -77,8 +77,8 @@ def test_a_chat_format_is_plain_text_around_contents() -> None:
     ("answer", "expected", "used"),
     [
         (
-            "Route matches the path regex against the scope.",
-            "Route matches the path regex against the scope [1].",
+            "Route matches the path regex of the scope.",
+            "Route matches the path regex of the scope [1].",
             (1,),
         ),
         ("It raises `OutOfStock` in take [2].", "It raises `OutOfStock` in take [2].", (2,)),

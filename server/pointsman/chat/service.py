@@ -1,0 +1,97 @@
+"""Question → retrieval → prompt → local model → answer with citations that were checked against the sources.
+
+What streams is the model's draft. The returned answer is what stands after the check, and may be shorter than the
+draft or replace it: a caller that showed the draft shows the answer in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import aclosing
+
+from pointsman.chat.citations import citations, ground
+from pointsman.chat.prompt import build_messages
+from pointsman.chat.quote import quoted
+from pointsman.chat.retrieve import Found, retrieve
+from pointsman.chat.stream import goes_round, printable
+from pointsman.chat.types import Answer, Question, RouteTaken
+from pointsman.errors import PointsmanError, UsageError
+from pointsman.exclusion import ExclusionsOf
+from pointsman.host.api import GenerateParams, HostApi, ModelFacts, ModelParams
+from pointsman.models.base import Finish, GenerateRequest, Priority, Sampling
+from pointsman.models.prompting import render_chat, without_markers
+from pointsman.settings import Settings
+
+_SOURCE_TOKENS = 1200
+"""Sources take at most this: about 4 s of reading for the smallest model on two CPU cores."""
+
+
+class ChatService:
+    """Answers questions about a repository with the local model. Belongs to one event loop."""
+
+    def __init__(self, host: HostApi, exclusions: ExclusionsOf, settings: Settings) -> None:
+        self._host = host
+        self._exclusions = exclusions
+        self._settings = settings
+
+    async def ask(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
+        """The checked answer; `on_delta` gets the draft as it is written.
+
+        Raises `UsageError` for an empty question and `PointsmanError` when model or index cannot be asked.
+        Cancelling closes the stream.
+        """
+        if not question.text.strip():
+            raise UsageError("the question is empty")
+        facts = await self._host.model(ModelParams(task="chat"))
+        if facts.chat is None:
+            raise PointsmanError(
+                f"{facts.name} cannot chat: it has no chat format", remedy="set chat_model to a model that has one"
+            )
+        budget = min(_SOURCE_TOKENS, facts.context_length // 3)
+        found = await retrieve(self._host, self._exclusions, question, budget=budget)
+        if not found.sources:
+            return _abstained(facts, found)
+        draft = await self._draft(question, found, facts, on_delta)
+        grounded = ground(draft, found.sources)
+        if grounded.text:
+            reason = "chat is answered on this machine"
+            text, used = grounded.text, grounded.used
+        else:
+            reason = "chat is answered on this machine; the draft did not hold, so passages are quoted"
+            text, used = quoted(question.text, found.sources)
+        return Answer(
+            answer=printable(text),
+            citations=citations(found.sources, used),
+            abstained=False,
+            route=RouteTaken(target="local", model=facts.name, reason=reason),
+        )
+
+    async def _draft(self, question: Question, found: Found, facts: ModelFacts, on_delta: Callable[[str], None]) -> str:
+        assert facts.chat is not None
+        prompt = render_chat(
+            facts.chat, build_messages(question.text, found.sources, question.history), facts.special_tokens
+        )
+        sampling = Sampling(max_tokens=self._settings.max_answer_tokens)
+        request = GenerateRequest(prompt=prompt, sampling=sampling, priority=Priority.CHAT)
+        written = ""
+        async with aclosing(self._host.generate(GenerateParams(task="chat", request=request))) as stream:
+            async for item in stream:
+                if isinstance(item, Finish):
+                    break
+                written += item.text
+                if without_markers(written, facts.special_tokens) != written or goes_round(written):
+                    break
+                on_delta(printable(item.text))
+        return printable(without_markers(written, facts.special_tokens))
+
+
+def _abstained(facts: ModelFacts, found: Found) -> Answer:
+    text = "This repository does not seem to answer that: nothing in its index is about it."
+    return Answer(
+        answer=f"{text} {found.note}".strip(),
+        citations=(),
+        abstained=True,
+        route=RouteTaken(
+            target="local", model=facts.name, reason="the search found nothing relevant; no model was asked"
+        ),
+    )

@@ -1,0 +1,82 @@
+"""Content words: what a question, a sentence or a passage is about, comparable across spellings.
+
+Identifiers fall into their parts, endings are cut crudely, and words that carry no subject are left out.
+"""
+
+from __future__ import annotations
+
+import re
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*|\d{2,}|[^\W\d_]+")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_ENDINGS = (
+    "ations",
+    "ation",
+    "ings",
+    "ing",
+    "ions",
+    "ion",
+    "ers",
+    "ors",
+    "ies",
+    "ied",
+    "ed",
+    "er",
+    "or",
+    "es",
+    "s",
+    "e",
+    "y",
+)
+_EMPTY = frozenset(
+    re.findall(
+        r"\w+",
+        """a about after all also an and any are as at be been before both but by can could do does doing done
+        each either else every for from get gets had has have having here how however i if in inside into is
+        it its itself just let may me might more most must my no nor not now of off on once one only or
+        other our out over own per please same shall should since so some such tell than that the their them
+        then there these they this those through to too under until up us very via was we were what when
+        where whether which while who whom whose why will with within without would yes you your happen
+        happens explain describe show use using used work works mean way thing""",
+    )
+)
+_REPOSITORY = frozenset(
+    f"{word}{plural}"
+    for word in (
+        "repository",
+        "project",
+        "code",
+        "codebase",
+        "file",
+        "function",
+        "method",
+        "module",
+        "source",
+        "program",
+    )
+    for plural in ("", "s")
+)
+
+
+def content_words(text: str, *, about_code: bool = True) -> frozenset[str]:
+    """The stems of `text`. With `about_code` false, words that any question on code may hold are left out too."""
+    found = set()
+    for word in _WORD.findall(text):
+        parts = _PARTS.findall(word) or [word]
+        found |= {part.lower() for part in parts} | ({word.lower()} if len(parts) > 1 else set())
+    skipped = _EMPTY if about_code else _EMPTY | _REPOSITORY
+    return frozenset(stem(word) for word in found if len(word) > 1 and word not in skipped)
+
+
+def stem(word: str) -> str:
+    """`word` without a common English ending, as long as three letters stay."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word[: -len(ending)]
+            break
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
+
+
+def coverage(asked: frozenset[str], found: frozenset[str]) -> float:
+    """The share of `asked` that is in `found`; 0 when nothing is asked."""
+    return len(asked & found) / len(asked) if asked else 0.0

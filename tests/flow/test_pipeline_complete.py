@@ -1,0 +1,193 @@
+"""The completion pipeline over a scripted host."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from pointsman.complete.service import CompletionService
+from pointsman.complete.types import Completion, CompletionQuery, SelectedCompletion
+from pointsman.errors import EngineError
+from pointsman.models.base import Priority
+from pointsman.settings import Settings
+from tests.pipelines import FIM, FakeHost, facts, hit, marked, rules, snapshot
+
+
+def service(host: FakeHost, **settings: int) -> CompletionService:
+    return CompletionService(host, rules, Settings(**settings))  # type: ignore[arg-type]
+
+
+async def complete(host: FakeHost, text: str, **more: object) -> Completion:
+    return await service(host).complete(query(text, **more))
+
+
+def query(text: str, *, name: str = "pkg/a.py", **more: object) -> CompletionQuery:
+    plain, offset = marked(text)
+    return CompletionQuery(snapshot=snapshot(plain, name=name), offset=offset, **more)  # type: ignore[arg-type]
+
+
+def stages(completion: Completion) -> dict[str, str]:
+    return {stage.stage: stage.outcome for stage in completion.stages}
+
+
+async def test_a_suggestion_with_its_record() -> None:
+    host = FakeHost(" a + b\n\n# Example")
+    done = await complete(host, "def add(a, b):\n    return ‸\n")
+    (item,) = done.items
+    assert (item.text, item.start, item.end) == ("a + b", 26, 26)
+    assert item.score == -0.5 and done.reason is None and done.model == "tiny"
+    assert done.timings_ms.keys() == {"context", "queue", "prefill", "decode", "clean", "total"}
+    assert done.timings_ms["decode"] == 3.0
+    assert stages(done).keys() == {"prefilter", "cache", "context", "prompt", "generate", "clean", "fit"}
+    (asked,) = host.asked
+    assert asked.task == "completion" and asked.request.priority is Priority.TYPING
+    assert asked.request.prompt == "# pkg/a.py\ndef add(a, b):\n    return"
+    assert "\n" in asked.request.sampling.stop and asked.request.sampling.max_tokens == 64
+
+
+async def test_indentation_is_reconciled() -> None:
+    host = FakeHost(" total = 0\n    return total\n\nprint()")
+    done = await complete(host, "def f():\n    ‸\n")
+    assert host.prompt.endswith("def f():\n   ")
+    assert [item.text for item in done.items] == ["total = 0\n    return total"]
+
+
+async def test_an_answer_that_does_not_go_on_from_the_white_space_is_dropped() -> None:
+    host = FakeHost("\nprint()")
+    done = await complete(host, "    x = ‸\n")
+    assert done.items == () and "white space" in (done.reason or "")
+
+
+async def test_an_answer_is_stopped_when_it_leaves_the_block() -> None:
+    host = FakeHost(" return 1\n\nclass Next:\n" + "    pass\n" * 200)
+    done = await complete(host, "def f():\n    ‸\n")
+    assert done.items[0].text == "return 1"
+    assert "ended by scope" in stages(done)["generate"]
+    assert host.closed_streams == 1 and host.pieces_given < 12
+
+
+async def test_a_last_line_that_was_cut_off_is_left_out() -> None:
+    host = FakeHost(" a = 1\n    b = 2222222222222222222222222222")
+    done = await service(host, max_completion_tokens=4).complete(query("def f():\n    ‸\n"))
+    assert done.items[0].text == "a = 1"
+
+
+async def test_auto_closed_brackets_are_covered() -> None:
+    (item,) = (await complete(FakeHost("a, b)"), "f(‸)\n")).items
+    assert (item.text, item.start, item.end) == ("a, b)", 2, 3)
+
+
+async def test_windows_line_ends_come_back() -> None:
+    (item,) = (await complete(FakeHost("\n    a = 1\n    return a"), "def f():‸\r\n")).items
+    assert item.text == "\r\n    a = 1\r\n    return a"
+
+
+async def test_a_picked_menu_entry_is_extended() -> None:
+    host = FakeHost('("x")')
+    selected = SelectedCompletion(start=3, end=5, text="path")
+    (item,) = (await complete(host, "os.pa‸\n", selected=selected)).items
+    assert (item.text, item.start, item.end) == ('path("x")', 3, 5)
+    assert host.prompt.endswith("os.path")
+
+
+@pytest.mark.parametrize("text", ["‸", "x = va‸l", "x\0 = ‸"])
+async def test_pointless_requests_never_reach_the_model(text: str) -> None:
+    host = FakeHost()
+    done = await complete(host, text)
+    assert done.items == () and done.reason and host.asked == []
+
+
+async def test_an_excluded_file_never_reaches_the_model() -> None:
+    host = FakeHost()
+    done = await service(host).complete(query("KEY = ‸", name="secret.env"))
+    assert "excluded" in (done.reason or "") and host.asked == [] and host.searched == []
+
+
+async def test_typing_along_asks_the_model_once() -> None:
+    host = FakeHost("compute(a)")
+    completer = service(host)
+    await completer.complete(query("x = a\ny‸\n"))
+    for text, rest in [("x = a\ny‸\n", "compute(a)"), ("x = a\nycomp‸\n", "ute(a)"), ("x = a\nycompute(‸)\n", "a)")]:
+        done = await completer.complete(query(text))
+        assert done.items[0].text == rest
+        assert stages(done)["cache"] in ("exact", "typed-through")
+    assert len(host.asked) == 1
+
+
+async def test_another_model_does_not_get_the_first_ones_suggestions() -> None:
+    host = FakeHost("one", "two", "three")
+    completer = service(host)
+    await completer.complete(query("a‸\n"))
+    host.facts = facts(name="other")
+    await completer.complete(query("b‸\n"))
+    assert (await completer.complete(query("a‸\n"))).items[0].text == "three"
+
+
+async def test_alternatives_are_distinct_and_ranked() -> None:
+    host = FakeHost("one", "one", "two")
+    done = await complete(host, "a = b‸\n", count=3, automatic=False)
+    assert sorted(item.text for item in done.items) == ["one", "two"]
+    assert len({item.id for item in done.items}) == 2
+    drawn = [asked.request.sampling for asked in host.asked]
+    assert [s.temperature > 0 for s in drawn] == [False, True, True]
+    assert len({s.seed for s in drawn}) == 3
+
+
+async def test_chunks_of_other_files_for_a_model_that_can_use_them() -> None:
+    host = FakeHost(" 1", facts=facts(fim=FIM))
+    host.hits = (
+        hit("pkg/b.py", "VALUE = 1"),
+        hit("pkg/a.py", "SELF = 1"),
+        hit("pkg/old.py", "STALE = 1", fresh=False),
+        hit("secret.py", "KEY = 1"),
+    )
+    done = await complete(host, "x = ‸\n")
+    assert "VALUE = 1" in host.prompt and "# pkg/b.py" in host.prompt
+    assert not any(word in host.prompt for word in ("SELF", "STALE", "KEY"))
+    assert "1 chunks" in stages(done)["context"]
+    assert host.searched[0].priority == Priority.TYPING
+
+
+async def test_a_slow_search_is_not_waited_for() -> None:
+    host = FakeHost(" 1", facts=facts(fim=FIM), hits=[hit("b.py", "VALUE = 1")])
+    host.search_delay = 60
+    done = await complete(host, "x = ‸\n")
+    assert done.items and "VALUE" not in host.prompt and "longer than" in stages(done)["context"]
+
+
+async def test_a_model_without_fill_in_the_middle_is_not_searched_for() -> None:
+    host = FakeHost("1")
+    await complete(host, "x = ‸\ny = 2\n")
+    assert host.searched == [] and "y = 2" not in host.prompt
+
+
+async def test_cancelling_closes_the_stream() -> None:
+    host = FakeHost("x" * 200)
+    host.piece_delay = 0.01
+    task = asyncio.create_task(complete(host, "a = b‸\n"))
+    await host.streaming.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert host.closed_streams == 1 and host.pieces_given < 50
+
+
+async def test_an_error_of_the_engine_is_passed_on() -> None:
+    class Broken(FakeHost):
+        async def generate(self, params):  # type: ignore[no-untyped-def,override]
+            raise EngineError("it broke")
+            yield
+
+    with pytest.raises(EngineError):
+        await complete(Broken(), "a = b‸\n")
+
+
+async def test_the_last_record_is_kept_for_explain_and_notes_acceptance() -> None:
+    completer = service(FakeHost("1"))
+    done = await completer.complete(query("a = b‸\n"))
+    uri = query("‸").snapshot.uri
+    assert completer.explain(uri) == done and completer.explain("file:///other") is None
+    assert completer.accepted(done.items[0].id) and not completer.accepted("unknown")
+    last = completer.explain(uri)
+    assert last and last.stages[-1].stage == "accepted"
