@@ -1,0 +1,170 @@
+"""From a request to the exact bytes that may leave: checked, decided, redacted, looked at once more.
+
+Sends nothing, reserves nothing, records nothing. The decision is made here from the policy files and the request's own
+facts, whatever the caller decided before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import get_args
+
+import re2
+
+from pointsman.errors import ConfigError, GatewayError, PolicyRefusal, UsageError
+from pointsman.gateway import chatapi, redact
+from pointsman.gateway.finder import Finder, Kingfisher
+from pointsman.gateway.reviews import Reviews
+from pointsman.host.api import ClosedRequest, Message
+from pointsman.policy import safefile
+from pointsman.policy.effective import Effective
+from pointsman.policy.route import Decision, Facts, decide
+from pointsman.policy.schema import Endpoint, Quota, Task
+from pointsman_indexer.errors import ExclusionsInvalid
+from pointsman_indexer.exclude import Exclusions
+
+_IDENTIFIER = re2.compile(r"[A-Za-z0-9._:-]{1,128}")
+_ROLES = ("system", "user", "assistant")
+_LARGEST_BODY = 4 << 20
+_MOST_FILES = 1000
+_MOST_TOKENS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A request that may leave, once it is reserved and recorded."""
+
+    policy: Effective
+    decision: Decision
+    endpoint: Endpoint
+    workspace: Path
+    body: bytes
+    sha256: str
+    redactor: redact.Redactor
+    needs_approval: bool
+
+
+class Preparer:
+    """Args:
+    load_policy: the policy of a workspace as its files are at that moment.
+    quota_left: whether the quota allows one more request, as far as can be said before the reservation.
+    secret_file: where this machine's own secret for placeholders is kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        load_policy: Callable[[Path], Effective],
+        quota_left: Callable[[Quota], bool],
+        kingfisher: Kingfisher,
+        reviews: Reviews,
+        secret_file: Path,
+    ) -> None:
+        self._load_policy = load_policy
+        self._quota_left = quota_left
+        self._kingfisher = kingfisher
+        self._reviews = reviews
+        self._secret_file = secret_file
+
+    def prepare(self, request: ClosedRequest) -> Prepared:
+        """Blocks. Raises `PolicyRefusal`, `UsageError`, and `GatewayError` when the text cannot be made clean."""
+        _check_form(request)
+        workspace = Path(request.workspace)
+        policy = self._load_policy(workspace)
+        facts = Facts(
+            task=request.task,
+            lines=request.lines,
+            files=len(request.files),
+            target="closed",
+            trusted=policy.trusted,
+            quota_left=self._quota_left(policy.quota) if policy.enabled else None,
+        )
+        decision = decide(facts, policy)
+        if decision.target != "closed" or decision.endpoint is None:
+            remedy = "pointsman policy trust" if decision.rule == "workspace.untrusted" else "pointsman policy explain"
+            raise PolicyRefusal(decision.reason, rule=decision.rule, remedy=remedy)
+        _check_files(workspace, request.files, policy.exclude)
+        body, redactor = self._redacted(request, policy, decision.model)
+        endpoint = decision.endpoint
+        return Prepared(
+            policy=policy,
+            decision=decision,
+            endpoint=endpoint,
+            workspace=workspace,
+            body=body,
+            sha256=hashlib.sha256(body).hexdigest(),
+            redactor=redactor,
+            needs_approval=policy.review_outbound == "always"
+            or (policy.review_outbound == "first" and not self._reviews.approved(workspace, endpoint.base_url)),
+        )
+
+    def _redacted(self, request: ClosedRequest, policy: Effective, model: str) -> tuple[bytes, redact.Redactor]:
+        # From the content, not from the request's id: the same content gives the same body, in any process.
+        content = json.dumps([[message.role, message.content] for message in request.messages]).encode()
+        finder = Finder(
+            self._kingfisher, secrets=policy.redact_secrets, personal=policy.redact_pii, custom=policy.redact_custom
+        )
+        redactor = redact.Redactor(finder, redact.nonce(self._host_secret(), content))
+        texts = redactor.redact([message.content for message in request.messages])
+        messages = [
+            Message(role=message.role, content=text) for message, text in zip(request.messages, texts, strict=True)
+        ]
+        body = chatapi.body(model, messages, request.max_tokens)
+        if len(body) > _LARGEST_BODY:
+            raise UsageError(f"the request is larger than {_LARGEST_BODY >> 20} MB")
+        redactor.check(body)
+        return body, redactor
+
+    def _host_secret(self) -> bytes:
+        """Random bytes that never leave this machine, made at first use. Raises `GatewayError` or `ConfigError`."""
+        try:
+            found = safefile.read(self._secret_file, private=True)
+        except FileNotFoundError:
+            try:
+                safefile.create(self._secret_file, os.urandom(32))
+            except OSError as error:
+                raise GatewayError(f"{self._secret_file} cannot be written ({error.strerror})") from error
+            found = safefile.read(self._secret_file, private=True)
+        if len(found) < 32:
+            raise GatewayError(f"{self._secret_file} is damaged, so nothing is sent")
+        return found
+
+
+def _check_form(request: ClosedRequest) -> None:
+    """Raises `UsageError`: nothing in a request is taken on trust, not even its types' ranges."""
+    sound = (
+        _IDENTIFIER.fullmatch(request.request_id) is not None
+        and request.task in get_args(Task)
+        and Path(request.workspace).is_absolute()
+        and request.messages
+        and all(message.role in _ROLES for message in request.messages)
+        and sum(len(message.content) for message in request.messages) <= _LARGEST_BODY
+        and 1 <= request.max_tokens <= _MOST_TOKENS
+        and request.lines >= 0
+        and len(request.files) <= _MOST_FILES
+    )
+    if not sound:
+        raise UsageError("the request to the closed model is malformed")
+
+
+def _check_files(workspace: Path, files: tuple[str, ...], patterns: tuple[str, ...]) -> None:
+    """Raises `PolicyRefusal` when a file is excluded or lies outside. Names none: excluded means absent."""
+    root = Path(os.path.realpath(workspace))
+    try:
+        exclusions = Exclusions(root, patterns)
+    except ExclusionsInvalid as error:
+        raise ConfigError(str(error)) from error
+    for name in files:
+        path = PurePosixPath(name)
+        inside = name and not path.is_absolute() and ".." not in path.parts and "\0" not in name
+        real = Path(os.path.realpath(root / name)) if inside else None
+        if real is None or real == root or not real.is_relative_to(root):
+            raise PolicyRefusal("a file of the request lies outside the workspace", rule="exclude")
+        # By its name and by where links lead: either may be excluded.
+        if exclusions.excludes(path.as_posix()) or exclusions.excludes(real.relative_to(root).as_posix()):
+            raise PolicyRefusal("a file of the request is excluded", rule="exclude.paths")

@@ -1,0 +1,168 @@
+"""Secrets and personal data out of a text, for placeholders that turn back into them here and nowhere else.
+
+A placeholder is a plain identifier, so that code stays parseable, and carries a part that only this machine can
+compute, so that one forged by a repository or a model is left as it is. What counts as a secret is `finder`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import re2
+
+from pointsman.errors import GatewayError
+from pointsman.gateway.finder import Finder
+from pointsman.gateway.rules import compiled, entropy
+
+_PASSES = 4
+"""Replacing one secret can bare another; text that is not clean after so many passes is not sent."""
+_ESCAPE = compiled(r"\\(?:u[0-9a-fA-F]{4}|.)")
+"""An escape of JSON: its letter is no part of the text, and must neither hide a secret nor look like one."""
+
+
+@dataclass(slots=True)
+class Redactor:
+    """The redactions of one request. The same secret always gets the same placeholder."""
+
+    finder: Finder
+    nonce: str
+    _by_value: dict[str, str] = field(default_factory=dict, repr=False)
+    _by_placeholder: dict[str, str] = field(default_factory=dict, repr=False)
+    _rules: set[str] = field(default_factory=set)
+
+    @property
+    def _placeholders(self) -> str:
+        return rf"POINTSMAN_SECRET_[0-9]+_{self.nonce}"
+
+    @property
+    def count(self) -> int:
+        """Different values that were replaced."""
+        return len(self._by_placeholder)
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Names of the rules that found them."""
+        return tuple(sorted(self._rules))
+
+    def redact(self, texts: Sequence[str]) -> list[str]:
+        """The texts without secrets; what was found in one is replaced in all.
+
+        Raises `GatewayError` when they cannot be made clean, are not valid Unicode or hold this request's nonce.
+        """
+        if not all(map(_valid, texts)):
+            raise GatewayError("the text is not valid Unicode, so nothing is sent")
+        if any(self.nonce in text for text in texts):
+            raise GatewayError("the text holds a placeholder of this very request, so nothing is sent")
+        cleaned = [self._clean(text) for text in texts]
+        for value in sorted(filter(_distinctive, self._by_value), key=len, reverse=True):
+            cleaned = [self._substitute(text, value) for text in cleaned]
+        return [self._clean(text) for text in cleaned]
+
+    def check(self, body: bytes) -> None:
+        """Look at the serialised body again, as it stands and string by string.
+
+        Raises `GatewayError` when it finds anything, or a value that was replaced.
+        """
+        text = body.decode("utf-8")
+        strings = list(_strings(json.loads(text)))
+        if any(self._open(string) for string in (_ESCAPE.sub("\n", text), *strings)):
+            raise GatewayError("secrets remain in the outgoing body, so nothing is sent")
+        rest = "\n".join(re2.sub(self._placeholders, "\n", string) for string in strings)
+        if any(value in rest for value in self._by_value if _distinctive(value)):
+            raise GatewayError("a redacted value remains in the outgoing body, so nothing is sent")
+
+    def _clean(self, text: str) -> str:
+        for _ in range(_PASSES):
+            spans = self._open(text)
+            if not spans:
+                return text
+            text = self._replace(text, spans)
+        raise GatewayError("secrets remain after redaction, so nothing is sent")
+
+    def restore(self, text: str) -> str:
+        """Turn this request's placeholders back; anything else that looks like one stays."""
+        for placeholder, value in self._by_placeholder.items():
+            text = text.replace(placeholder, value)
+        return text
+
+    def _open(self, text: str) -> list[tuple[int, int]]:
+        """Spans of secrets in code points, merged where they overlap; those that are placeholders already are left
+        out, and those that cut into one take it in whole."""
+        mine = [match.span() for match in re2.finditer(self._placeholders, text)]
+        merged: list[tuple[int, int]] = []
+        for start, end, rule in sorted(self.finder.find(text)):
+            touched = [span for span in mine if span[0] < end and start < span[1]]
+            if _covered(start, end, touched):
+                continue
+            self._rules.add(rule)
+            start, end = min([start, *(left for left, _ in touched)]), max([end, *(right for _, right in touched)])
+            if merged and start < merged[-1][1]:
+                merged[-1] = (min(start, merged[-1][0]), max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        return merged
+
+    def _replace(self, text: str, spans: Sequence[tuple[int, int]]) -> str:
+        parts, at = [], 0
+        for start, end in spans:
+            parts += [text[at:start], self._placeholder(self.restore(text[start:end]))]
+            at = end
+        return "".join((*parts, text[at:]))
+
+    def _substitute(self, text: str, value: str) -> str:
+        """Every `value` that stands outside placeholders for its own."""
+        parts, at = [], 0
+        for match in re2.finditer(self._placeholders, text):
+            parts += [text[at : match.start()].replace(value, self._by_value[value]), match.group()]
+            at = match.end()
+        return "".join((*parts, text[at:].replace(value, self._by_value[value])))
+
+    def _placeholder(self, value: str) -> str:
+        known = self._by_value.get(value)
+        if known is None:
+            known = f"POINTSMAN_SECRET_{len(self._by_value) + 1}_{self.nonce}"
+            self._by_value[value] = known
+            self._by_placeholder[known] = value
+        return known
+
+
+def nonce(host_secret: bytes, content: bytes) -> str:
+    """The unforgeable part of a request's placeholders: the same for the same request, unknowable outside."""
+    return hmac.new(host_secret, content, hashlib.sha256).hexdigest()[:16]
+
+
+def _covered(start: int, end: int, placeholders: Iterable[tuple[int, int]]) -> bool:
+    """Whether at most a few characters of the span lie outside placeholders: too few to be a secret of its own."""
+    outside = end - start
+    for left, right in placeholders:
+        outside -= max(0, min(end, right) - max(start, left))
+    return outside < 4 and outside < end - start
+
+
+def _valid(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _distinctive(value: str) -> bool:
+    """Whether the value, wherever it stands, is hardly anything but the secret: not a word such as `password`."""
+    return len(value) >= 8 and any(c.isdigit() for c in value) and entropy(value) >= 2.5
+
+
+def _strings(value: object) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield str(key)
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)

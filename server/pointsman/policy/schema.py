@@ -1,0 +1,215 @@
+"""`policy.toml` as strict, frozen values: unknown keys, wrong types and odd numbers are errors.
+
+Two forms of the same file: `PolicyFile` may grant (organisation, user); `LimitFile` may only take away
+(repository, `POINTSMAN_POLICY`). None always means "this layer says nothing about it". Knows nothing of files.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import pathspec
+import re2
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from pointsman.policy import baseurl
+
+Task = Literal["refactor", "chat"]
+"""What may ever be asked of a closed model. Completion is not among them."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _base_url(value: str) -> str:
+    return baseurl.parse(value).url()
+
+
+def _key_reference(value: str) -> str:
+    kind, _, name = value.partition(":")
+    if kind not in ("keyring", "env", "file") or not name:
+        raise ValueError("must be a reference: keyring:NAME, env:NAME or file:PATH, never the key itself")
+    return value
+
+
+def _exclusion(value: str) -> str:
+    if value.startswith(("!", "#")) or not value.strip():
+        # A layer must not take back what another excludes, nor believe that a comment excludes anything.
+        raise ValueError("must be a gitignore pattern that excludes: no ! or # at its start, not blank")
+    try:
+        pathspec.GitIgnoreSpec.from_lines([value])
+    except (ValueError, TypeError):
+        raise ValueError("is not a gitignore pattern") from None
+    return value
+
+
+def _pattern(value: str) -> str:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(value, options)
+    except re2.error:
+        raise ValueError("is not a valid RE2 pattern") from None
+    return value
+
+
+def _unique_names(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len({entry.name for entry in entries}) != len(entries):
+        raise ValueError("names an endpoint twice")
+    return entries
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+Model = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}$")]
+Url = Annotated[str, AfterValidator(_base_url)]
+KeyReference = Annotated[str, AfterValidator(_key_reference)]
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Money = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+
+
+class Price(_Strict):
+    """US dollars a million tokens."""
+
+    input: Money
+    output: Money
+
+
+class Endpoint(_Strict):
+    """A closed endpoint that a granting layer lists."""
+
+    name: Name
+    base_url: Url
+    region: Text
+    models: Annotated[tuple[Model, ...], Field(min_length=1)]
+    """The first is the default."""
+    api: Literal["chat", "responses"] = "chat"
+    key: KeyReference
+    usd_per_mtok: Price
+
+
+class EndpointLimit(_Strict):
+    """Keeps the endpoint of that name, narrowed to `models` when given; other fields must agree with the grant."""
+
+    name: Name
+    base_url: Url | None = None
+    region: Text | None = None
+    models: tuple[Model, ...] | None = None
+    api: Literal["chat", "responses"] | None = None
+    key: KeyReference | None = None
+    """Ignored: a limiting layer never chooses a key."""
+    usd_per_mtok: Price | None = None
+    """Raises the price that the quota reckons with, never lowers it."""
+
+
+class Quota(_Strict):
+    """Upper limits by UTC day and month; None is no limit."""
+
+    requests_per_day: Count | None = None
+    requests_per_month: Count | None = None
+    tokens_per_day: Count | None = None
+    tokens_per_month: Count | None = None
+    usd_per_day: Money | None = None
+    usd_per_month: Money | None = None
+
+
+class _Closed(_Strict):
+    enabled: bool | None = None
+    tasks: tuple[Task, ...] | None = None
+    quota: Quota = Quota()
+
+
+class Closed(_Closed):
+    endpoints: Annotated[tuple[Endpoint, ...], AfterValidator(_unique_names)] = ()
+
+
+class ClosedLimit(_Closed):
+    endpoints: Annotated[tuple[EndpointLimit, ...], AfterValidator(_unique_names)] | None = None
+
+
+class ClosedWhen(_Strict):
+    """What counts as harder: a request that reaches either goes to the closed model when nobody asked for local."""
+
+    min_lines: Count | None = None
+    files: Count | None = None
+
+
+class Route(_Strict):
+    regions: tuple[Text, ...] | None = None
+    closed_when: ClosedWhen | None = None
+
+
+class Exclude(_Strict):
+    paths: tuple[Annotated[Text, AfterValidator(_exclusion)], ...] = ()
+
+
+class CustomRule(_Strict):
+    name: Name
+    pattern: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_pattern)]
+    """RE2; group 1, when there is one, is what gets redacted."""
+
+
+class Redact(_Strict):
+    secrets: bool | None = None
+    pii: bool | None = None
+    custom: tuple[CustomRule, ...] = ()
+
+
+class Review(_Strict):
+    outbound: Literal["always", "first", "never"] | None = None
+    edits: Literal["protected", "always"] | None = None
+
+
+class Models(_Strict):
+    licences: tuple[Text, ...] | None = None
+
+
+class Audit(_Strict):
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+
+
+class OwnEndpoint(_Strict):
+    """An inference server that the team runs itself: it may complete, and needs no gateway."""
+
+    name: Name
+    base_url: Url
+    kind: Literal["llama.cpp", "openai"]
+    model: Model
+    key: KeyReference | None = None
+
+
+class OwnLimit(_Strict):
+    name: Name
+
+
+class Own(_Strict):
+    endpoints: Annotated[tuple[OwnEndpoint, ...], AfterValidator(_unique_names)] = ()
+
+
+class OwnLimits(_Strict):
+    endpoints: Annotated[tuple[OwnLimit, ...], AfterValidator(_unique_names)] = ()
+
+
+class _File(_Strict):
+    version: Literal[1]
+    route: Route = Route()
+    exclude: Exclude = Exclude()
+    redact: Redact = Redact()
+    review: Review = Review()
+    models: Models = Models()
+    audit: Audit = Audit()
+
+
+class PolicyFile(_File):
+    """A layer that may grant."""
+
+    closed: Closed | None = None
+    own: Own | None = None
+
+
+class LimitFile(_File):
+    """A layer that may only take away."""
+
+    closed: ClosedLimit | None = None
+    own: OwnLimits | None = None
