@@ -130,4 +130,3 @@ class Wire:
                     await self.send({"id": message["id"], "result": reply})
         except (asyncio.IncompleteReadError, ConnectionError):
             self._arrived.set()
-

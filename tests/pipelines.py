@@ -51,7 +51,7 @@ TINY = facts()
 
 
 class FakeHost:
-    """Answers each generation with the next of `answers`, a few characters at a time; records what it was asked."""
+    """Answers each generation with the next of `answers`, then with nothing; records what it was asked."""
 
     def __init__(self, *answers: str, facts: ModelFacts = TINY, hits: Sequence[SearchHit] = ()) -> None:
         self.answers = list(answers)
@@ -85,7 +85,7 @@ class FakeHost:
 
     async def generate(self, params: GenerateParams) -> AsyncGenerator[Piece | Finish, None]:
         self.asked.append(params)
-        text, reason = self.answers.pop(0), "stop"
+        text, reason = self.answers.pop(0) if self.answers else "", "stop"
         for stop in params.request.sampling.stop:
             text = text.split(stop)[0]
         if len(text) > params.request.sampling.max_tokens * 4:

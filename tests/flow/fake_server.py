@@ -14,7 +14,7 @@ from pointsman.host import api
 from pointsman.lsp.app import create_server
 from pointsman.lsp.server import serve
 from pointsman.lsp.services import Services
-from pointsman.models.base import Finish, Piece
+from pointsman.models.base import EngineState, EngineStatus, Finish, Piece
 from pointsman.observe.logs import log_to_stderr
 from pointsman.refactor.types import Checks, FileEdit, Refactoring, RefactorQuery
 
@@ -24,7 +24,8 @@ ROUTE = RouteTaken(target="local", model="scripted", reason="no closed endpoint"
 class Completer:
     """Answers with what stands on the cursor's line. `slow` in the text makes it hang until it is cancelled."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: Host) -> None:
+        self.host = host
         self.last: Completion | None = None
         self.accepted_ids: list[str] = []
 
@@ -32,6 +33,9 @@ class Completer:
         text = query.snapshot.text
         if "slow" in text:
             await asyncio.Event().wait()
+        if "loading" in text:
+            self.host.loading = True
+            await self.host.loaded.wait()
         if "broken" in text:
             raise ZeroDivisionError(text)
         if "unavailable" in text:
@@ -62,15 +66,34 @@ class Asker:
 class Refactorer:
     async def refactor(self, query: RefactorQuery) -> Refactoring:
         new = query.snapshot.text.replace("old", "new")
-        edit = FileEdit(path="a.py", base_sha="0" * 40, diff="-old\n+new\n", new_text=new)
-        checks = Checks(parses="unparsable" not in query.instruction, in_scope=True)
+        base = "0" * 40 if "stale" in query.instruction else query.snapshot.sha
+        edit = FileEdit(path=query.snapshot.relative, base_sha=base, diff="-old\n+new\n", new_text=new)
+        checks = Checks(
+            parses="unparsable" not in query.instruction,
+            in_scope=True,
+            protected=("a.py",) if "protected" in query.instruction else (),
+        )
         return Refactoring(route=ROUTE, request_id="r", edits=(edit,), diff=edit.diff, checks=checks)
 
 
 class Host:
+    """Its model loads until it was seen loading twice; whoever asks for `loaded` waits for that."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.loaded = asyncio.Event()
+        self.loading = False
+
     async def status(self, params: api.Nothing) -> api.HostStatus:
+        if self.loading:
+            self.asked += 1
+            if self.asked > 2:
+                self.loading = False
+                self.loaded.set()
+        state = EngineState.LOADING if self.loading else EngineState.READY
+        engine = EngineStatus(name="torch", model="scripted", state=state)
         return api.HostStatus(
-            version="0", pid=1, uptime_seconds=0, clients=1, busy=False, engines=(), indexes=(), memory_bytes=1
+            version="0", pid=1, uptime_seconds=0, clients=1, busy=False, engines=(engine,), indexes=(), memory_bytes=1
         )
 
     async def model(self, params: api.ModelParams) -> api.ModelFacts:
@@ -110,8 +133,9 @@ async def close() -> None:
 
 def make_services() -> Services:
     print("a stray print must not reach the protocol")  # noqa: T201
+    host = Host()
     return Services(
-        completer=Completer(), asker=Asker(), refactorer=Refactorer(), host=Host(), trust=trust, close=close
+        completer=Completer(host), asker=Asker(), refactorer=Refactorer(), host=host, trust=trust, close=close
     )
 
 

@@ -166,13 +166,44 @@ async def test_refactor_offers_a_versioned_annotated_edit(wire: Wire) -> None:
     assert sent["changeAnnotations"]["pointsman"]["needsConfirmation"] is True
 
 
-@pytest.mark.parametrize("change", [{"instruction": "unparsable"}, {"preview": True}])
-async def test_refactor_applies_nothing_that_failed_or_was_only_shown(ready: Wire, change: dict[str, Any]) -> None:
-    await ready.open(URI, "old", version=7)
+@pytest.mark.parametrize(
+    ("change", "support"),
+    [
+        ({"instruction": "unparsable"}, {"documentChanges": True, "changeAnnotationSupport": {}}),
+        ({"preview": True}, {"documentChanges": True, "changeAnnotationSupport": {}}),
+        ({"instruction": "protected"}, {"documentChanges": True}),
+        ({"instruction": "without versions it could be stale"}, {"changeAnnotationSupport": {}}),
+    ],
+)
+async def test_refactor_applies_nothing_that_failed_or_was_only_shown(
+    wire: Wire, change: dict[str, Any], support: dict[str, Any]
+) -> None:
+    wire.answers["workspace/applyEdit"] = {"applied": True}
+    await wire.initialize(workspace={"workspaceEdit": support})
+    await wire.open(URI, "old", version=7)
     argument = {"textDocument": {"uri": URI}, "range": WHOLE, "instruction": "rename", **change}
-    answer = await ready.ask("workspace/executeCommand", {"command": "pointsman.refactor", "arguments": [argument]})
-    assert answer["result"]["applied"] is False
-    assert not [m for m in ready.received if m.get("method") == "workspace/applyEdit"]
+    answer = await wire.ask("workspace/executeCommand", {"command": "pointsman.refactor", "arguments": [argument]})
+    assert answer["result"]["applied"] is False and answer["result"]["diff"]
+    assert not [m for m in wire.received if m.get("method") == "workspace/applyEdit"]
+
+
+async def test_refactor_offers_a_protected_file_where_the_user_confirms(wire: Wire) -> None:
+    wire.answers["workspace/applyEdit"] = {"applied": True}
+    await wire.initialize(workspace={"workspaceEdit": {"documentChanges": True, "changeAnnotationSupport": {}}})
+    await wire.open(URI, "old")
+    argument = {"textDocument": {"uri": URI}, "range": WHOLE, "instruction": "protected"}
+    answer = await wire.ask("workspace/executeCommand", {"command": "pointsman.refactor", "arguments": [argument]})
+    assert answer["result"]["applied"] is True
+
+
+async def test_refactor_refuses_an_edit_of_another_text(wire: Wire) -> None:
+    wire.answers["workspace/applyEdit"] = {"applied": True}
+    await wire.initialize(workspace={"workspaceEdit": {"documentChanges": True}})
+    await wire.open(URI, "old")
+    argument = {"textDocument": {"uri": URI}, "range": WHOLE, "instruction": "stale"}
+    answer = await wire.ask("workspace/executeCommand", {"command": "pointsman.refactor", "arguments": [argument]})
+    assert answer["error"]["code"] == -32803
+    assert not [m for m in wire.received if m.get("method") == "workspace/applyEdit"]
 
 
 async def test_progress_of_the_first_index(wire: Wire, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ async def test_an_answer_that_holds_is_streamed_and_cited() -> None:
     ]
     assert not answer.abstained and (answer.route.target, answer.route.model) == ("local", "tiny")
     assert host.asked[0].task == "chat" and host.asked[0].request.priority is Priority.CHAT
-    assert "apply_discount" in host.prompt and host.prompt.endswith("assistant\n")
+    assert "apply_discount" in host.asked[0].request.prompt and host.prompt.endswith("assistant\n")
 
 
 async def test_an_answer_that_does_not_hold_is_replaced_by_passages() -> None:
@@ -48,6 +48,14 @@ async def test_an_answer_that_does_not_hold_is_replaced_by_passages() -> None:
     assert "Kubernetes" in draft and "Kubernetes" not in answer.answer
     assert "[1] shop/cart.py:39-40" in answer.answer and "return total * (100 - percent)" in answer.answer
     assert [c.n for c in answer.citations] == [1] and not answer.abstained
+
+
+async def test_a_draft_that_does_not_hold_gives_way_to_a_sentence_of_one_source() -> None:
+    host = FakeHost("Kubernetes pods restart.", '\n"the discount is applied to the total by percent."', hits=[DISCOUNT])
+    answer, _ = await ask(host)
+    assert answer.answer == "The discount is applied to the total by percent [1]."
+    assert [c.n for c in answer.citations] == [1] and "each source was asked alone" in answer.route.reason
+    assert len(host.asked) == 2 and host.asked[1].request.prompt.endswith("According to the text,")
 
 
 @pytest.mark.parametrize("hits", [(), (STOCK,)])
@@ -63,7 +71,7 @@ async def test_stale_and_excluded_hits_are_no_sources() -> None:
     stale = hit("old.py", "discount total STALE", fresh=False)
     host = FakeHost("x", hits=[stale, hit("secret.py", "discount total KEY"), DISCOUNT])
     answer, _ = await ask(host)
-    assert "STALE" not in host.prompt and "KEY" not in host.prompt
+    assert "STALE" not in host.asked[0].request.prompt and "KEY" not in host.prompt
     assert {c.path for c in answer.citations} == {"shop/cart.py"}
 
 
@@ -81,7 +89,7 @@ async def test_a_selection_is_the_first_source() -> None:
     (cited,) = answer.citations
     assert (cited.path, cited.start_line, cited.end_line) == ("pkg/a.py", 2, 2)
     assert cited.sha == snapshot(text).sha and len(cited.sha) == 40
-    assert "b = a + 1" in host.prompt and "c = 3" not in host.prompt
+    assert "b = a + 1" in host.asked[0].request.prompt and "c = 3" not in host.prompt
 
 
 async def test_an_excluded_selection_is_no_source() -> None:
@@ -93,7 +101,7 @@ async def test_an_excluded_selection_is_no_source() -> None:
 async def test_a_short_question_searches_for_what_was_asked_before() -> None:
     host = FakeHost("x", hits=[DISCOUNT])
     await ask(host, "And why?", history=(Turn(role="user", text=QUESTION),))
-    assert "discount" in host.searched[0].query and QUESTION in host.prompt
+    assert "discount" in host.searched[0].query and QUESTION in host.asked[0].request.prompt
 
 
 async def test_control_characters_and_markers_are_not_passed_on() -> None:

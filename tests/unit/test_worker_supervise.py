@@ -16,6 +16,7 @@ from pointsman.models.base import EngineState
 from pointsman.worker import messages as m
 from pointsman.worker.pipe import OutOfMemory, Pipe
 from pointsman.worker.supervise import Patience, Supervisor, spawn
+from tests.engine_checks import gone
 
 QUICK = Patience(delays=(0.01, 0.01), window=60, cool_down=60, grace=1.0)
 
@@ -136,6 +137,22 @@ async def test_after_a_crash_requests_under_way_are_told_and_the_next_finds_it_r
     assert supervisor.state is EngineState.READY
     assert child.started == 2
     assert "signal 9" in child.losses[0].message
+
+
+async def test_requests_in_the_moments_after_a_death_wait_for_the_restart(supervisors: list[Supervisor]) -> None:
+    child = Child(GOOD)
+    supervisor = Supervisor(child, patience=QUICK)
+    supervisors.append(supervisor)
+    for _ in range(5):
+        await supervisor.ensure()
+        assert child.process is not None
+        dead = child.process.pid
+        os.kill(dead, signal.SIGKILL)
+        assert gone(dead)  # blocks, so that the loop learns of it only while the next requests ask
+        while supervisor.pid in (dead, None):
+            await supervisor.ensure()
+            await asyncio.sleep(0)
+        supervisor._deaths.clear()
 
 
 async def test_it_gives_up_after_too_many_deaths_says_why_and_tries_again_after_the_cool_down(

@@ -61,6 +61,15 @@ def ground(answer: str, sources: Sequence[Source]) -> Grounded:
     return Grounded(text=_tidy("".join(kept)), used=tuple(sorted(used)))
 
 
+def sentence(written: str, source: Source, number: int) -> str:
+    """The first sentence of what was written from one source alone, with its number; "" when it does not hold."""
+    first = next((piece.strip().strip('"') for piece in _pieces(written.strip()) if piece.strip()), "")
+    if first.startswith("```") or not ground(first, [source]).text:
+        return ""
+    body = _NUMBER.sub("", first).strip()
+    return _numbered(body[:1].upper() + body[1:], [number])
+
+
 def citations(sources: Sequence[Source], used: Sequence[int]) -> tuple[Citation, ...]:
     """The citations of the sources with these numbers, which count from 1."""
     return tuple(

@@ -31,3 +31,12 @@ def build_messages(question: str, sources: Sequence[Source], history: Sequence[T
     ]
     asked = fenced(question, fence)
     return [("system", SYSTEM.format(fence=fence)), *turns, ("user", "".join([*blocks, f"\nQuestion: {asked}"]))]
+
+
+def build_sentence(question: str, source: Source) -> tuple[list[tuple[str, str]], str]:
+    """Messages that ask for one sentence of one source, and how the answer is made to start."""
+    fence = fence_for(question, source.text)
+    text = f"Text:\n{fence}\n{fenced(source.text, fence)}\n{fence}\n"
+    return [
+        ("user", f"{text}\nAnswer with one sentence of the text: {fenced(question, fence)}")
+    ], "According to the text,"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import aclosing
 
-from pointsman.chat.citations import citations, ground
-from pointsman.chat.prompt import build_messages
+from pointsman.chat.citations import Grounded, citations, ground, sentence
+from pointsman.chat.prompt import build_messages, build_sentence
 from pointsman.chat.quote import quoted
 from pointsman.chat.retrieve import Found, retrieve
 from pointsman.chat.stream import goes_round, printable
@@ -24,6 +24,8 @@ from pointsman.settings import Settings
 
 _SOURCE_TOKENS = 1200
 """Sources take at most this: about 4 s of reading for the smallest model on two CPU cores."""
+_ASKED_ALONE = 3
+_SENTENCE_TOKENS = 60
 
 
 class ChatService:
@@ -53,8 +55,11 @@ class ChatService:
             return _abstained(facts, found)
         draft = await self._draft(question, found, facts, on_delta)
         grounded = ground(draft, found.sources)
+        reason = "chat is answered on this machine"
+        if not grounded.text:
+            grounded = await self._source_by_source(question.text, found, facts)
+            reason = "chat is answered on this machine; the draft did not hold, so each source was asked alone"
         if grounded.text:
-            reason = "chat is answered on this machine"
             text, used = grounded.text, grounded.used
         else:
             reason = "chat is answered on this machine; the draft did not hold, so passages are quoted"
@@ -71,7 +76,26 @@ class ChatService:
         prompt = render_chat(
             facts.chat, build_messages(question.text, found.sources, question.history), facts.special_tokens
         )
-        sampling = Sampling(max_tokens=self._settings.max_answer_tokens)
+        return await self._written(prompt, Sampling(max_tokens=self._settings.max_answer_tokens), facts, on_delta)
+
+    async def _source_by_source(self, question: str, found: Found, facts: ModelFacts) -> Grounded:
+        """What the first sources say, one sentence each: a model too small for many sources can often read one."""
+        assert facts.chat is not None
+        sampling = Sampling(max_tokens=_SENTENCE_TOKENS)
+        sentences: list[str] = []
+        used: list[int] = []
+        for number, source in enumerate(found.sources[:_ASKED_ALONE], start=1):
+            messages, start = build_sentence(question, source)
+            prompt = render_chat(facts.chat, messages, facts.special_tokens, answer_start=start)
+            written = await self._written(prompt, sampling, facts, lambda delta: None)
+            if held := sentence(written, source, number):
+                sentences.append(held)
+                used.append(number)
+        return Grounded(text=" ".join(sentences), used=tuple(used))
+
+    async def _written(
+        self, prompt: str, sampling: Sampling, facts: ModelFacts, on_delta: Callable[[str], None]
+    ) -> str:
         request = GenerateRequest(prompt=prompt, sampling=sampling, priority=Priority.CHAT)
         written = ""
         async with aclosing(self._host.generate(GenerateParams(task="chat", request=request))) as stream:

@@ -73,7 +73,7 @@ _CONTROL = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u202a-
 
 
 def visible(text: str) -> str:
-    """`text` with control and bidirectional characters spelt out: a repository or a model must not drive the terminal."""
+    """`text` with control and bidirectional characters spelt out: nothing foreign may drive the terminal."""
     return _CONTROL.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 

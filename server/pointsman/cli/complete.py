@@ -23,6 +23,7 @@ from pointsman.lsp.positions import Lines
 def complete(cli: Cli, position: str, count: int, explain: bool, as_json: bool) -> None:
     """Complete at FILE:LINE:COLUMN; line and column count from 1, columns in code points."""
     completion = asyncio.run(_run(cli, *parse_position(position), count))
+    route = _route(completion)
     if as_json:
         cli.emit(
             {
@@ -31,6 +32,7 @@ def complete(cli: Cli, position: str, count: int, explain: bool, as_json: bool) 
                 "timings_ms": completion.timings_ms,
                 "stages": [dataclasses.asdict(stage) for stage in completion.stages],
                 "reason": completion.reason,
+                "route": route,
             }
         )
         return
@@ -39,6 +41,7 @@ def complete(cli: Cli, position: str, count: int, explain: bool, as_json: bool) 
     if completion.reason:
         cli.err.print(f"nothing to suggest: {completion.reason}", markup=False)
     if explain:
+        cli.err.print(f"route: {route['target']}, {route['model'] or 'no model'}: {route['reason']}", markup=False)
         for stage in completion.stages:
             cli.err.print(f"  {stage.stage:<10} {visible(stage.outcome)}  {stage.ms:.1f} ms", markup=False)
         cli.err.print("  " + ", ".join(f"{name} {ms:.0f} ms" for name, ms in completion.timings_ms.items()))
@@ -50,3 +53,12 @@ async def _run(cli: Cli, path: Path, line: int, column: int, count: int) -> Comp
     async with cli.services() as services:
         query = CompletionQuery(snapshot=snapshot, offset=offset, count=count, automatic=False)
         return await services.completer.complete(query)
+
+
+def _route(completion: Completion) -> dict[str, str]:
+    """Policy's own words for why a completion stays here; there is no setting that changes it."""
+    from pointsman.policy.effective import Effective
+    from pointsman.policy.route import Facts, decide
+
+    decision = decide(Facts(task="completion"), Effective())
+    return {"target": decision.target, "model": completion.model, "reason": decision.reason}

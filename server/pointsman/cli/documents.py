@@ -12,9 +12,8 @@ _LARGEST = 10 * 1024 * 1024
 
 def snapshot_of(path: Path) -> Snapshot:
     """The file as it is on disk, line endings kept. Raises `PointsmanError` for what is no text file."""
-    from pointsman_indexer.languages import language_of
-
     from pointsman_indexer import find_root
+    from pointsman_indexer.languages import language_of
 
     path = path.resolve()
     try:

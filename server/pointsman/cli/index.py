@@ -43,7 +43,7 @@ async def update_index(cli: Cli, host: HostApi, path: Path) -> IndexReport:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=cli.err, transient=True) as bar:
+    with Progress(*columns, console=cli.err, transient=True, disable=not cli.err.is_terminal) as bar:
         task = bar.add_task("index", total=None)
         async with contextlib.aclosing(host.index(IndexParams(path=str(path)))) as stream:
             async for item in stream:

@@ -204,7 +204,11 @@ class OwnEndpoint:
         if self._client is None:
             import httpx2
 
-            transport = httpx2.AsyncHTTPTransport(uds=str(self._socket) if self._socket else None, trust_env=False)
+            # Servers close idle connections after five seconds or more; one that closes under a request breaks it.
+            # A Unix socket costs nothing to connect to anew.
+            kept = httpx2.Limits(keepalive_expiry=2.0, max_keepalive_connections=0 if self._socket else 4)
+            socket = str(self._socket) if self._socket else None
+            transport = httpx2.AsyncHTTPTransport(uds=socket, trust_env=False, limits=kept)
             self._client = httpx2.AsyncClient(
                 transport=transport,
                 trust_env=False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from pointsman.complete.types import CompletionQuery
-from pointsman.lsp.inline_completion import ACCEPTED, Typing, range_of
+from pointsman.lsp.inline_completion import ACCEPTED, Typing, is_current, range_of
 
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
@@ -27,7 +27,7 @@ def register(server: Server) -> None:
         offset = document.buffer.offset(params.position.line, params.position.character, server.encoding)
         query = CompletionQuery(snapshot=document.snapshot(), offset=offset)
         found = await typing.latest(server, query)
-        if found is None or not found.items or document.version != query.snapshot.version:
+        if found is None or not found.items or not is_current(server, document, query.snapshot):
             return nothing
         item = found.items[0]
         before = document.buffer.before(params.position.line, params.position.character, server.encoding)

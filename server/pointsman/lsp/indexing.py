@@ -42,7 +42,7 @@ async def _update_while_stale(server: Server) -> None:
             try:
                 await update(server, folder)
             except PointsmanError:
-                return  # the status shows it
+                continue  # the status shows it; the other folders are not to blame
 
 
 async def update(server: Server, folder: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pointsman.complete.types import Completion, CompletionQuery, Item, Selected
 from pointsman.errors import PointsmanError
 from pointsman.lsp.messages import InlineParams
 from pointsman.lsp.positions import Encoding, Lines
-from pointsman.session import Document
+from pointsman.session import Document, Snapshot
 
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
@@ -68,11 +68,16 @@ def register(server: Server) -> None:
             return types.InlineCompletionList(items=[])
         query = _query(document, params, server.encoding)
         completion = await typing.latest(server, query)
-        if completion is None or document.version != query.snapshot.version:
+        if completion is None or not is_current(server, document, query.snapshot):
             return types.InlineCompletionList(items=[])
         return types.InlineCompletionList(
             items=[_item(item, document.buffer, server.encoding) for item in completion.items]
         )
+
+
+def is_current(server: Server, document: Document[Lines], snapshot: Snapshot) -> bool:
+    """Whether the document is still open, not closed and opened again, and as it was."""
+    return server.session.get(snapshot.uri) is document and document.version == snapshot.version
 
 
 def _query(document: Document[Lines], params: InlineParams, encoding: Encoding) -> CompletionQuery:

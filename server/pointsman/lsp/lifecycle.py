@@ -17,8 +17,9 @@ _WATCH_SECONDS = 2.0
 
 
 def register(server: Server) -> None:
+    # Not async: whatever a client sends right after, without waiting, finds the server initialized.
     @server.feature(types.INITIALIZE)
-    async def initialize(params: types.InitializeParams) -> None:
+    def initialize(params: types.InitializeParams) -> None:
         if isinstance(params.initialization_options, dict):
             server.options = params.initialization_options
         folders = [folder.uri for folder in params.workspace_folders or []] or [params.root_uri or ""]

@@ -7,14 +7,13 @@ outside is clamped to the end of its line or of the text, as LSP 3.17 asks; noth
 from __future__ import annotations
 
 import re
-from itertools import islice
 from typing import Literal
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
 _PYTHON_BREAKS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
-"""What `str.splitlines` takes for a line break beyond ours. It is ten times as fast, so it is used where none occurs."""
+"""What `str.splitlines` takes for a line break beyond ours. It is far faster, so it is used where none occurs."""
 
 
 class Lines:
@@ -93,11 +92,11 @@ class Lines:
         """Code points before a line of the text."""
         marked, start = self._mark
         if line >= marked:
-            start += sum(map(len, islice(self._lines, marked, line)))
+            start += sum(map(len, self._lines[marked:line]))
         elif line < marked - line:
-            start = sum(map(len, islice(self._lines, line)))
+            start = sum(map(len, self._lines[:line]))
         else:
-            start -= sum(map(len, islice(self._lines, line, marked)))
+            start -= sum(map(len, self._lines[line:marked]))
         self._mark = line, start
         return start
 

@@ -20,7 +20,10 @@ _INTERVAL = 0.2
 
 
 class Progress:
-    """An async context: `report` inside it; the end is told on the way out."""
+    """An async context: `report` or `note` inside it; the end is told on the way out."""
+
+    begun = False
+    """Whether there was anything to tell, shown or not."""
 
     def __init__(self, server: Server, title: str) -> None:
         self._server = server
@@ -41,10 +44,16 @@ class Progress:
 
     async def report(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if not self._shown or total <= 0 or (now - self._last < _INTERVAL and done < total):
+        if total <= 0 or (now - self._last < _INTERVAL and done < total):
             return
         self._last = now
-        share, message = min(100, 100 * done // total), f"{stage} {done}/{total}"
+        self.note(f"{stage} {done}/{total}", min(100, 100 * done // total))
+
+    def note(self, message: str, share: int | None = None) -> None:
+        """Tell how things stand; `share` in per cent, or None for work whose length is not known."""
+        self.begun = True
+        if not self._shown:
+            return
         if self._token is None:
             self._token = uuid.uuid4().hex
             params = types.WorkDoneProgressCreateParams(token=self._token)

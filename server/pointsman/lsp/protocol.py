@@ -65,6 +65,16 @@ class Protocol(LanguageServerProtocol):
             error["data"] = data
         self._send_data({"jsonrpc": self.VERSION, "id": msg_id, "error": error})
 
+    async def settle(self, seconds: float = 10.0) -> None:
+        """Before the connection ends: each request still open gets its response, `shutdown` a true one."""
+        open_now: list[Any] = list(self._request_futures.values())
+        pending = [future for future in open_now if isinstance(future, asyncio.Future)]
+        if not self._shutdown:
+            for future in pending:
+                future.cancel()
+        if pending:
+            await asyncio.wait(pending, timeout=seconds)
+
     def get_message_type(self, method: str) -> type[Any] | None:  # type: ignore[override]
         return REQUESTS.get(method) or super().get_message_type(method)
 
@@ -94,6 +104,8 @@ class Protocol(LanguageServerProtocol):
         if method == types.INITIALIZE:
             self._greeted = True
         self.handle_message(structured)
+        if method == types.SHUTDOWN:
+            self._shutdown = True  # at once, for `exit` may be the next message already
 
     def _fault(self, method: Any, *, is_request: bool) -> tuple[int, str] | None:
         """Why the call cannot be taken now, as a code and a text."""
@@ -134,6 +146,18 @@ class Protocol(LanguageServerProtocol):
         except Exception:
             future.set_exception(JsonRpcException("the client's answer has the wrong shape"))
 
+    def _execute_handler(self, msg_id: Any, *args: Any, **kwargs: Any) -> None:
+        """pygls keeps what it ran for a notification for ever: one task a keystroke."""
+        super()._execute_handler(msg_id, *args, **kwargs)
+        future = self._request_futures.get(msg_id)
+
+        def forget(done: Any) -> None:
+            if self._request_futures.get(msg_id) is done:
+                del self._request_futures[msg_id]
+
+        if future is not None:
+            future.add_done_callback(forget)
+
     def _send_handler_result(self, future: Future[Any] | asyncio.Future[Any], *, msg_id: int | str) -> None:
         self._request_futures.pop(msg_id, None)
         if future.cancelled():
@@ -157,7 +181,6 @@ class Protocol(LanguageServerProtocol):
     @lsp_method(types.SHUTDOWN)
     async def lsp_shutdown(self, *_: Any) -> None:  # type: ignore[override]
         """Cancel what is under way, then let the server's own handler close its services."""
-        self._shutdown = True
         for msg_id, future in list(self._request_futures.items()):
             if msg_id != self.msg_id:
                 future.cancel()

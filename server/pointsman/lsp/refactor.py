@@ -1,19 +1,28 @@
-"""The command `pointsman.refactor`: an instruction on a range becomes a versioned edit that the user reviews."""
+"""The command `pointsman.refactor`: an instruction on a range becomes a versioned edit that the user reviews.
+
+Offers an edit only when it was made from the very text that is open, it passed its checks, and the client binds it to
+that version; a protected file's only where the client asks the user. Otherwise the result alone is returned.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import difflib
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
 from pointsman.errors import PointsmanError
 from pointsman.host.wire import to_plain
+from pointsman.lsp.inline_completion import is_current, range_of
 from pointsman.lsp.messages import RefactorParams
 from pointsman.lsp.positions import Lines
 from pointsman.lsp.protocol import InvalidParams
+from pointsman.refactor.lines import split_lines
 from pointsman.refactor.types import Refactoring, RefactorQuery, Target
-from pointsman.session import Document
+from pointsman.session import Document, Snapshot
 
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
@@ -46,26 +55,39 @@ async def refactor(server: Server, params: RefactorParams) -> dict[str, Any]:
     with server.status.working():
         result = await (await server.services()).refactorer.refactor(query)
     applied = False
-    if result.edits and not params.preview and result.checks.parses and result.checks.in_scope:
-        if document.version != snapshot.version:
-            raise PointsmanError("the document changed meanwhile", remedy="run the refactor again")
-        applied = await _offer(server, document, result)
+    if result.edits and not params.preview and _may_be_offered(server, result):
+        applied = await _offer(server, document, snapshot, result)
     plain: dict[str, Any] = to_plain(result)
     for edit in plain["edits"]:
         del edit["new_text"]
     return {**plain, "applied": applied}
 
 
-async def _offer(server: Server, document: Document[Lines], result: Refactoring) -> bool:
-    """Ask the client to apply the edit. It is bound to the version that it was made from, so stale cannot apply."""
+def _edit_support(server: Server) -> tuple[bool, bool]:
+    """Whether the client binds edits to a version, and whether it lets the user confirm them."""
     workspace = server.client_capabilities.workspace
     support = workspace.workspace_edit if workspace else None
-    confirm = bool(support and support.change_annotation_support)
+    if support is None:
+        return False, False
+    return bool(support.document_changes), support.change_annotation_support is not None
+
+
+def _may_be_offered(server: Server, result: Refactoring) -> bool:
+    versioned, confirmed = _edit_support(server)
+    passed = result.checks.parses and result.checks.in_scope
+    return versioned and passed and (confirmed or not result.checks.protected)
+
+
+async def _offer(server: Server, document: Document[Lines], snapshot: Snapshot, result: Refactoring) -> bool:
+    """Ask the client to apply the edit. It is bound to the version that it was made from, so stale cannot apply."""
+    hunks = await asyncio.to_thread(_hunks_of, result, snapshot)
+    if not is_current(server, document, snapshot):
+        raise PointsmanError("the document changed meanwhile", remedy="run the refactor again")
+    confirm = _edit_support(server)[1]
     identifier = types.OptionalVersionedTextDocumentIdentifier(uri=document.uri, version=document.version)
     edits: list[types.TextEdit | types.AnnotatedTextEdit | types.SnippetTextEdit] = []
-    for start, end, text in _hunks(document.buffer.text, result.edits[0].new_text):
-        (a, b), (c, d) = (document.buffer.position(at, server.encoding) for at in (start, end))
-        place = types.Range(types.Position(a, b), types.Position(c, d))
+    for start, end, text in hunks:
+        place = range_of(start, end, document.buffer, server.encoding)
         edits.append(
             types.AnnotatedTextEdit(range=place, new_text=text, annotation_id=_ANNOTATION)
             if confirm
@@ -74,19 +96,39 @@ async def _offer(server: Server, document: Document[Lines], result: Refactoring)
     annotation = types.ChangeAnnotation(
         label=f"Pointsman ({result.route.model})", needs_confirmation=True, description=result.route.reason
     )
-    edit = types.WorkspaceEdit(
+    change = types.WorkspaceEdit(
         document_changes=[types.TextDocumentEdit(text_document=identifier, edits=edits)],
         change_annotations={_ANNOTATION: annotation} if confirm else None,
     )
-    params = types.ApplyWorkspaceEditParams(edit=edit, label="Pointsman refactor")
-    return bool((await server.workspace_apply_edit_async(params)).applied)
+    params = types.ApplyWorkspaceEditParams(edit=change, label="Pointsman refactor")
+    try:
+        return bool((await server.workspace_apply_edit_async(params)).applied)
+    except JsonRpcException:
+        return False
+
+
+def _hunks_of(result: Refactoring, snapshot: Snapshot) -> list[tuple[int, int, str]]:
+    """The change of the one edit, which must be of this document and made from this text."""
+    edit = result.edits[0]
+    if len(result.edits) != 1 or (edit.path, edit.base_sha) != (snapshot.relative, snapshot.sha):
+        raise PointsmanError("the edit was not made from this document as it is", remedy="run the refactor again")
+    return _hunks(snapshot.text, edit.new_text)
 
 
 def _hunks(old: str, new: str) -> list[tuple[int, int, str]]:
     """The change as (start, end, text) over whole lines, so that untouched lines keep their marks and folds."""
-    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    starts = [0]
-    for line in before:
-        starts.append(starts[-1] + len(line))
-    matcher = difflib.SequenceMatcher(a=before, b=after, autojunk=False)
-    return [(starts[i], starts[j], "".join(after[k:m])) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"]
+    before, after = split_lines(old), split_lines(new)
+    head = _shared(before, after)
+    tail = _shared(before[head:][::-1], after[head:][::-1])
+    middle, changed = before[head : len(before) - tail], after[head : len(after) - tail]
+    starts = list(accumulate(map(len, middle), initial=sum(map(len, before[:head]))))
+    matcher = difflib.SequenceMatcher(a=middle, b=changed, autojunk=False)
+    return [
+        (starts[i], starts[j], "".join(changed[k:m])) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"
+    ]
+
+
+def _shared(some: list[str], others: list[str]) -> int:
+    """How many lines are equal from the start on. The matcher takes quadratic time, so it is given the rest only."""
+    pairs = enumerate(zip(some, others, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(some), len(others)))

@@ -24,7 +24,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 
 from pointsman import __version__
-from pointsman.errors import UsageError
+from pointsman.errors import PointsmanError, UsageError
 from pointsman.lsp.positions import Encoding, Lines
 from pointsman.lsp.protocol import PARSE_ERROR, Protocol
 from pointsman.lsp.services import Services
@@ -134,7 +134,11 @@ def serve(server_of: Callable[[], Server], *, tcp: tuple[str, int] | None = None
 def _accept(address: tuple[str, int]) -> tuple[RawIOBase, BinaryIO]:
     if address[0] not in ("127.0.0.1", "localhost", "::1"):
         raise UsageError("--tcp takes a loopback address only", remedy="the protocol has no password")
-    with socket.create_server(address, family=socket.AF_INET6 if ":" in address[0] else socket.AF_INET) as listener:
+    try:
+        listener = socket.create_server(address, family=socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+    except OSError as error:
+        raise PointsmanError(f"cannot listen on port {address[1]}: {error.strerror}") from error
+    with listener:
         sys.stderr.write(f"listening on port {listener.getsockname()[1]}\n")
         connection, _ = listener.accept()
     return connection.makefile("rb", buffering=0), connection.makefile("wb")
@@ -162,6 +166,7 @@ async def _run(server_of: Callable[[], Server], source: RawIOBase, sink: BinaryI
     server.protocol.set_writer(writer)
     FrameReader(source, loop, receive).start()
     await server.finished.wait()
+    await server.protocol.settle()
     await server.close()
     writer.close()
     return 1 if server.protocol.exit_code is None else server.protocol.exit_code

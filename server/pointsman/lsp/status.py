@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pointsman.errors import PointsmanError
 from pointsman.host.api import Nothing
+from pointsman.lsp import loading
 from pointsman.lsp.messages import DID_CHANGE_STATUS, STATUS
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Status:
         if self._busy == 1:
             self._send()
         try:
-            yield
+            with loading.watched(self._server):
+                yield
             if self._kind == "Error":
                 self.show("Normal")
         except PointsmanError as error:

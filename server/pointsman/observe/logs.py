@@ -24,6 +24,12 @@ class SafeFormatter(logging.Formatter):
         return f"{when} {record.levelname} {record.name}: {text}{f' [{kind}]' if kind else ''}"
 
 
+def tame_last_resort() -> None:
+    """Where no handler is installed, Python prints warnings to stderr whole, with tracebacks: make those safe."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(SafeFormatter())
+
+
 def log_to_stderr(level: int = logging.INFO) -> None:
     _install(logging.StreamHandler(sys.stderr), level)
 

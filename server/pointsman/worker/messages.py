@@ -1,0 +1,219 @@
+"""How a parent and its model child talk: newline-delimited JSON over the child's stdin and stdout.
+
+    parent → child   Load first; then Generate, Embed, Cancel, Ping. End of file means: exit at once.
+    child → parent   Progress while loading, Ready; then PieceMade*, Finished or Vectors or Failed per id; Pong.
+
+Only values: no torch, no asyncio. Both ends are the same version, so there is no negotiation; a line that does not
+fit its message is an error that never quotes the line, which holds source text.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from array import array
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cattrs
+from cattrs.errors import BaseValidationError
+
+from pointsman.errors import EngineError
+from pointsman.models.base import Sampling
+
+MAX_LINE = 8 * 1024 * 1024
+"""Bytes of one message. A 32,000-token prompt takes a fiftieth of it; an endless line is cut off."""
+
+TEXTS_PER_EMBED = 64
+"""Texts of one Embed. Their vectors fit a line up to 20,000 dimensions."""
+
+Pooling = Literal["mean", "cls", "last"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorSpec:
+    """What the child must know to load a model that writes."""
+
+    name: str
+    folder: str
+    gguf: str = ""
+    """Name of a GGUF file in `folder`, to be used when the folder has no safetensors."""
+    gguf_sha256: str = ""
+    """Hash of the GGUF from the catalogue; "" lets the child compute it."""
+    precision: Literal["nf4", "full"] = "nf4"
+    context: int = 4096
+    stop_tokens: tuple[str, ...] = ()
+    special_tokens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedderSpec:
+    name: str
+    folder: str
+    max_tokens: int = 256
+    query_prefix: str = ""
+    pooling: Pooling = "mean"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """The torch child's first message."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    cache_dir: str
+    generator: GeneratorSpec | None = None
+    embedder: EmbedderSpec | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serve:
+    """The llama.cpp child's first and only message. `context` is per slot."""
+
+    model: str
+    name: str
+    socket: str
+    key: str
+    context: int
+    slots: int
+    threads: int = 0
+    """0 lets llama.cpp choose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generate:
+    id: int
+    prompt: str
+    sampling: Sampling
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embed:
+    id: int
+    texts: tuple[str, ...]
+    query: bool
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ping:
+    """Answered between two steps, so a Pong shows that the model's own thread is alive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    stage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    device: str
+    device_bytes: int
+    """Memory taken on the accelerator, which the process's own size does not show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PieceMade:
+    id: int
+    text: str
+    logprob: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    id: int
+    reason: Literal["stop", "length", "cancelled"]
+    prompt_tokens: int
+    reused_tokens: int
+    tokens: int
+    queue_ms: float
+    prefill_ms: float
+    decode_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vectors:
+    id: int
+    count: int
+    dimension: int
+    data: str
+    """Base64 of little-endian float32, row by row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """`id` 0 means the child as a whole: it could not load, and exits."""
+
+    id: int
+    code: str
+    """A code of `pointsman.errors`, or "oom"."""
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pong:
+    pass
+
+
+ToChild = Load | Serve | Generate | Embed | Cancel | Ping
+ToParent = Progress | Ready | PieceMade | Finished | Vectors | Failed | Pong
+
+_TO_CHILD: dict[str, type[Any]] = {c.__name__: c for c in (Load, Serve, Generate, Embed, Cancel, Ping)}
+_TO_PARENT: dict[str, type[Any]] = {
+    c.__name__: c for c in (Progress, Ready, PieceMade, Finished, Vectors, Failed, Pong)
+}
+_converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+def encode(message: ToChild | ToParent) -> bytes:
+    """One line. Raises `EngineError` when it would be longer than the other end accepts."""
+    plain = {"type": type(message).__name__, **_converter.unstructure(message)}
+    # ASCII escapes carry a lone surrogate, which a text from an editor can hold, without breaking UTF-8.
+    line = json.dumps(plain, separators=(",", ":")).encode("ascii") + b"\n"
+    if len(line) > MAX_LINE:
+        raise EngineError("the request is too long for the model engine")
+    return line
+
+
+def decode_to_child(line: bytes) -> ToChild:
+    message: ToChild = _decode(line, _TO_CHILD)
+    return message
+
+
+def decode_to_parent(line: bytes) -> ToParent:
+    message: ToParent = _decode(line, _TO_PARENT)
+    return message
+
+
+def _decode(line: bytes, table: dict[str, type[Any]]) -> Any:
+    try:
+        plain = json.loads(line)
+        kind = table[plain.pop("type")]
+        return _converter.structure(plain, kind)
+    except (BaseValidationError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise EngineError("a message on the engine's pipe was malformed") from error
+
+
+def pack(vectors: array[float]) -> str:
+    """Base64 of a float32 array, little-endian on every machine that torch runs on."""
+    return base64.b64encode(vectors.tobytes()).decode("ascii")
+
+
+def unpack(message: Vectors) -> list[list[float]]:
+    """Rows of `message`. Raises `EngineError` when the data does not have the shape it claims."""
+    flat = array("f")
+    try:
+        flat.frombytes(base64.b64decode(message.data, validate=True))
+    except ValueError as error:
+        raise EngineError("a message on the engine's pipe was malformed") from error
+    if len(flat) != message.count * message.dimension:
+        raise EngineError("the engine sent vectors of the wrong shape")
+    width = message.dimension
+    return [flat[row * width : (row + 1) * width].tolist() for row in range(message.count)]

@@ -1,0 +1,121 @@
+"""The torch engine on CUDA: the CPU's checks again on the device, and what 4 bits cost or save there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from pointsman.models.base import GenerateRequest, Priority, Sampling
+from pointsman.worker.link import TorchEmbedder, TorchGenerator, TorchLink, embedder_spec, generator_spec
+from tests.engine_checks import ADD, EMBEDDER, GENERATOR, PROMPTS, ask, gone, own_tokens, reference_tokens
+
+torch = pytest.importorskip("torch")
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.model,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
+]
+
+
+@pytest.fixture(scope="module", params=["nf4", "full"])
+def loaded(request: pytest.FixtureRequest, models_dir: Path, derived_dir: Path) -> Any:
+    from pointsman.worker.load import load_generator, quiet
+
+    quiet()
+    spec = generator_spec(GENERATOR, models_dir / GENERATOR.name, precision=request.param, context=2048)
+    return load_generator(spec, "cuda", derived_dir)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def link(models_dir: Path, derived_dir: Path) -> AsyncIterator[TorchLink]:
+    link = TorchLink(
+        generator=generator_spec(GENERATOR, models_dir / GENERATOR.name, precision="nf4", context=2048),
+        embedder=embedder_spec(EMBEDDER, models_dir / EMBEDDER.name),
+        device="cuda",
+        cache_dir=derived_dir,
+    )
+    yield link
+    await link.stop()
+
+
+def test_greedy_tokens_are_those_of_transformers_generate(loaded: Any) -> None:
+    for prompt in PROMPTS:
+        # One prefill for both: where the engine slices a prompt, 16-bit sums may round another way.
+        if len(loaded.encode(prompt)) <= 256:
+            assert own_tokens(loaded, prompt, 24) == reference_tokens(loaded, prompt, 24), prompt[:40]
+
+
+def test_tokens_per_second_are_printed(loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    own_tokens(loaded, ADD, 8)
+    started = time.perf_counter()
+    count = len(own_tokens(loaded, "Once upon a time", 128))
+    torch.cuda.synchronize()
+    seconds = time.perf_counter() - started
+    with capsys.disabled():
+        bits = 4 if "4bit" in str(type(loaded.model.model.layers[0].mlp.up_proj)) else 16
+        size = loaded.model.get_memory_footprint() / 1e6
+        print(f"\n{torch.cuda.get_device_name()}: {bits} bits, {size:.0f} MB, {count / seconds:.1f} tokens/s")  # noqa: T201
+    assert count > 8
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_process_streams_reuses_and_reports_the_device_s_memory(link: TorchLink) -> None:
+    engine = TorchGenerator(link)
+    text, finish, _ = await ask(engine, ADD, max_tokens=16)
+    assert text
+    assert finish.tokens > 0
+    _, finish, _ = await ask(engine, ADD, max_tokens=1)
+    assert finish.reused_tokens == finish.prompt_tokens - 1
+    assert (engine.status().memory_bytes or 0) > 100e6
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_seed_makes_an_answer_repeatable(link: TorchLink) -> None:
+    engine = TorchGenerator(link)
+    drawn = [(await ask(engine, ADD, max_tokens=16, temperature=1.5, seed=s))[0] for s in (0, 1, 1, 2, 3)][1:]
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn)) > 1
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_closing_the_stream_frees_the_engine(link: TorchLink) -> None:
+    engine = TorchGenerator(link)
+    long = GenerateRequest(prompt="Once upon", sampling=Sampling(max_tokens=1500), priority=Priority.CHAT)
+    async with aclosing(engine.generate(long)) as items:
+        async for _ in items:
+            break
+    _, finish, _ = await ask(engine, "Once upon", Priority.CHAT, max_tokens=2)
+    assert finish.queue_ms < 20 * (finish.decode_ms + finish.prefill_ms)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_embeddings_are_close_to_those_of_the_cpu(link: TorchLink, models_dir: Path, derived_dir: Path) -> None:
+    texts = ["def add(a, b): return a + b", "the cat sat " * 200, *(f"text {i}" for i in range(70))]
+    on_cuda = await TorchEmbedder(link).embed(texts, kind="document", priority=Priority.INDEX)
+    cpu = TorchLink(
+        generator=None,
+        embedder=embedder_spec(EMBEDDER, models_dir / EMBEDDER.name),
+        device="cpu",
+        cache_dir=derived_dir,
+    )
+    on_cpu = await TorchEmbedder(cpu).embed(texts, kind="document", priority=Priority.INDEX)
+    await cpu.stop()
+    cosines = [sum(x * y for x, y in zip(a, b, strict=True)) for a, b in zip(on_cuda, on_cpu, strict=True)]
+    assert min(cosines) > 0.999
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_stop_gives_the_memory_back(link: TorchLink) -> None:
+    engine = TorchGenerator(link)
+    await engine.start()
+    pid = engine.status().pid
+    assert pid is not None
+    await engine.stop()
+    assert gone(pid)
