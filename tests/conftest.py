@@ -9,6 +9,9 @@ import pytest
 
 from pointsman.settings import Paths
 
+# As the model processes get it: torch's threads must not spin while other tests hold the cores. Read when torch loads.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 
 @pytest.fixture(scope="session")
 def models_dir() -> Path:

@@ -40,6 +40,7 @@ def facts(**changes: object) -> ModelFacts:
     values: dict[str, object] = {
         "name": "tiny",
         "context_length": 4096,
+        "begin": "",
         "fim": None,
         "chat": CHAT,
         "special_tokens": SPECIAL,

@@ -143,4 +143,4 @@ def grammar(language: str) -> Grammar | None:
     module, factory, query = _GRAMMARS[language]
     loaded = tree_sitter.Language(getattr(import_module(module), factory)())
     source = (Path(__file__).parent / "queries" / f"{query}.scm").read_text("utf-8")
-    return Grammar(loaded, tree_sitter.Query(loaded, source + "\n(ERROR) @error\n"))
+    return Grammar(loaded, tree_sitter.Query(loaded, source + "\n(ERROR) @error\n(MISSING) @error\n"))

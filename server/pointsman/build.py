@@ -122,6 +122,8 @@ class _Router:
 class _Maker:
     """Makes engines of catalogue entries. Called on threads, one at a time."""
 
+    context = _CONTEXT
+
     def __init__(self, paths: Paths) -> None:
         from pointsman.models.catalogue import load_catalogue
         from pointsman.models.store import ModelStore

@@ -30,9 +30,15 @@ class Prompt:
 
 
 def build_prompt(
-    context: Context, *, path: str, language: str, fim: FillInTheMiddle | None, special_tokens: tuple[str, ...]
+    context: Context,
+    *,
+    path: str,
+    language: str,
+    fim: FillInTheMiddle | None,
+    special_tokens: tuple[str, ...],
+    begin: str = "",
 ) -> Prompt:
-    """Stable parts first: other files, the path, then the text up to the cursor."""
+    """Stable parts first: other files, the path, then the text up to the cursor. `begin` opens a plain prompt."""
 
     def safe(text: str) -> str:
         return neutralise(text, special_tokens)
@@ -42,7 +48,7 @@ def build_prompt(
     held_back = context.before[-1] if context.before[-1:].isspace() else ""
     before = safe(context.before[: len(context.before) - len(held_back)])
     if fim is None:
-        return Prompt(text=comment(safe(path), language) + before, held_back=held_back, stop=stop)
+        return Prompt(text=begin + comment(safe(path), language) + before, held_back=held_back, stop=stop)
     others = "".join(_other_file(safe(c.path), safe(c.text), language, fim) for c in context.chunks)
     head = f"{fim.file_separator}{safe(path)}\n" if fim.file_separator else ""
     name = "" if fim.file_separator else comment(safe(path), language)

@@ -107,6 +107,7 @@ class CompletionService:
                 language=query.snapshot.language,
                 fim=facts.fim,
                 special_tokens=facts.special_tokens,
+                begin=facts.begin,
             )
         scope = scope_at(cursor)
         extent = "the block" if scope.multi_line else "one line"

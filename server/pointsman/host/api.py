@@ -33,6 +33,7 @@ class ModelFacts:
 
     name: str
     context_length: int
+    begin: str
     fim: FillInTheMiddle | None
     chat: ChatTemplate | None
     special_tokens: tuple[str, ...]

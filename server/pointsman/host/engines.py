@@ -22,6 +22,9 @@ class EngineMaker(Protocol):
     Raises `ModelMissing`, `VerificationError`, `PolicyRefusal` or `ConfigError`.
     """
 
+    context: int
+    """Tokens of prompt and answer that its engines keep room for, at most."""
+
     def card(self, name: str) -> Card: ...
 
     def ensure_installed(self, card: Card, settings: Settings) -> None: ...
@@ -48,7 +51,8 @@ class Engines:
         self._maker.ensure_installed(card, settings)
         return ModelFacts(
             name=card.name,
-            context_length=card.context_length,
+            context_length=min(card.context_length, self._maker.context),
+            begin=card.begin,
             fim=card.fim,
             chat=card.chat,
             special_tokens=card.special_tokens,

@@ -139,7 +139,7 @@ def _problems(card: Card) -> Iterable[str]:
 
 
 def _markers(card: Card) -> Iterable[str]:
-    yield from card.stop_tokens
+    yield from (card.begin, *card.stop_tokens)
     if card.fim is not None:
         yield from (card.fim.prefix, card.fim.suffix, card.fim.middle, card.fim.file_separator, card.fim.repo_name)
 

@@ -5,6 +5,7 @@ One thread owns the model; a second only reads the pipe. Reports errors by kind,
 
 from __future__ import annotations
 
+import os
 import queue
 import sys
 from array import array
@@ -63,6 +64,9 @@ class Child:
     def _load(self, message: m.Load) -> None:
         quiet()
         device = pick_device(message.device)
+        if device == "cpu" and message.generator is None:
+            # Embedding a repository takes minutes; what completes beside it on the same cores goes first.
+            os.nice(10)
         if spec := message.generator:
             self._send(m.Progress(stage=spec.name))
             with readable(spec.name):

@@ -6,7 +6,7 @@ Knows a transformers encoder and its tokenizer; nothing of processes or of where
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -80,13 +80,18 @@ class Embedding:
 
     def __init__(self, encoder: Encoder, texts: Sequence[str], *, query: bool) -> None:
         self._encoder = encoder
-        self._rows = encoder.encode(texts, query=query)
-        self._left = encoder.batches(self._rows)
-        self._out = torch.zeros((len(self._rows), encoder.dimension), dtype=torch.float32)
+        self._steps = self._run(texts, query)
 
     def step(self) -> Any | None:
         """Embed one batch; None while there are more."""
-        if self._left:
-            batch = self._left.pop(0)
-            self._out[batch] = self._encoder.forward([self._rows[i] for i in batch])
-        return None if self._left else self._out
+        return next(self._steps)
+
+    def _run(self, texts: Sequence[str], query: bool) -> Iterator[Any | None]:
+        rows = self._encoder.encode(texts, query=query)
+        out = torch.zeros((len(rows), self._encoder.dimension), dtype=torch.float32)
+        batches = self._encoder.batches(rows)
+        for at, batch in enumerate(batches, start=1):
+            out[batch] = self._encoder.forward([rows[i] for i in batch])
+            if at < len(batches):
+                yield None
+        yield out
