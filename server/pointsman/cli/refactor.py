@@ -10,7 +10,7 @@ import click
 
 from pointsman.cli.common import Cli, json_option, parse_range, visible
 from pointsman.cli.documents import snapshot_of
-from pointsman.errors import PointsmanError
+from pointsman.errors import PointsmanError, PolicyRefusal
 from pointsman.lsp.positions import Lines
 from pointsman.refactor.types import Refactoring, RefactorQuery, Target
 
@@ -41,12 +41,18 @@ def refactor(
         approved_sha256=approve,
     )
     result = asyncio.run(_run(cli, query))
-    if write and not dry_run:
+    if write and not dry_run and not result.preview:
         result = _apply(result, query)
     if as_json:
         cli.emit(_plain(result))
     else:
         _show(cli, result, dry_run)
+    if result.preview and not dry_run:
+        raise PolicyRefusal(
+            "nothing was sent: policy wants this body approved first",
+            rule="review.outbound",
+            remedy=f"run it again with --approve {result.preview_sha256}",
+        )
 
 
 async def _run(cli: Cli, query: RefactorQuery) -> Refactoring:

@@ -90,7 +90,7 @@ class Card:
     stop_tokens: tuple[str, ...] = ()
     """Text of the tokens that end an answer."""
     begin: str = ""
-    """Text of the token that a plain prompt must begin with; "" when there is none. FIM and chat markers hold theirs."""
+    """Text of the token that a plain prompt must begin with, if any. FIM and chat markers hold theirs."""
     special_tokens: tuple[str, ...] = ()
     """Every marker that must never reach a user's text nor be taken over from it."""
     terms: str = ""

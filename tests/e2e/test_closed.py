@@ -1,0 +1,172 @@
+"""The closed model through the real commands and host: a recording endpoint on loopback, and nothing past policy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from .conftest import Home
+
+pytestmark = pytest.mark.model
+
+SECRET = "ghp_" + "Zx9Qw8Er7Ty6Ui5Op4As3Df2Gh1Jk0LzXcVb"  # no real token: the shape is what the rules look for
+POLICY = """
+version = 1
+[closed]
+enabled = true
+tasks = ["refactor"]
+[[closed.endpoints]]
+name = "vendor"
+base_url = "{url}"
+region = "eu"
+models = ["big-1"]
+key = "env:VENDOR_KEY"
+usd_per_mtok = {{ input = 1.0, output = 10.0 }}
+[review]
+outbound = "{outbound}"
+"""
+
+OWN = """
+version = 1
+[[own.endpoints]]
+name = "box"
+base_url = "{url}"
+kind = "openai"
+model = "m"
+"""
+
+
+class Endpoint:
+    """Answers with the code that it was sent, `percent` renamed; keeps every body."""
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.bodies: list[bytes] = []
+        self.url = server.url_for("/v1")
+        server.expect_request("/v1/chat/completions", method="POST").respond_with_handler(self.answer)
+
+    def answer(self, request: Request) -> Response:
+        self.bodies.append(request.get_data())
+        asked = json.loads(self.bodies[-1])["messages"][-1]["content"]
+        code = asked[asked.index("def apply_discount") :].split("```")[0]
+        message = {"role": "assistant", "content": f"```python\n{code.replace('percent', 'share')}```"}
+        reply = {"choices": [{"message": message}], "usage": {"prompt_tokens": 90, "completion_tokens": 40}}
+        return Response(json.dumps(reply), 200, mimetype="application/json")
+
+
+@pytest.fixture
+def endpoint(httpserver: HTTPServer) -> Endpoint:
+    return Endpoint(httpserver)
+
+
+@pytest.fixture
+def place(repository: Path) -> str:
+    cart = repository / "shop" / "cart.py"
+    cart.write_text(
+        cart.read_text().replace('raise ValueError("percent', f'token = "{SECRET}"\n        raise ValueError("percent')
+    )
+    return f"{cart}:38-43"
+
+
+@pytest.fixture
+def home(fresh_home: Callable[..., Home], endpoint: Endpoint) -> Home:
+    made = fresh_home(
+        VENDOR_KEY="canary-key-not-real", http_proxy="http://127.0.0.1:9", OPENAI_BASE_URL="http://127.0.0.1:9"
+    )
+    write_policy(made, endpoint)
+    return made
+
+
+def write_policy(home: Home, endpoint: Endpoint, outbound: str = "never") -> None:
+    (home.path / "config").mkdir(exist_ok=True)
+    (home.path / "config" / "policy.toml").write_text(POLICY.format(url=endpoint.url, outbound=outbound))
+
+
+def test_a_trusted_workspace_gets_the_closed_model_with_a_receipt(
+    home: Home, endpoint: Endpoint, repository: Path, place: str
+) -> None:
+    home.run("policy", "trust", repository)
+    result = home.run("refactor", place, "rename percent to share", "--target", "closed", "--json").json
+    assert result["route"]["target"] == "closed" and result["route"]["endpoint"] == "vendor"
+    assert result["redactions"] >= 1 and "+def apply_discount(total_cents, share):" in result["diff"]
+    (body,) = endpoint.bodies
+    assert SECRET.encode() not in body and SECRET in (repository / "shop" / "cart.py").read_text()
+    records = home.run("audit", "list", "--json").json
+    listed = json.dumps(records)
+    assert hashlib.sha256(body).hexdigest() in listed
+    assert SECRET not in listed and "apply_discount" not in listed and "canary-key" not in listed
+    assert home.run("audit", "verify", "--json").code == 0
+
+
+def test_applying_keeps_the_secret_and_the_rest_of_the_file(home: Home, repository: Path, place: str) -> None:
+    home.run("policy", "trust", repository)
+    home.run("refactor", place, "rename percent to share", "--target", "closed", "--apply")
+    text = (repository / "shop" / "cart.py").read_text()
+    assert SECRET in text and "POINTSMAN_" not in text
+    assert "def apply_discount(total_cents, share):" in text and "class Cart:" in text
+    compile(text, "cart.py", "exec")
+
+
+def test_an_untrusted_workspace_is_refused_and_nothing_is_sent(home: Home, endpoint: Endpoint, place: str) -> None:
+    refused = home.run("refactor", place, "rename percent to share", "--target", "closed", code=3)
+    assert "trust" in refused.err
+    assert endpoint.bodies == []
+
+
+def test_a_dry_run_shows_exactly_what_would_be_sent(
+    home: Home, endpoint: Endpoint, repository: Path, place: str
+) -> None:
+    home.run("policy", "trust", repository)
+    write_policy(home, endpoint, outbound="always")
+    shown = home.run("refactor", place, "rename percent to share", "--target", "closed", "--dry-run", "--json").json
+    assert endpoint.bodies == [] and SECRET not in shown["preview"]
+    refused = home.run("refactor", place, "rename percent to share", "--target", "closed", code=3)
+    assert endpoint.bodies == [] and "approve" in refused.err
+    home.run("refactor", place, "rename percent to share", "--target", "closed", "--approve", shown["preview_sha256"])
+    assert [body.decode() for body in endpoint.bodies] == [shown["preview"]]
+
+
+def test_a_broken_policy_switches_the_closed_model_off_and_local_work_goes_on(
+    home: Home, endpoint: Endpoint, repository: Path, place: str
+) -> None:
+    home.run("policy", "trust", repository)
+    policy = home.path / "config" / "policy.toml"
+    policy.write_text(policy.read_text() + "\n[surprise]\n")
+    assert "policy.toml:16" in home.run("policy", "check", code=1).err.replace(str(policy), "policy.toml")
+    home.run("refactor", place, "rename percent to share", "--target", "closed", code=3)
+    assert home.run("refactor", place, "add a docstring", "--json").json["route"]["target"] == "local"
+    assert endpoint.bodies == []
+
+
+def test_a_tampered_record_is_named(home: Home, repository: Path, place: str) -> None:
+    home.run("policy", "trust", repository)
+    home.run("refactor", place, "rename percent to share", "--target", "closed", "--json")
+    segment = next((home.path / "data" / "audit").glob("*.jsonl"))
+    data = bytearray(segment.read_bytes())
+    data[data.index(b"vendor")] ^= 1
+    segment.write_bytes(bytes(data))
+    assert "1" in home.run("audit", "verify", code=1).err
+
+
+def test_completion_on_an_own_endpoint_that_policy_lists(
+    fresh_home: Callable[..., Home], repository: Path, httpserver: HTTPServer
+) -> None:
+    home = fresh_home(POINTSMAN_ENGINE="own")
+    cart = repository / "shop" / "cart.py"
+    refused = home.run("complete", f"{cart}:42:1", code=None)
+    assert refused.code != 0 and "own endpoint" in refused.err
+    events = [{"choices": [{"text": " stock", "index": 0}]}, {"choices": [{"text": "", "finish_reason": "stop"}]}]
+    stream = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+    httpserver.expect_request("/v1/completions").respond_with_data(stream, content_type="text/event-stream")
+    (home.path / "config" / "policy.toml").write_text(OWN.format(url=httpserver.url_for("/v1")))
+    cart.write_text(cart.read_text() + "\n\nleft =")
+    line = len(cart.read_text().splitlines())
+    answer = home.run("complete", f"{cart}:{line}:7", "--json").json
+    assert answer["items"][0]["text"] == " stock"
+    engines = home.run("host", "status", "--json").json["engines"]
+    assert [engine["name"] for engine in engines] == ["box"]
