@@ -225,11 +225,12 @@ class _Maker:
 
     def _engine_for(self, card: Card, settings: Settings) -> str:
         from pointsman.models.fit import hardware
+        from pointsman.worker.llama_link import lacks_openmp
 
         if settings.engine != "auto":
             return settings.engine
         cuda = settings.device != "cpu" and bool(hardware().cuda)
-        return "llama.cpp" if card.gguf and not cuda else "torch"
+        return "torch" if cuda or not card.gguf or lacks_openmp() else "llama.cpp"
 
     def _check_memory(self, card: Card, settings: Settings, engine: str) -> None:
         from pointsman.models.fit import check_fit, hardware

@@ -54,11 +54,21 @@ def _guarded(check: Callable[[Cli], Iterator[Finding]], cli: Cli) -> Iterator[Fi
 
 
 def _python(cli: Cli) -> Iterator[Finding]:
+    from pointsman.worker.llama_link import lacks_openmp
+
     detail = f"Python {sys.version.split()[0]}, pointsman {__version__}"
     yield Finding(check="environment", state="ok", detail=detail)
     for name, purpose in (("torch", "the 4-bit engine and the embedder"), ("xllamacpp", "the CPU default's engine")):
         if importlib.util.find_spec(name) is None:
             yield Finding(check=name, state="problem", detail=f"not installed: {purpose}", remedy="make install")
+    if lacks_openmp():
+        remedy = "install the OpenMP runtime: libgomp1 on Debian, libgomp on Fedora"
+        yield Finding(
+            check="llama.cpp",
+            state="note",
+            detail="libgomp.so.1 is missing: torch completes instead, slower",
+            remedy=remedy,
+        )
     if shutil.which("git") is None:
         yield Finding(
             check="git",
@@ -116,6 +126,30 @@ def _models(cli: Cli) -> Iterator[Finding]:
             yield Finding(check="model", state="problem", detail=f"{name} is not installed", remedy=remedy)
 
 
+def _policy(cli: Cli) -> Iterator[Finding]:
+    """Reads policy and resolves key references; asks no endpoint anything."""
+    from pointsman.gateway.keys import resolve
+    from pointsman.policy import layers
+
+    policy = layers.load(cli.paths, Path.cwd())
+    for problem in policy.problems:
+        remedy = "the closed model is off until this is mended: pointsman policy check"
+        yield Finding(check="policy", state="problem", detail=str(problem), remedy=remedy)
+    if not policy.endpoints and not policy.problems:
+        yield Finding(check="closed model", state="ok", detail="none: no policy lists an endpoint, so nothing leaves")
+    for endpoint in policy.endpoints:
+        detail = f"{endpoint.name}: {endpoint.base_url}, {endpoint.region}, {', '.join(endpoint.models)}"
+        try:
+            resolve(endpoint.key)
+            yield Finding(check="closed model", state="ok", detail=detail)
+        except PointsmanError as error:
+            yield Finding(
+                check="closed model", state="problem", detail=f"{detail}: {error.message}", remedy=error.remedy
+            )
+    for own in policy.own:
+        yield Finding(check="own endpoint", state="ok", detail=f"{own.name}: {own.base_url}, {own.model}")
+
+
 def _host(cli: Cli) -> Iterator[Finding]:
     from pointsman.host.usersocket import SingleHost
 
@@ -145,4 +179,12 @@ def _editors(cli: Cli) -> Iterator[Finding]:
     )
 
 
-_CHECKS: tuple[Callable[[Cli], Iterator[Finding]], ...] = (_python, _folders, _hardware, _models, _host, _editors)
+_CHECKS: tuple[Callable[[Cli], Iterator[Finding]], ...] = (
+    _python,
+    _folders,
+    _hardware,
+    _models,
+    _policy,
+    _host,
+    _editors,
+)

@@ -140,7 +140,7 @@ def verify(cli: Cli, names: tuple[str, ...], as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def use(cli: Cli, name: str, purpose: Purpose | None, engine: EngineChoice | None, as_json: bool) -> None:
-    """Use NAME from the next request on. It must be installed."""
+    """Use NAME from the next request on. It must be installed, unless an own endpoint runs it."""
     from pointsman.cli.settings_file import write_settings
     from pointsman.models.fit import check_fit, hardware
     from pointsman.models.store import check_licence, check_usable
@@ -151,8 +151,9 @@ def use(cli: Cli, name: str, purpose: Purpose | None, engine: EngineChoice | Non
         raise UsageError(f"{name} is not for {purpose}", remedy=f"it is for {', '.join(card.roles)}")
     check_licence(card, _allowed_licences(cli))
     check_usable(card)
-    store.folder(name)
     settings = cli.settings
+    if (engine or settings.engine) != "own":
+        store.folder(name)
     check_fit(
         card,
         hardware(),
