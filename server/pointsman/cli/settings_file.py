@@ -8,8 +8,8 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from pointsman import safefile
 from pointsman.errors import ConfigError
-from pointsman.policy import safefile
 
 
 def write_settings(path: Path, values: Mapping[str, str]) -> None:

@@ -21,8 +21,8 @@ from typing import Any
 
 import rfc8785
 
+from pointsman import safefile
 from pointsman.errors import ConfigError, GatewayError, VerificationError
-from pointsman.policy import safefile
 
 _GENESIS = "0" * 64
 _OPENING, _MIDDLE, _CLOSING = b'{"hash":"', b'","record":', b"}"

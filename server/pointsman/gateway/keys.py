@@ -11,8 +11,8 @@ from pathlib import Path
 
 import re2
 
+from pointsman import safefile
 from pointsman.errors import ConfigError
-from pointsman.policy import safefile
 
 SERVICE = "pointsman"
 """Service name in the system's keyring."""

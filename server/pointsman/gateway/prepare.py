@@ -16,12 +16,12 @@ from typing import get_args
 
 import re2
 
+from pointsman import safefile
 from pointsman.errors import ConfigError, GatewayError, PolicyRefusal, UsageError
 from pointsman.gateway import chatapi, redact
 from pointsman.gateway.finder import Finder, Kingfisher
 from pointsman.gateway.reviews import Reviews
 from pointsman.host.api import ClosedRequest, Message
-from pointsman.policy import safefile
 from pointsman.policy.effective import Effective
 from pointsman.policy.route import Decision, Facts, decide
 from pointsman.policy.schema import Endpoint, Quota, Task

@@ -10,8 +10,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from pointsman import safefile
 from pointsman.errors import ConfigError, GatewayError
-from pointsman.policy import safefile
 
 
 @dataclass(frozen=True, slots=True)

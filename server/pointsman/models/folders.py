@@ -28,7 +28,7 @@ from cattrs.errors import BaseValidationError
 
 from pointsman.errors import PointsmanError, VerificationError
 from pointsman.models.locks import write_json
-from pointsman.policy.safefile import sync_folder
+from pointsman.safefile import sync_folder
 
 MANIFEST = "manifest.json"
 _BUILD = ".new-"

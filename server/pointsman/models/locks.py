@@ -16,9 +16,9 @@ from pathlib import Path
 import cattrs
 from cattrs.errors import BaseValidationError
 
+from pointsman import safefile
 from pointsman.errors import ConfigError
 from pointsman.models.card import Card
-from pointsman.policy import safefile
 from pointsman.settings import Paths
 
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from pointsman import safefile
 from pointsman.errors import ConfigError
-from pointsman.policy import merge, safefile
+from pointsman.policy import merge
 from pointsman.policy.effective import Effective
 from pointsman.policy.parse import Problem, parse
 from pointsman.policy.schema import LimitFile, PolicyFile

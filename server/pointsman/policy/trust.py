@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pointsman import safefile
 from pointsman.errors import ConfigError, NotFound
-from pointsman.policy import safefile
 
 _FOLDER, _IGNORE = ".pointsman", ".pointsmanignore"
 _MOST_FILES, _MOST_BYTES = 1000, 16 << 20

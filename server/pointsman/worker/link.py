@@ -160,14 +160,12 @@ class TorchLink:
                 pass
 
 
-class TorchGenerator:
-    """`Generator` of the link's model. `start` and `stop` act on the process, which the embedder shares."""
+class _Face:
+    """One model of a link. `start` and `stop` act on the process, which the other face shares."""
 
-    def __init__(self, link: TorchLink) -> None:
-        if link.generator is None:
-            raise ValueError("the link has no model that writes")
+    def __init__(self, link: TorchLink, model: str) -> None:
         self._link = link
-        self._model = link.generator.name
+        self._model = model
 
     async def start(self) -> None:
         await self._link.start()
@@ -177,6 +175,15 @@ class TorchGenerator:
 
     def status(self) -> EngineStatus:
         return self._link.status(self._model)
+
+
+class TorchGenerator(_Face):
+    """`Generator` of the link's model."""
+
+    def __init__(self, link: TorchLink) -> None:
+        if link.generator is None:
+            raise ValueError("the link has no model that writes")
+        super().__init__(link, link.generator.name)
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Piece | Finish, None]:
         def make(id: int) -> m.Generate:
@@ -202,23 +209,13 @@ class TorchGenerator:
             await replies.aclose()
 
 
-class TorchEmbedder:
+class TorchEmbedder(_Face):
     """`TextEmbedder` of the link's embedder."""
 
     def __init__(self, link: TorchLink) -> None:
         if link.embedder is None:
             raise ValueError("the link has no embedder")
-        self._link = link
-        self._model = link.embedder.name
-
-    async def start(self) -> None:
-        await self._link.start()
-
-    async def stop(self) -> None:
-        await self._link.stop()
-
-    def status(self) -> EngineStatus:
-        return self._link.status(self._model)
+        super().__init__(link, link.embedder.name)
 
     async def embed(
         self, texts: Sequence[str], *, kind: Literal["query", "document"], priority: Priority
