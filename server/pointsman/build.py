@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pointsman.host.service import HostService
     from pointsman.models.base import Generator, TextEmbedder
     from pointsman.models.card import Card
+    from pointsman.policy.schema import OwnEndpoint as OwnEntry
     from pointsman.refactor.types import Target
     from pointsman.worker.link import TorchLink
     from pointsman_indexer import Exclusions
@@ -140,13 +141,21 @@ class _Maker:
         if settings.engine != "own":
             self._store.folder(card.name)
 
+    def grant(self, card: Card, settings: Settings) -> str:
+        from pointsman.models.store import check_licence
+        from pointsman.policy import layers
+
+        if settings.engine == "own" and card.name != settings.embedder:
+            return repr(self._own_entry(settings))
+        check_licence(card, layers.load(self._paths, None).licences)
+        return ""
+
     def generator(self, card: Card, settings: Settings) -> Generator:
         kind = self._engine_for(card, settings)
         if kind == "own":
             return self._own(card, settings)
         folder = self._checked(card)
         if kind == "llama.cpp":
-            from pointsman.models.fit import hardware
             from pointsman.worker.llama_link import LlamaGenerator
 
             return LlamaGenerator(
@@ -154,9 +163,6 @@ class _Maker:
                 folder=folder,
                 run_dir=self._paths.run,
                 context=_CONTEXT,
-                # llama.cpp's threads wait for each other by spinning: one that the editor or a compiler pushes aside
-                # holds up all. A core left free costs less than that (bench/README.md).
-                threads=max(1, hardware().cores - 1),
                 check_memory=lambda: self._check_memory(card, settings, kind),
                 smaller=lambda: self._smaller(card, settings, kind),
             )
@@ -193,9 +199,21 @@ class _Maker:
         return self._links[key]
 
     def _own(self, card: Card, settings: Settings) -> Generator:
-        from pointsman.errors import ConfigError
         from pointsman.gateway import keys
         from pointsman.gateway.own import OwnEndpoint
+
+        entry = self._own_entry(settings)
+        return OwnEndpoint(
+            name=entry.name,
+            base_url=entry.base_url,
+            kind=entry.kind,
+            model=entry.model,
+            context=min(card.context_length, _CONTEXT),
+            key=keys.resolve(entry.key).reveal() if entry.key else "",
+        )
+
+    def _own_entry(self, settings: Settings) -> OwnEntry:
+        from pointsman.errors import ConfigError
         from pointsman.policy import layers
 
         listed = layers.load(self._paths, None).own
@@ -205,15 +223,7 @@ class _Maker:
                 "policy lists no such own endpoint" if listed else "policy lists no own endpoint",
                 remedy="add one under [[own.endpoints]] in policy.toml, or: pointsman models use NAME --engine auto",
             )
-        entry = chosen[0]
-        return OwnEndpoint(
-            name=entry.name,
-            base_url=entry.base_url,
-            kind=entry.kind,
-            model=entry.model,
-            context=min(card.context_length, _CONTEXT),
-            key=keys.resolve(entry.key).reveal() if entry.key else "",
-        )
+        return chosen[0]
 
     def _checked(self, card: Card) -> Path:
         """The model's folder, once its licence is allowed and its files match their hashes."""

@@ -132,7 +132,7 @@ async def close() -> None:
 
 
 def make_services() -> Services:
-    print("a stray print must not reach the protocol")  # noqa: T201
+    print("a stray print must not reach the protocol", flush=True)  # noqa: T201
     host = Host()
     return Services(
         completer=Completer(host), asker=Asker(), refactorer=Refactorer(), host=host, trust=trust, close=close

@@ -95,6 +95,9 @@ def cli(ctx: click.Context) -> None:
     ctx.ensure_object(Cli)
 
 
+_with_verbosity(cli)
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Entry point. Never returns; see the module for exit codes."""
     context = Cli()

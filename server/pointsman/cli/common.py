@@ -44,14 +44,26 @@ class Cli:
         """Results, on stdout."""
         from rich.console import Console
 
-        return Console(highlight=False, soft_wrap=True)
+        return Console(highlight=False, soft_wrap=True, emoji=False)  # else `a[:x:]` would become a picture
 
     @cached_property
     def err(self) -> Console:
         """Progress and notes, on stderr; silent with `-q`."""
         from rich.console import Console
 
-        return Console(stderr=True, highlight=False, soft_wrap=True, quiet=self.quiet)
+        return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False, quiet=self.quiet)
+
+    def code(self, text: str, style: Callable[[str], str | None] = lambda line: None) -> None:
+        """Code on stdout: unchanged into a file or a pipe, where it goes on to `git apply`; made harmless on a terminal.
+
+        Not by rich, which expands tabs. `style` gives a line's colour on a terminal.
+        """
+        text = text if text.endswith("\n") else f"{text}\n"
+        if not sys.stdout.isatty():
+            click.echo(text.encode("utf-8", "surrogatepass"), nl=False)
+            return
+        for line in text[:-1].split("\n"):
+            click.secho(visible(line.removesuffix("\r")), fg=style(line))
 
     def emit(self, value: dict[str, Any] | list[Any]) -> None:
         """One JSON value on stdout. ASCII only, so that no control or bidirectional character reaches a terminal."""
@@ -83,8 +95,12 @@ def json_option(command: F) -> F:
 
 def existing(path: str) -> Path:
     """An absolute path that exists. Raises `NotFound`."""
-    resolved = Path(path).expanduser().absolute()
-    if not resolved.exists():
+    try:
+        resolved = Path(path).expanduser().absolute()
+        found = resolved.exists()
+    except (OSError, RuntimeError) as error:  # too long, not to be looked into, or the home of nobody
+        raise NotFound(f"{path[:200]} cannot be found") from error
+    if not found:
         raise NotFound(f"{path} does not exist")
     return resolved
 

@@ -37,7 +37,7 @@ def complete(cli: Cli, position: str, count: int, explain: bool, as_json: bool) 
         )
         return
     for item in completion.items:
-        cli.console.print(visible(item.text), markup=False)
+        cli.code(item.text)
     if completion.reason:
         cli.err.print(f"nothing to suggest: {completion.reason}", markup=False)
     if explain:

@@ -26,10 +26,11 @@ def index(cli: Cli, path: str, in_process: bool, as_json: bool) -> None:
         cli.emit(dataclasses.asdict(report))
         return
     skipped = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in report.skipped.items()) or "none"
-    cli.console.print(f"[bold]{visible(report.root)}[/]", markup=True)
+    cli.console.print(visible(report.root), style="bold", markup=False)
     cli.console.print(
         f"{report.files} files, {report.chunks} chunks in {report.seconds:.1f} s "
-        f"(embedded {report.embedded}, reused {report.reused}; skipped: {skipped}; model {report.model})"
+        f"(embedded {report.embedded}, reused {report.reused}; skipped: {skipped}; model {report.model})",
+        markup=False,
     )
 
 

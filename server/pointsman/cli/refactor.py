@@ -97,9 +97,8 @@ def _show(cli: Cli, result: Refactoring, dry_run: bool) -> None:
         cli.console.print(visible(result.preview), markup=False)
         cli.err.print(f"sha256 {result.preview_sha256}, {result.redactions} redactions; nothing was sent", markup=False)
         return
-    for line in result.diff.splitlines():
-        style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
-        cli.console.print(visible(line), style=style, markup=False)
+    if result.diff:
+        cli.code(result.diff, lambda line: {"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
     if result.note:
         cli.err.print(visible(result.note), markup=False)
     if result.edits and not result.checks.passed:

@@ -144,6 +144,10 @@ class HostClient:
             reply = wire.decode(line).get("hello") if line else None
         except (ConnectionError, TimeoutError):
             reply = None
+        except BaseException:
+            # A caller that gives up here must not leave a connection behind: the host would count it as a client.
+            writer.close()
+            raise
         if isinstance(reply, dict) and (reply.get("version"), reply.get("protocol")) == (__version__, wire.PROTOCOL):
             return _Link(reader, writer)
         await _close(writer)

@@ -1,7 +1,7 @@
 """Which engine serves which task, made when first needed and shared by everybody.
 
-Follows the user's settings while the host runs: a request after `models use` gets the new model, and the old engine
-is stopped. Knows the Protocols only; `build.py` decides which class stands behind them.
+Follows settings and policy while the host runs: a request after `models use` gets the new model, the old engine is
+stopped, and an engine that policy takes back serves no further request. Knows the Protocols only; `build.py` decides which class stands behind them.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ class EngineMaker(Protocol):
     def card(self, name: str) -> Card: ...
 
     def ensure_installed(self, card: Card, settings: Settings) -> None: ...
+
+    def grant(self, card: Card, settings: Settings) -> str:
+        """Policy's leave to use the model, as the policy is now: "" on this machine, else which endpoint serves it."""
+        ...
 
     def generator(self, card: Card, settings: Settings) -> Generator: ...
 
@@ -61,9 +65,10 @@ class Engines:
     async def generator(self, task: Task) -> Generator:
         settings = self._settings()
         cards = {t: self._card(t, settings) for t in _TASKS}
-        key = _key(cards[task], settings)
+        grant = await asyncio.to_thread(self._maker.grant, cards[task], settings)
+        key = _key(cards[task], settings, grant)
         async with self._making:
-            self._retire(self._generators, {_key(card, settings) for card in cards.values()})
+            self._retire(self._generators, {_key(card, settings, grant) for card in cards.values()})
             if key not in self._generators:
                 made = await asyncio.to_thread(self._maker.generator, cards[task], settings)
                 self._generators[key] = made
@@ -73,7 +78,7 @@ class Engines:
         """The embedder in use and the length of its vectors."""
         settings = self._settings()
         card = self._maker.card(settings.embedder)
-        key = _key(card, settings)
+        key = _key(card, settings, await asyncio.to_thread(self._maker.grant, card, settings))
         async with self._making:
             self._retire(self._embedders, {key})
             if key not in self._embedders:
@@ -103,8 +108,8 @@ class Engines:
 
 
 _TASKS: tuple[Task, ...] = ("completion", "chat")
-_Key = tuple[str, str, str, str, str]
+_Key = tuple[str, str, str, str, str, str]
 
 
-def _key(card: Card, settings: Settings) -> _Key:
-    return (card.name, settings.engine, settings.own_endpoint, settings.device, settings.precision)
+def _key(card: Card, settings: Settings, grant: str) -> _Key:
+    return (card.name, settings.engine, settings.own_endpoint, settings.device, settings.precision, grant)

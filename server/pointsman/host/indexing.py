@@ -74,9 +74,12 @@ class Indexes:
 
 def _root_of(path: str) -> Path:
     given = Path(path)
-    if not given.is_absolute() or not given.exists():
-        raise NotFound(f"{given.name or path} does not exist")
-    return find_root(given).resolve()
+    try:
+        if not given.is_absolute() or not given.exists():
+            raise NotFound(f"{given.name or path} does not exist")
+        return find_root(given).resolve()
+    except OSError as error:
+        raise PointsmanError(f"{given.name} cannot be looked at: {error.strerror}") from error
 
 
 class _Repository:
@@ -103,6 +106,7 @@ class _Repository:
         self._searches = 0
         self._counts = (0, 0)
         self._message = ""
+        self._closing = False
 
     def state(self) -> IndexState:
         files, chunks = self._counts
@@ -145,13 +149,20 @@ class _Repository:
         return SearchReply(root=str(self._root), hits=tuple(_hit(hit) for hit in hits), note=note)
 
     async def close(self) -> None:
+        """Whoever watches an update or waits for a search is told; a later request opens the index anew."""
+        self._closing = True
+        self._tell(_closed())
         self._watchers.clear()
         if self._updating is not None:
             await asyncio.gather(self._updating, return_exceptions=True)
-        if self._index is not None:
-            await self._run(self._index.close)
-            self._index = None
+        # On the thread, after whatever is under way there.
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close_index)
         self._thread.shutdown(wait=False)
+
+    def _close_index(self) -> None:
+        if self._index is not None:
+            self._index.close()
+            self._index = None
 
     async def _update(self) -> None:
         loop = asyncio.get_running_loop()
@@ -184,7 +195,7 @@ class _Repository:
                 loop.call_soon_threadsafe(self._tell, item)
 
             report: Report = await self._run(
-                lambda: self._opened(fresh=True).update(progress=progress, should_stop=must_stop)
+                lambda: self._opened().update(progress=progress, should_stop=must_stop)
             )
             seconds, embedded, reused = seconds + report.seconds, embedded + report.embedded, reused + report.reused
             self._counts = (report.files, report.chunks)
@@ -196,10 +207,10 @@ class _Repository:
         for watcher in self._watchers:
             watcher.put_nowait(item)
 
-    def _opened(self, *, fresh: bool = False) -> Index:
-        """The index, on its thread. With `fresh`, the policy's exclusions are read again and an index that was
-        opened under others is opened anew, so that what is excluded now is purged by the update that follows."""
-        patterns = self._patterns if self._index is not None and not fresh else tuple(self._exclusions(self._root))
+    def _opened(self) -> Index:
+        """The index, on its thread. An index that was opened under other exclusions than the policy's of now is
+        opened anew: what is excluded now is not found, and is purged by the next update."""
+        patterns = tuple(self._exclusions(self._root))
         if self._index is not None and patterns != self._patterns:
             self._index.close()
             self._index = None
@@ -209,12 +220,18 @@ class _Repository:
         return self._index
 
     async def _run(self, work: Callable[[], T]) -> T:
+        if self._closing:
+            raise _closed()
         loop = asyncio.get_running_loop()
         self._bridge.loop = loop
         try:
             return await loop.run_in_executor(self._thread, work)
         except IndexerError as error:
             raise PointsmanError(str(error), remedy=getattr(error, "remedy", "")) from error
+
+
+def _closed() -> PointsmanError:
+    return PointsmanError("the index was closed, for the embedder or the host changes", remedy="try again")
 
 
 class _Bridge:

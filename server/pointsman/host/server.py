@@ -22,6 +22,9 @@ from pointsman.settings import Paths
 
 log = logging.getLogger(__name__)
 
+_PARTING_SECONDS = 2.0
+"""For a client to read what is still to be written; one that is suspended would keep the host from leaving."""
+
 
 class HostServer:
     """Listens until `stop` is called or nobody has been connected for `idle_seconds`."""
@@ -78,7 +81,7 @@ class HostServer:
                 self._connections.add(connection)
                 self._changed()
                 await connection.serve()
-        except (HostError, ConnectionError, asyncio.IncompleteReadError, ValueError):
+        except (HostError, OSError, asyncio.IncompleteReadError, ValueError):
             log.info("a client's connection broke off")
         finally:
             self._connections.discard(connection)
@@ -147,10 +150,14 @@ class _Connection:
         tasks = list(self._calls.values())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+        last = asyncio.get_running_loop().call_later(_PARTING_SECONDS, self._writer.transport.abort)
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._writer.close()
+            with contextlib.suppress(OSError):
+                await self._writer.wait_closed()
+        finally:
+            last.cancel()
 
     async def _answer(self, call: int, message: dict[str, Any]) -> None:
         """Run one call and write exactly one closing line for it, whatever happens."""
