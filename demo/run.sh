@@ -21,7 +21,7 @@ bold "1. Models: pulled once, every file checked against its sha256"
 pointsman models pull
 
 bold "2. A real repository: the source package of starlette, pinned by its sha256"
-if [ ! -d "$repo/.git" ]; then
+if ! git --git-dir="$repo/.git" rev-parse --verify --quiet HEAD >/dev/null 2>&1; then
     rm -rf "$demo"
     mkdir -p "$demo"
     "$bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: \
@@ -29,7 +29,9 @@ if [ ! -d "$repo/.git" ]; then
     tar -xzf "$repo.tar.gz" -C "$demo"
     git -C "$repo" init --quiet
     git -C "$repo" add --all
-    git -C "$repo" -c user.name=demo -c user.email=demo@example.invalid commit --quiet --message "starlette 1.10.0"
+    # The user's own configuration may ask for a signature or run hooks.
+    git -C "$repo" -c user.name=demo -c user.email=demo@example.invalid -c commit.gpgsign=false \
+        -c core.hooksPath=/dev/null commit --quiet --message "starlette 1.10.0"
 fi
 git -C "$repo" checkout --quiet .
 pointsman index "$repo"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import stat
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
@@ -264,3 +265,46 @@ def test_one_host_holds_the_lock(paths: Paths) -> None:
     first.release()
     assert second.acquire()
     second.release()
+
+
+async def test_a_client_that_does_not_read_cannot_keep_the_host(
+    paths: Paths, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_PARTING_SECONDS", 0.2)
+    async with running(paths, service) as task:
+        with usersocket.reachable(usersocket.socket_path(paths)) as name:
+            _, writer = await asyncio.open_unix_connection(name, limit=1024)
+        large = wire.to_plain(api.SearchParams(path="/r", query="x" * 8_000_000))
+        hello = {"hello": {"version": client.__version__, "protocol": wire.PROTOCOL}}
+        writer.write(wire.encode(hello) + wire.encode({"id": 1, "method": "search", "params": large}))
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        host = client.HostClient(paths, start=False)
+        await host.status(api.Nothing())
+        await host.close()
+    assert task.done()
+    writer.close()
+
+
+async def test_giving_up_while_connecting_leaves_no_connection(paths: Paths, service: Service) -> None:
+    ended = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1024):
+            pass
+        writer.close()
+        ended.set()
+
+    with usersocket.reachable(usersocket.socket_path(paths)) as name:
+        listener = await asyncio.start_unix_server(silent, name)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(client.HostClient(paths, start=False).status(api.Nothing()), 0.2)
+    await asyncio.wait_for(ended.wait(), 5)
+    listener.close()
+
+
+async def test_the_kernel_names_who_listens(paths: Paths, service: Service) -> None:
+    assert usersocket.listener_pid(paths) is None
+    async with running(paths, service):
+        assert usersocket.listener_pid(paths) == os.getpid()
+    assert usersocket.listener_pid(paths) is None

@@ -54,7 +54,7 @@ class Cli:
         return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False, quiet=self.quiet)
 
     def code(self, text: str, style: Callable[[str], str | None] = lambda line: None) -> None:
-        """Code on stdout: unchanged into a file or a pipe, where it goes on to `git apply`; made harmless on a terminal.
+        """Code on stdout: unchanged into a file or a pipe, as `git apply` wants it; made harmless on a terminal.
 
         Not by rich, which expands tabs. `style` gives a line's colour on a terminal.
         """
@@ -63,7 +63,8 @@ class Cli:
             click.echo(text.encode("utf-8", "surrogatepass"), nl=False)
             return
         for line in text[:-1].split("\n"):
-            click.secho(visible(line.removesuffix("\r")), fg=style(line))
+            shown, colour = visible(line.removesuffix("\r")), style(line)
+            click.echo(click.style(shown, fg=colour) if colour else shown)
 
     def emit(self, value: dict[str, Any] | list[Any]) -> None:
         """One JSON value on stdout. ASCII only, so that no control or bidirectional character reaches a terminal."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import os
+import signal
 
 import click
 
@@ -11,7 +14,7 @@ from pointsman.cli.common import Cli, json_option, visible
 from pointsman.errors import HostError
 from pointsman.host.api import HostStatus, Nothing
 from pointsman.host.client import HostClient
-from pointsman.host.usersocket import SingleHost
+from pointsman.host.usersocket import SingleHost, listener_pid
 
 
 @click.group()
@@ -43,7 +46,8 @@ def status(cli: Cli, as_json: bool) -> None:
         cli.console.print(f"  {engine.name:<10} {engine.model:<24} {engine.state}{note}", markup=False)
     for state in found.indexes:
         busy = ", updating" if state.busy else ""
-        cli.console.print(f"  index      {visible(state.root)}: {state.files} files, {state.chunks} chunks{busy}")
+        line = f"  index      {visible(state.root)}: {state.files} files, {state.chunks} chunks{busy}"
+        cli.console.print(line, markup=False)
 
 
 @host.command()
@@ -69,10 +73,17 @@ async def _status(cli: Cli) -> HostStatus:
 
 
 async def _stop(cli: Cli) -> None:
-    """Ask the host to leave and wait until it has: its children are gone by then."""
+    """Ask the host to leave and wait until it has: its children are gone by then.
+
+    One that does not take the question, for it is of another version or hangs, gets SIGTERM, which means the same.
+    """
     client = HostClient(cli.paths, start=False)
     try:
         await client.shutdown(Nothing())
+    except HostError:
+        if (pid := listener_pid(cli.paths)) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
     finally:
         await client.close()
     lock = SingleHost(cli.paths)

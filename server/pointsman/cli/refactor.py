@@ -94,8 +94,9 @@ def _show(cli: Cli, result: Refactoring, dry_run: bool) -> None:
     where = f"{route.target} {route.endpoint}".strip()
     cli.err.print(f"route: {where}, {route.model or 'no model'}: {visible(route.reason)}", markup=False)
     if dry_run or (result.preview and not result.edits):
-        cli.console.print(visible(result.preview), markup=False)
-        cli.err.print(f"sha256 {result.preview_sha256}, {result.redactions} redactions; nothing was sent", markup=False)
+        cli.code(result.preview)
+        body = f"sha256 {result.preview_sha256}, {result.redactions} redactions; " if result.preview_sha256 else ""
+        cli.err.print(f"{body}nothing was sent", markup=False)
         return
     if result.diff:
         cli.code(result.diff, lambda line: {"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))

@@ -1,7 +1,8 @@
 """Which engine serves which task, made when first needed and shared by everybody.
 
 Follows settings and policy while the host runs: a request after `models use` gets the new model, the old engine is
-stopped, and an engine that policy takes back serves no further request. Knows the Protocols only; `build.py` decides which class stands behind them.
+stopped, and an engine that policy takes back serves no further request. Knows the Protocols only; `build.py` decides
+which class stands behind them.
 """
 
 from __future__ import annotations

@@ -194,9 +194,7 @@ class _Repository:
                 item = IndexProgress(stage=step.stage, done=step.done, total=step.total)
                 loop.call_soon_threadsafe(self._tell, item)
 
-            report: Report = await self._run(
-                lambda: self._opened().update(progress=progress, should_stop=must_stop)
-            )
+            report: Report = await self._run(lambda: self._opened().update(progress=progress, should_stop=must_stop))
             seconds, embedded, reused = seconds + report.seconds, embedded + report.embedded, reused + report.reused
             self._counts = (report.files, report.chunks)
             if not (gave_way or self._again) or not self._watchers:

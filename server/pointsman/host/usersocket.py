@@ -57,6 +57,25 @@ def peer_is_self(connection: socket.socket) -> bool:
     return False
 
 
+def listener_pid(paths: Paths) -> int | None:
+    """The process that listens on this user's socket, as the kernel says; None when there is none of this user's."""
+    path = socket_path(paths)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(1)
+        try:
+            with reachable(path) as name:
+                connection.connect(name)
+            if not peer_is_self(connection):
+                return None
+            if hasattr(socket, "SO_PEERCRED"):
+                raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+                return int(struct.unpack("3i", raw)[0])
+            # LOCAL_PEERPID = 2 at SOL_LOCAL = 0
+            return connection.getsockopt(0, 2)
+        except OSError:
+            return None
+
+
 class SingleHost:
     """The lock that makes the host one per user. The kernel drops it with the process, kill -9 included."""
 
