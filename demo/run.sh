@@ -49,7 +49,7 @@ pointsman ask "How are background tasks run after a response?" --path "$repo"
 bold "5. A refactor: the route it took and why, and the change as a diff"
 pointsman refactor "$file:88-89" "add a docstring"
 
-bold "6. What left this machine: nothing, for no policy names an endpoint"
+bold "6. What left this machine, and who decides that"
 pointsman audit list
 pointsman policy explain "$repo" --lines 60
 

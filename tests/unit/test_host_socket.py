@@ -176,7 +176,7 @@ async def raw(paths: Paths, *lines: bytes) -> list[dict[str, Any]]:
     """Send raw lines after a good greeting; read until the host closes or has answered as often as asked."""
     with usersocket.reachable(usersocket.socket_path(paths)) as name:
         reader, writer = await asyncio.open_unix_connection(name)
-    greeting = {"hello": {"version": client.__version__, "protocol": wire.PROTOCOL}}
+    greeting = {"hello": wire.identity()}
     writer.write(wire.encode(greeting) + b"".join(lines))
     answers = []
     with contextlib.suppress(TimeoutError, ConnectionError):
@@ -222,28 +222,50 @@ async def test_only_this_user_reaches_the_socket(
         assert await raw(paths, wire.encode({"id": 1, "method": "status", "params": {}})) == []
 
 
-async def test_a_newer_client_replaces_an_idle_host(
-    paths: Paths, service: Service, monkeypatch: pytest.MonkeyPatch
+def differing(paths: Paths, **changes: str) -> client.HostClient:
+    """A client of another version or environment."""
+    host = client.HostClient(paths, start=False)
+    host._identity = {**wire.identity(), **changes}
+    return host
+
+
+@pytest.mark.parametrize("changes", [{"version": "99"}, {"environment": "another policy"}])
+async def test_a_client_that_differs_replaces_an_idle_host(
+    paths: Paths, service: Service, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str]
 ) -> None:
     async with running(paths, service) as task:
-        monkeypatch.setattr(client, "__version__", "99")
         monkeypatch.setattr(client, "_START_SECONDS", 0.5)
         with pytest.raises(HostError, match="did not answer"):
-            await client.HostClient(paths, start=False).status(api.Nothing())
+            await differing(paths, **changes).status(api.Nothing())
         await asyncio.wait_for(task, 5)
     with pytest.raises(HostError, match="no host is running"):
         await client.HostClient(paths, start=False).status(api.Nothing())
 
 
-async def test_a_host_that_serves_others_stays(paths: Paths, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_older_client_does_not_replace_it(paths: Paths, service: Service) -> None:
+    async with running(paths, service) as task:
+        with pytest.raises(HostVersionMismatch, match=r"this is 0\.0\.9"):
+            await differing(paths, version="0.0.9").status(api.Nothing())
+        assert not task.done()
+
+
+@pytest.mark.parametrize("changes", [{"version": "99"}, {"environment": "another policy"}])
+async def test_a_host_that_serves_others_stays(paths: Paths, service: Service, changes: dict[str, str]) -> None:
     async with running(paths, service):
         first = client.HostClient(paths, start=False)
         await first.status(api.Nothing())
-        monkeypatch.setattr(client, "__version__", "99")
         with pytest.raises(HostVersionMismatch):
-            await client.HostClient(paths, start=False).status(api.Nothing())
+            await differing(paths, **changes).status(api.Nothing())
         assert (await first.search(api.SearchParams(path="/r", query="here"))).note == "here"
         await first.close()
+
+
+def test_the_environment_of_settings_and_policy_tells_hosts_apart() -> None:
+    plain = wire.identity({"HOME": "/h", "POINTSMAN_HOME": "/x", "VENDOR_KEY": "k"})
+    assert plain == wire.identity({})
+    for name in ("POINTSMAN_POLICY", "POINTSMAN_ENGINE"):
+        assert wire.identity({name: "a"}) != plain
+        assert wire.identity({name: "a"}) != wire.identity({name: "b"})
 
 
 async def test_it_leaves_when_nobody_needs_it(paths: Paths, service: Service) -> None:
@@ -275,7 +297,7 @@ async def test_a_client_that_does_not_read_cannot_keep_the_host(
         with usersocket.reachable(usersocket.socket_path(paths)) as name:
             _, writer = await asyncio.open_unix_connection(name, limit=1024)
         large = wire.to_plain(api.SearchParams(path="/r", query="x" * 8_000_000))
-        hello = {"hello": {"version": client.__version__, "protocol": wire.PROTOCOL}}
+        hello = {"hello": wire.identity()}
         writer.write(wire.encode(hello) + wire.encode({"id": 1, "method": "search", "params": large}))
         await writer.drain()
         await asyncio.sleep(0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -74,7 +75,10 @@ class Cli:
     async def services(self, *, in_process: bool = False) -> AsyncIterator[Services]:
         """The pipelines over the user's host, closed afterwards; the host itself stays for others."""
         from pointsman.build import build_services
+        from pointsman.observe.logs import log_to_stderr
 
+        if self.verbose:
+            log_to_stderr(logging.DEBUG if self.verbose > 1 else logging.INFO)
         services = build_services(self.paths, self.settings, in_process=in_process)
         try:
             yield services

@@ -17,7 +17,6 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any, cast
 
-from pointsman import __version__
 from pointsman.errors import HostError, HostVersionMismatch
 from pointsman.host import api, wire
 from pointsman.host.usersocket import SingleHost, peer_is_self, reachable, socket_path
@@ -34,6 +33,7 @@ class HostClient:
         self._paths = paths
         self._start = start
         """Whether a missing host is started; False makes a missing host an error."""
+        self._identity = wire.identity()
         self._link: _Link | None = None
         self._connecting = asyncio.Lock()
 
@@ -121,6 +121,7 @@ class HostClient:
 
     async def _try(self) -> _Link | None:
         """One attempt: None when there is no host yet, or an old one is making way."""
+        mine = self._identity
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.setblocking(False)
         try:
@@ -139,7 +140,7 @@ class HostClient:
             connection.close()
             raise
         try:
-            writer.write(wire.encode({"hello": {"version": __version__, "protocol": wire.PROTOCOL}}))
+            writer.write(wire.encode({"hello": mine}))
             line = await asyncio.wait_for(reader.readline(), timeout=10)
             reply = wire.decode(line).get("hello") if line else None
         except (ConnectionError, TimeoutError):
@@ -148,15 +149,17 @@ class HostClient:
             # A caller that gives up here must not leave a connection behind: the host would count it as a client.
             writer.close()
             raise
-        if isinstance(reply, dict) and (reply.get("version"), reply.get("protocol")) == (__version__, wire.PROTOCOL):
+        theirs = {key: reply.get(key) for key in mine} if isinstance(reply, dict) else {}
+        if theirs == mine:
             return _Link(reader, writer)
         await _close(writer)
         if not isinstance(reply, dict) or reply.get("leaving"):
             return None
-        raise HostVersionMismatch(
-            f"a host of version {reply.get('version')} is serving other windows; this is {__version__}",
-            remedy="close them, or run: pointsman host stop",
-        )
+        if theirs["version"] == mine["version"]:
+            difference = "the host was started with other POINTSMAN_ variables and is serving other windows"
+        else:
+            difference = f"the host is of version {theirs['version']}, this is {mine['version']}"
+        raise HostVersionMismatch(difference, remedy="close the other windows, or run: pointsman host stop")
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         """Start the host on its own: it outlives this process, and a Ctrl-C here does not reach it."""

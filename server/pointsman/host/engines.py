@@ -79,7 +79,9 @@ class Engines:
         """The embedder in use and the length of its vectors."""
         settings = self._settings()
         card = self._maker.card(settings.embedder)
-        key = _key(card, settings, await asyncio.to_thread(self._maker.grant, card, settings))
+        # The writer is part of the key: with torch, one process holds both, and a new writer is a new process.
+        grant = await asyncio.to_thread(self._maker.grant, card, settings)
+        key = _key(card, settings, f"{grant} {settings.completion_model}")
         async with self._making:
             self._retire(self._embedders, {key})
             if key not in self._embedders:

@@ -13,7 +13,6 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pointsman import __version__
 from pointsman.errors import HostError, PointsmanError, UsageError
 from pointsman.host import wire
 from pointsman.host.api import HostApi
@@ -91,17 +90,17 @@ class HostServer:
                 self.stop()
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Answer the handshake. True: the client is of another version, nobody else is here, the host makes way."""
+        """Answer the handshake. True: the client differs, is not older, and nobody else is here: the host makes way."""
         greeting = wire.decode(await asyncio.wait_for(reader.readline(), timeout=10)).get("hello")
         if not isinstance(greeting, dict):
             raise HostError("no handshake")
-        differs = (greeting.get("version"), greeting.get("protocol")) != (__version__, wire.PROTOCOL)
-        leaving = differs and not self._connections
-        reply = {"version": __version__, "protocol": wire.PROTOCOL, "pid": os.getpid(), "leaving": leaving}
-        writer.write(wire.encode({"hello": reply}))
+        mine = wire.identity()
+        differs = mine != {key: greeting.get(key) for key in mine}
+        leaving = differs and not self._connections and not wire.is_older(greeting.get("version"))
+        writer.write(wire.encode({"hello": {**mine, "pid": os.getpid(), "leaving": leaving}}))
         await writer.drain()
         if differs and not leaving:
-            raise HostError("a client of another version was turned away while others are served")
+            raise HostError("a client that differs was turned away")
         return leaving
 
     def _changed(self) -> None:

@@ -1,7 +1,7 @@
 """How `HostApi` travels: newline-delimited JSON over the user's own socket.
 
-    client → host   {"hello": {"version", "protocol"}}
-    host → client   {"hello": {"version", "protocol", "pid", "leaving"}}
+    client → host   {"hello": {"version", "protocol", "environment"}}
+    host → client   {"hello": {"version", "protocol", "environment", "pid", "leaving"}}
     client → host   {"id", "method", "params"}            {"cancel": id}
     host → client   {"id", "item"}*  then  {"id", "end"}   or  {"id", "result"}   or  {"id", "error"}
 
@@ -10,16 +10,22 @@ Knows the shapes, not the socket. JSON because both ends are ours and a person c
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import cattrs
 from cattrs.errors import BaseValidationError
 
+from pointsman import __version__
 from pointsman.errors import HostError, PointsmanError, PolicyRefusal, UsageError, by_code
 from pointsman.host import api
 from pointsman.models.base import Finish, Piece
+from pointsman.settings import Settings
 
 PROTOCOL = 1
 """Raised when a message changes its meaning; the version already differs then, so it only guards development."""
@@ -48,6 +54,27 @@ METHODS: dict[str, Method] = {
 }
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+def identity(env: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What must be equal at both ends: the version, and the variables that settings and policy are read from.
+
+    A host keeps the environment of whoever started it, so a client with another `POINTSMAN_POLICY` must not use it.
+    """
+    env = os.environ if env is None else env
+    names = sorted(["POINTSMAN_POLICY", *(f"POINTSMAN_{field.name.upper()}" for field in fields(Settings))])
+    chosen = json.dumps([[name, env[name]] for name in names if name in env])
+    digest = hashlib.sha256(chosen.encode("utf-8", "surrogatepass")).hexdigest()
+    return {"version": __version__, "protocol": PROTOCOL, "environment": digest}
+
+
+def is_older(version: object) -> bool:
+    """Whether a client's version is below ours. Such a client is turned away; a newer one replaces an idle host."""
+    return isinstance(version, str) and _numbers(version) < _numbers(__version__)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)]
 
 
 def encode(message: dict[str, Any]) -> bytes:

@@ -117,6 +117,8 @@ class Supervisor:
 
         Raises what the start failed with, or `EngineUnavailable` while it has given up.
         """
+        if self._life is not None and self._life.cancelling():
+            await asyncio.wait([self._life])  # being stopped: two processes at once would lose each other's requests
         if self._life is None or self._life.done():
             if self.state is EngineState.FAILED and time.monotonic() < self._closed_until and self._refusal:
                 raise EngineUnavailable(self._refusal.message, remedy=self._refusal.remedy)
@@ -148,11 +150,12 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End the process for good; a later `ensure` starts it again. Requests under way fail."""
-        life, self._life = self._life, None
+        life = self._life
         if life is not None:
             life.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await life
+            await asyncio.wait([life])
+        if self._life is not life:
+            return  # started again meanwhile
         self.state, self.message = EngineState.STOPPED, ""
         self._deaths.clear()
 
