@@ -39,7 +39,8 @@ lock: $(READY)  ## resolve the dependencies anew and write requirements.lock
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --extra dev --no-annotate \
 	    --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
-	sed -i -e '/^torch==/,/[^\\]$$/d' requirements.lock
+	$(BIN)/python -c 'import re, pathlib; p = pathlib.Path("requirements.lock"); \
+	    p.write_text("# Made by `make lock`. torch is pinned in requirements-torch.lock.\n" + re.sub(r"(?m)^torch==(.*\\\n)+.*\n", "", p.read_text()))'
 
 clean:  ## remove .venv and what tools left behind
 	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info build dist
