@@ -194,6 +194,8 @@ def read(root: Path, path: str) -> FileData | None:
         raise
     if len(data) > LARGEST:
         return None
+    if data and status.st_size == 0 == after.st_size:
+        return None  # the kernel's own files, as in /proc, say that they are empty: environments, other processes
     calm = after.st_mtime_ns == status.st_mtime_ns and time.time_ns() - status.st_mtime_ns > _RACY_NS
     return FileData(entry=_entry(path, status), data=data, blob=blob_id(data), settled=calm)
 

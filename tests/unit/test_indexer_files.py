@@ -176,3 +176,9 @@ def test_roots(repo: Repo, tmp_path: Path) -> None:
 def test_a_root_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(IndexerError, match="not a folder"):
         walk(tmp_path / "missing", Exclusions(tmp_path))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc")
+def test_the_kernels_own_files_are_not_read() -> None:
+    assert Path("/proc/self/environ").read_bytes()
+    assert read(Path("/proc/self").resolve(), "environ") is None
