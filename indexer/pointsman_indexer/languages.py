@@ -14,14 +14,14 @@ from pathlib import Path
 import tree_sitter
 
 _GRAMMARS: dict[str, tuple[str, str, str]] = {
-    # language: wheel, its factory, query
+    # language: wheel, its factory, queries
     "bash": ("tree_sitter_bash", "language", "bash"),
     "c": ("tree_sitter_c", "language", "c"),
     "cpp": ("tree_sitter_cpp", "language", "cpp"),
     "csharp": ("tree_sitter_c_sharp", "language", "c_sharp"),
     "go": ("tree_sitter_go", "language", "go"),
     "java": ("tree_sitter_java", "language", "java"),
-    "javascript": ("tree_sitter_javascript", "language", "javascript"),
+    "javascript": ("tree_sitter_javascript", "language", "ecmascript javascript"),
     "json": ("tree_sitter_json", "language", "json"),
     "markdown": ("tree_sitter_markdown", "language", "markdown"),
     "php": ("tree_sitter_php", "language_php", "php"),
@@ -29,8 +29,8 @@ _GRAMMARS: dict[str, tuple[str, str, str]] = {
     "ruby": ("tree_sitter_ruby", "language", "ruby"),
     "rust": ("tree_sitter_rust", "language", "rust"),
     "toml": ("tree_sitter_toml", "language", "toml"),
-    "tsx": ("tree_sitter_typescript", "language_tsx", "typescript"),
-    "typescript": ("tree_sitter_typescript", "language_typescript", "typescript"),
+    "tsx": ("tree_sitter_typescript", "language_tsx", "ecmascript typescript"),
+    "typescript": ("tree_sitter_typescript", "language_typescript", "ecmascript typescript"),
     "yaml": ("tree_sitter_yaml", "language", "yaml"),
 }
 
@@ -140,7 +140,8 @@ def grammar(language: str) -> Grammar | None:
     """The grammar and the query for its definitions, or None when there is none."""
     if language not in _GRAMMARS:
         return None
-    module, factory, query = _GRAMMARS[language]
+    module, factory, queries = _GRAMMARS[language]
     loaded = tree_sitter.Language(getattr(import_module(module), factory)())
-    source = (Path(__file__).parent / "queries" / f"{query}.scm").read_text("utf-8")
-    return Grammar(loaded, tree_sitter.Query(loaded, source + "\n(ERROR) @error\n(MISSING) @error\n"))
+    folder = Path(__file__).parent / "queries"
+    sources = [(folder / f"{name}.scm").read_text("utf-8") for name in queries.split()]
+    return Grammar(loaded, tree_sitter.Query(loaded, "\n".join([*sources, "(ERROR) @error", "(MISSING) @error", ""])))

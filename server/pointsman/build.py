@@ -142,12 +142,9 @@ class _Maker:
             self._store.folder(card.name)
 
     def grant(self, card: Card, settings: Settings) -> str:
-        from pointsman.models.store import check_licence
-        from pointsman.policy import layers
-
         if settings.engine == "own" and card.name != settings.embedder:
             return repr(self._own_entry(settings))
-        check_licence(card, layers.load(self._paths, None).licences)
+        self._check_licence(card)
         return ""
 
     def generator(self, card: Card, settings: Settings) -> Generator:
@@ -227,11 +224,14 @@ class _Maker:
 
     def _checked(self, card: Card) -> Path:
         """The model's folder, once its licence is allowed and its files match their hashes."""
+        self._check_licence(card)
+        return self._store.verified_folder(card.name)
+
+    def _check_licence(self, card: Card) -> None:
         from pointsman.models.store import check_licence
         from pointsman.policy import layers
 
         check_licence(card, layers.load(self._paths, None).licences)
-        return self._store.verified_folder(card.name)
 
     def _engine_for(self, card: Card, settings: Settings) -> str:
         from pointsman.models.fit import hardware

@@ -15,7 +15,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pointsman.errors import NotFound, PointsmanError
 from pointsman.host.api import IndexParams, IndexProgress, IndexReport, IndexState, SearchHit, SearchParams, SearchReply
@@ -135,18 +135,23 @@ class _Repository:
         vector = (await self.embedder.embed([params.query], kind="query", priority=Priority(params.priority)))[0]
         self._searches += 1
         try:
-            hits = await self._run(
-                lambda: self._opened().search(params.query, params.k, language=params.language, query_vector=vector)
-            )
+            hits, self._counts = await self._run(lambda: self._look(params, vector))
         finally:
             self._searches -= 1
-        self._counts = await self._run(lambda: self._opened().counts()) if self._updating is None else self._counts
         note = ""
         if self._updating is not None:
             note = "the index is still being built: later answers may find more"
         elif self._counts[0] == 0:
             note = "nothing is indexed here yet: run `pointsman index`"
-        return SearchReply(root=str(self._root), hits=tuple(_hit(hit) for hit in hits), note=note)
+        return SearchReply(
+            root=str(self._root), hits=tuple(SearchHit(**_fields(hit, SearchHit)) for hit in hits), note=note
+        )
+
+    def _look(self, params: SearchParams, vector: Sequence[float]) -> tuple[list[Hit], tuple[int, int]]:
+        """Hits and counts, on the index's thread: opening it asks the policy, which once a search is enough."""
+        index = self._opened()
+        hits = index.search(params.query, params.k, language=params.language, query_vector=vector)
+        return hits, index.counts()
 
     async def close(self) -> None:
         """Whoever watches an update or waits for a search is told; a later request opens the index anew."""
@@ -199,7 +204,7 @@ class _Repository:
             self._counts = (report.files, report.chunks)
             if not (gave_way or self._again) or not self._watchers:
                 total = dataclasses.replace(report, seconds=round(seconds, 3), embedded=embedded, reused=reused)
-                return IndexReport(**{field.name: getattr(total, field.name) for field in dataclasses.fields(total)})
+                return IndexReport(**_fields(total, IndexReport))
 
     def _tell(self, item: IndexProgress | IndexReport | PointsmanError) -> None:
         for watcher in self._watchers:
@@ -249,5 +254,6 @@ class _Bridge:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result()
 
 
-def _hit(hit: Hit) -> SearchHit:
-    return SearchHit(**{field.name: getattr(hit, field.name) for field in dataclasses.fields(SearchHit)})
+def _fields(value: Report | Hit, message: type[IndexReport] | type[SearchHit]) -> dict[str, Any]:
+    """What the message takes over from the indexer's own value, field by field of the same name."""
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(message)}

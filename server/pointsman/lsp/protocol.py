@@ -79,7 +79,7 @@ class Protocol(LanguageServerProtocol):
         return REQUESTS.get(method) or super().get_message_type(method)
 
     def _receive_call(self, message: dict[str, Any], msg_id: int | str | None, method: Any) -> None:
-        fault = self._fault(method, is_request=msg_id is not None)
+        fault = self._fault(method)
         if fault is not None:
             if msg_id is not None:
                 self.refuse(msg_id, *fault)
@@ -107,7 +107,7 @@ class Protocol(LanguageServerProtocol):
         if method == types.SHUTDOWN:
             self._shutdown = True  # at once, for `exit` may be the next message already
 
-    def _fault(self, method: Any, *, is_request: bool) -> tuple[int, str] | None:
+    def _fault(self, method: Any) -> tuple[int, str] | None:
         """Why the call cannot be taken now, as a code and a text."""
         if not isinstance(method, str):
             return INVALID_REQUEST, "the method is not a string"

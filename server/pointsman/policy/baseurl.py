@@ -28,10 +28,6 @@ class BaseUrl:
     path: str
     """"" or "/segment…", without a slash at the end."""
 
-    @property
-    def loopback(self) -> bool:
-        return _loopback(self.host)
-
     def url(self, tail: str = "") -> str:
         """The canonical URL of `tail`, which starts with a slash or is ""."""
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
