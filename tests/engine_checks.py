@@ -20,7 +20,7 @@ from pointsman.models.catalogue import load_catalogue
 from pointsman.worker.engine import End, Generation, PrefixCache
 
 GENERATOR = load_catalogue().get("smollm2-135m")
-EMBEDDER = load_catalogue().get("all-minilm-l6-v2")
+EMBEDDER = load_catalogue().get("code-minilm")
 
 ADD = "def add(a, b):\n    return"
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pointsman_indexer.errors import EmbeddingError, ExclusionsInvalid, IndexerError, IndexLocked, StoreError
     from pointsman_indexer.exclude import Exclusions
     from pointsman_indexer.files import find_root
+    from pointsman_indexer.hits import Hit
     from pointsman_indexer.index import Index
-    from pointsman_indexer.search import Hit
     from pointsman_indexer.update import Progress, Report
 
 _HOMES = {
@@ -25,7 +25,7 @@ _HOMES = {
     "Exclusions": "exclude",
     "ExclusionsInvalid": "errors",
     "HashEmbedder": "embed",
-    "Hit": "search",
+    "Hit": "hits",
     "Index": "index",
     "IndexLocked": "errors",
     "IndexerError": "errors",

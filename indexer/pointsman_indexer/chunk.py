@@ -1,34 +1,34 @@
 """A file as chunks: what is embedded, found and cited.
 
-Functions, methods and classes stay whole, with their signature and documentation; a class that has members gives its
-head and each member; what is left over becomes module pieces; files without symbols become windows of text. Lines are
-exact: a chunk's text is the file's text of those lines. Knows nothing of stores or embedders.
+Functions and methods stay whole, each in a chunk of its own; a class gives its head and its members; module heads,
+constants and runs of very short siblings share one; what is long is cut at statements; files without a grammar become
+windows of text. Lines are exact: a chunk's text is the file's text of those lines, and every line with a word on it
+lies in one chunk. Knows nothing of stores or embedders.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pointsman_indexer import context
 from pointsman_indexer.lines import Lines
-from pointsman_indexer.symbols import CONTAINERS, Parsed, Symbol
+from pointsman_indexer.pieces import Piece, Scopes
+from pointsman_indexer.split import LARGEST, LONGEST, parts, windows
+from pointsman_indexer.symbols import Parsed, Symbol
 
-VERSION = 1
-"""Raise it when the same file gives other chunks than before: indexes are then made anew."""
+__all__ = ["LONGEST", "VERSION", "Chunk", "chunk"]
 
-LONGEST = 120
-"""Lines of a chunk, at most."""
-_LARGEST = 8000
-"""Bytes of a chunk, at most; a single longer line is cut."""
-_WINDOW, _OVERLAP = 40, 5
-_DEEPEST_CUT = 8
-_SHORT_HEAD = 2
+VERSION = 2
+"""Raise it when the same file gives other chunks than before, or the same chunk another text to embed: indexes are
+then made anew."""
 
-_FEWEST_LINES = {"key": 8, "table": 4, "variable": 4, "constant": 4, "macro": 3, "type": 2}
-"""Definitions shorter than this stay in what surrounds them; others need two lines."""
-_WORD = re.compile(r"\w")
+_DATA = frozenset({"json", "yaml", "toml"})
+"""Languages whose files are cut at their least indented lines, not at each key."""
+_DATA_WHOLE = 60
+_MOST_NAMES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,142 +39,125 @@ class Chunk:
     start_line: int
     end_line: int
     symbol: str
-    """Qualified name of the definition that it is, or is part of; "" outside of any."""
+    """Qualified name of the definition that it is, or is part of, or whose members it holds; "" outside of any."""
     kind: str
-    """The symbol's kind, `module` for code outside of symbols, `text` for a window of text."""
+    """The symbol's kind, `module` for code outside of symbols, `text` for a window of text or data."""
     language: str
     """"" when unknown."""
     text: str
     header: str = ""
-    """The definition's first line, for a part of it that does not hold that line."""
+    """The symbol's signature and first line of documentation, when the chunk does not hold the start of the symbol."""
+    scope: str = ""
+    """Signature of the class, or the like, that encloses the symbol: `class Cart(Base):`."""
+    signature: str = ""
+    """The symbol's signature on one line, also when it is written over several; "" outside of any symbol."""
+    names: tuple[str, ...] = ()
+    """Qualified names of all symbols that start in the chunk, the first 100 of them."""
 
     @property
-    def sha256(self) -> str:
-        """Of symbol, header and text, not of path and lines: a moved or renamed file needs no new embedding."""
-        content = "\0".join((self.symbol, self.header, self.text))
-        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+    def doc(self) -> str:
+        """The symbol's or module's docstring or leading comment without its marks; "" if there is none here."""
+        return context.doc(self.text, self.signature, self.language)
 
     @property
     def embedding_text(self) -> str:
-        """Path, scope and text: what the embedder reads."""
-        return "\n".join(part for part in (self.path, self.symbol, self.header, self.text) if part)
+        """What the embedder reads: names and documentation first, no path (see `context`)."""
+        return context.embedding_text(
+            self.text,
+            symbol=self.symbol,
+            scope=self.scope,
+            signed=self.signature,
+            header=self.header,
+            language=self.language,
+        )
+
+    @property
+    def sha256(self) -> str:
+        """Of `embedding_text` and nothing else: what is moved, renamed or only spaced anew needs no new embedding."""
+        return hashlib.sha256(self.embedding_text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def chunk(path: str, language: str, lines: Lines, parsed: Parsed) -> list[Chunk]:
-    """The chunks of a file, in order; together they hold every line that has a word on it."""
-    if not parsed.symbols:
-        kind = "module" if parsed.complete else "text"
-        return [_make(path, language, lines, kind, None, *span) for span in _windows(lines)]
-    owners = _owners(lines, parsed.symbols)
-    chunks = []
-    for owner, first, last in _runs(owners):
-        trimmed = _trim(lines, first, last)
-        if trimmed is None:
-            continue
-        symbol = parsed.symbols[owner] if owner >= 0 else None
-        kind = symbol.kind if symbol else "module"
-        chunks += [_make(path, language, lines, kind, symbol, *span) for span in _parts(lines, *trimmed)]
-    return chunks
+    """The chunks of a file, in order; together they hold every line that has a word on it. Never raises.
+
+    Only windows of text, which files without a syntax tree are cut into, overlap.
+    """
+    return list(_Maker(path, language, lines, parsed).chunks(parsed.complete))
 
 
-def _make(path: str, language: str, lines: Lines, kind: str, symbol: Symbol | None, first: int, last: int) -> Chunk:
-    text = lines.bytes(first, last)[: 2 * _LARGEST].decode("utf-8", "replace")
-    header = symbol.signature if symbol is not None and symbol.signature not in text else ""
-    return Chunk(
-        path=path,
-        start_line=first,
-        end_line=last,
-        symbol=symbol.qualified if symbol else "",
-        kind=kind,
-        language=language,
-        text=text[:_LARGEST],
-        header=header,
-    )
+class _Maker:
+    def __init__(self, path: str, language: str, lines: Lines, parsed: Parsed) -> None:
+        self._path = path
+        self._language = language
+        self._lines = lines
+        self._symbols = sorted(parsed.symbols, key=lambda symbol: symbol.start_line)
+        self._starts = [symbol.start_line for symbol in self._symbols]
 
+    def chunks(self, complete: bool) -> Iterator[Chunk]:
+        if not complete:
+            yield from (self._chunk(span, kind="text") for span in windows(self._lines))
+        elif self._language in _DATA:
+            yield from self._data()
+        else:
+            scopes = Scopes(self._lines, self._symbols, self._language)
+            for piece in scopes.pieces():
+                yield from self._of(piece, scopes)
 
-def _owners(lines: Lines, symbols: tuple[Symbol, ...]) -> list[int]:
-    """For each line (index 0 is line 1) the symbol whose chunk holds it, or -1."""
-    owners = [-1] * len(lines)
-    cuts: list[Symbol] = []
-    """The cut symbols that enclose the one at hand."""
-    covered = 0
-    for number, symbol in enumerate(symbols):
-        while cuts and cuts[-1].end_line < symbol.start_line:
-            cuts.pop()
-        inner = len(cuts) == symbol.depth and (not cuts or cuts[-1].kind in CONTAINERS)
-        first = max(symbol.start_line, covered + 1)
-        enough = symbol.end_line - first + 1 >= _FEWEST_LINES.get(symbol.kind, 2)
-        if not inner or not enough or symbol.depth > _DEEPEST_CUT:
-            continue
-        owners[first - 1 : symbol.end_line] = [number] * (symbol.end_line - first + 1)
-        cuts.append(symbol)
-        if symbol.kind not in CONTAINERS:
-            covered = symbol.end_line
-    for number in range(len(symbols) - 1, -1, -1):
-        _join_short_head(lines, owners, number, symbols[number].start_line)
-    return owners
+    def _data(self) -> Iterator[Chunk]:
+        """Windows, named where they lie in one key or table."""
+        tops = [symbol for symbol in self._symbols if symbol.depth == 0]
+        starts = [symbol.start_line for symbol in tops]
+        spans = parts(self._lines, self._language, 1, len(self._lines), _DATA_WHOLE) if len(self._lines) else ()
+        for first, last in spans:
+            at = bisect_right(starts, first) - 1
+            top = tops[at] if at >= 0 and tops[at].end_line >= last else None
+            header = top.signature if top is not None and top.start_line < first else ""
+            yield self._chunk((first, last), kind="text", symbol=top, header=header)
 
+    def _of(self, piece: Piece, scopes: Scopes) -> Iterator[Chunk]:
+        symbol = self._symbols[piece.owner] if piece.owner >= 0 else None
+        kind = symbol.kind if symbol is not None else "section" if self._language == "markdown" else "module"
+        signed, scope = scopes.signature(piece.owner), scopes.scope(piece.owner)
+        summary: str | None = None
+        for span in parts(self._lines, self._language, piece.first, piece.last):
+            header = ""
+            if symbol is not None and span[0] > symbol.start_line:
+                if summary is None:
+                    head = self._text(symbol.start_line, min(symbol.end_line, symbol.start_line + LONGEST - 1))
+                    summary = context.doc(head, signed, self._language).partition("\n")[0]
+                header = f"{signed}\n{summary}" if summary else signed
+            yield self._chunk(span, kind=kind, symbol=symbol, signature=signed, scope=scope, header=header)
 
-def _join_short_head(lines: Lines, owners: list[int], number: int, first: int) -> None:
-    """Give a head that says next to nothing, such as `class Name:`, to the member that follows it."""
-    end = first
-    while end <= len(owners) and owners[end - 1] == number:
-        end += 1
-    said = sum(bool(lines.bytes(line, line).strip()) for line in range(first, min(end, first + 8)))
-    if first < end <= min(len(owners), first + 8) and said <= _SHORT_HEAD and owners[end - 1] > number:
-        owners[first - 1 : end - 1] = [owners[end - 1]] * (end - first)
+    def _chunk(
+        self,
+        span: tuple[int, int],
+        *,
+        kind: str,
+        symbol: Symbol | None = None,
+        signature: str = "",
+        scope: str = "",
+        header: str = "",
+    ) -> Chunk:
+        first, last = span
+        return Chunk(
+            path=self._path,
+            start_line=first,
+            end_line=last,
+            symbol=symbol.qualified if symbol is not None else "",
+            kind=kind,
+            language=self._language,
+            text=self._text(first, last),
+            header=header,
+            scope=scope,
+            signature=signature,
+            names=tuple(dict.fromkeys(self._names(first, last))),
+        )
 
+    def _names(self, first: int, last: int) -> Iterable[str]:
+        begin, end = bisect_left(self._starts, first), bisect_right(self._starts, last)
+        return (symbol.qualified for symbol in self._symbols[begin : min(end, begin + _MOST_NAMES)])
 
-def _runs(owners: list[int]) -> Iterator[tuple[int, int, int]]:
-    start = 0
-    for index in range(1, len(owners) + 1):
-        if index == len(owners) or owners[index] != owners[start]:
-            yield owners[start], start + 1, index
-            start = index
-
-
-def _trim(lines: Lines, first: int, last: int) -> tuple[int, int] | None:
-    """The run without blank lines at its ends; None when no word is left, as with closing brackets."""
-    while first <= last and not lines.bytes(first, first).strip():
-        first += 1
-    while last >= first and not lines.bytes(last, last).strip():
-        last -= 1
-    filled = any(_WORD.search(lines.text(line, line)) for line in range(first, last + 1))
-    return (first, last) if filled else None
-
-
-def _parts(lines: Lines, first: int, last: int) -> Iterable[tuple[int, int]]:
-    """Cut a long run at its least indented or blank lines, in the second half of what fits."""
-    while True:
-        most = _fitting(lines, first, last, LONGEST)
-        if most == last:
-            yield first, last
-            return
-        lowest = first + (most - first + 1) // 2
-        end = min(range(most, lowest - 1, -1), key=lambda line: _indent(lines, line + 1), default=most)
-        yield first, end
-        first = end + 1
-
-
-def _windows(lines: Lines) -> Iterable[tuple[int, int]]:
-    first = 1
-    while first <= len(lines):
-        last = _fitting(lines, first, len(lines), _WINDOW)
-        if (trimmed := _trim(lines, first, last)) is not None:
-            yield trimmed
-        if last == len(lines):
-            return
-        first = max(first + 1, last + 1 - _OVERLAP)
-
-
-def _fitting(lines: Lines, first: int, last: int, most: int) -> int:
-    """The last line, up to `last`, with which the piece stays within `most` lines and the byte limit."""
-    end, size = first, lines.size(first, first)
-    while end < min(last, first + most - 1) and (size := size + lines.size(end + 1, end + 1)) <= _LARGEST:
-        end += 1
-    return end
-
-
-def _indent(lines: Lines, line: int) -> int:
-    text = lines.bytes(line, line)
-    return len(text) - len(text.lstrip()) if text.strip() else -1
+    def _text(self, first: int, last: int) -> str:
+        """The lines, the last of them cut where a chunk would be too large."""
+        data = self._lines.bytes(first, last)
+        return data.decode("utf-8", "replace") if len(data) <= LARGEST else data[:LARGEST].decode("utf-8", "ignore")

@@ -9,38 +9,64 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pointsman_indexer.catalog import Catalog
+from pointsman_indexer.chunk import Chunk
+from pointsman_indexer.dense import model_of
 from pointsman_indexer.embed import Embedder, check_vector, embed_checked
 from pointsman_indexer.errors import IndexerError, IndexLocked
 from pointsman_indexer.exclude import Exclusions
+from pointsman_indexer.hits import Hit
 from pointsman_indexer.outline import outline
-from pointsman_indexer.search import Hit, Search
-from pointsman_indexer.store import EdgeStore, ServerStore, Store
+from pointsman_indexer.outline import text as map_text
+from pointsman_indexer.pool import shared
+from pointsman_indexer.scan import scan
+from pointsman_indexer.scope import Definition
+from pointsman_indexer.search import Mode, Search
+from pointsman_indexer.stores import Stores
+from pointsman_indexer.terms import content_terms, telling_words
 from pointsman_indexer.update import Progress, Report, Update
+from pointsman_indexer.uses import Use
+
+_MOST_SCANNED, _SCAN_SECONDS = 20_000, 0.5
+"""Of the files that are not in the index yet, for one search."""
 
 
 class Index:
     """Made by `open`. A context manager."""
 
     def __init__(
-        self, root: Path, lock: int, catalog: Catalog, store: Store, embedder: Embedder, patterns: tuple[str, ...]
+        self,
+        root: Path,
+        data_dir: Path,
+        lock: int,
+        catalog: Catalog,
+        stores: Stores,
+        embedder: Embedder,
+        patterns: tuple[str, ...],
     ) -> None:
         self._root = root
+        self._data_dir = data_dir
         self._lock = lock
         self._catalog = catalog
-        self._store = store
+        self._stores = stores
         self._embedder = embedder
         self._patterns = patterns
 
     @classmethod
     def open(
-        cls, root: Path, data_dir: Path, embedder: Embedder, *, exclude: Sequence[str] = (), store_url: str = ""
+        cls,
+        root: Path,
+        data_dir: Path,
+        embedder: Embedder,
+        *,
+        exclude: Sequence[str] = (),
+        store_url: str = "",
+        store_key: str = "",
     ) -> Index:
         """Open the index of `root`, kept in `data_dir`, which is this index's own folder and made when missing.
 
@@ -48,6 +74,7 @@ class Index:
             root: the repository's root, as `find_root` gives it.
             exclude: gitignore patterns on top of the built-in list and `.pointsmanignore`.
             store_url: a Qdrant server; "" keeps the vectors in `data_dir`.
+            store_key: the server's API key.
 
         Raises `IndexLocked` when it is open elsewhere, `IndexerError` when a folder cannot be used, `StoreError`.
         """
@@ -60,7 +87,7 @@ class Index:
             with _translated():
                 catalog = Catalog(data_dir / "catalog.sqlite")
                 try:
-                    store = _store(data_dir, catalog, embedder, store_url)
+                    stores = Stores(data_dir, catalog, store_url, model_of(embedder), store_key)
                 except BaseException:
                     catalog.close()
                     raise
@@ -69,54 +96,122 @@ class Index:
             raise
         inside = data_dir.resolve()
         own = (f"/{inside.relative_to(root).as_posix()}/",) if inside.is_relative_to(root) and inside != root else ()
-        return cls(root, lock, catalog, store, embedder, (*exclude, *own))
+        return cls(root, data_dir, lock, catalog, stores, embedder, (*exclude, *own))
 
     def update(
         self,
+        paths: Sequence[str] | None = None,
         *,
+        embed: bool = True,
         progress: Callable[[Progress], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Report:
-        """Bring the index up to date. When `should_stop` says so it returns early, with what was done kept."""
+        """Bring the index up to date. When `should_stop` says so it returns early, with what was done kept.
+
+        Args:
+            paths: what may have changed, relative to the root with `/`: files or folders, there or gone. Only these
+                are looked at, unless one of them decides which files there are. Without, everything is.
+            embed: whether to go on to the second phase; without it, what is new is found by words alone.
+        """
         with _translated():
+            self._stores.adopt()
             return Update(
                 root=self._root,
+                data_dir=self._data_dir,
                 catalog=self._catalog,
-                store=self._store,
+                stores=self._stores,
                 embedder=self._embedder,
                 exclusions=self._exclusions(),
+                parsers=shared(),
                 progress=progress or (lambda _: None),
                 should_stop=should_stop or (lambda: False),
-            ).run()
+            ).run(paths, embed=embed)
 
     def search(
-        self, query: str, k: int = 10, *, language: str = "", query_vector: Sequence[float] | None = None
+        self,
+        query: str,
+        k: int = 10,
+        *,
+        language: str = "",
+        query_vector: Sequence[float] | None = None,
+        mode: Mode = "hybrid",
     ) -> list[Hit]:
-        """The best `k` hits at most, best first.
+        """The best `k` hits at most, best first. Files that are not in the index yet are searched as text, for a while.
 
         Args:
             language: only hits in this language, as `language_of` names it.
             query_vector: the query's embedding when the caller has it; else it is made here.
+            mode: `lexical` and `dense` are one search alone, to measure the ranking against.
         """
         if k < 1:
             raise IndexerError("k must be at least 1")
         with _translated():
-            if not query.strip() or self._catalog.counts()[1] == 0:
+            if not query.strip():
                 return []
+            self._stores.adopt()
+            exclusions = self._exclusions()
+            unread = self._catalog.unread(_MOST_SCANNED) if mode != "dense" else []
+            pending = scan(self._root, unread, content_terms(query), k, _SCAN_SECONDS, exclusions) if unread else []
             vector = query_vector
             if vector is not None:
                 check_vector(self._embedder, vector)
             elif self._comparable():
                 vector = embed_checked(self._embedder, [query], "query")[0]
-            search = Search(self._root, self._catalog, self._store, self._exclusions())
-            return search.hits(query, vector if self._comparable() else None, k, language)
+            search = Search(self._root, self._catalog, self._stores.live, exclusions, self._stores.serving)
+            known = vector if self._comparable() else None
+            return search.hits(query, known, k, language, mode=mode, pending=pending)
 
     def outline(self, paths: Sequence[str], budget: int, query: str = "") -> str:
         """The symbols of these files under a budget of tokens; excluded and unknown files have none."""
-        exclusions = self._exclusions()
         with _translated():
-            allowed = [path for path in dict.fromkeys(paths) if exclusions.excludes(path) is None]
+            allowed = self._allowed(dict.fromkeys(paths))
             return outline({path: self._catalog.symbols(path) for path in allowed}, budget, query)
+
+    def repository_map(self, budget: int, focus: Sequence[str] = (), query: str = "") -> str:
+        """The definitions that the repository leans on most, under a budget of tokens: seen from the files `focus`,
+        which are at hand and left out, and from the names in `query`."""
+        with _translated():
+            ranked = self._catalog.graph.repository_map(budget, focus, telling_words(query))
+            allowed = set(self._allowed(path for path, _ in ranked))
+            return map_text((path, symbols) for path, symbols in ranked if path in allowed)
+
+    def definitions(self, path: str, line: int, names: Sequence[str] = ()) -> list[Definition]:
+        """What is in scope at a line, best first: what `names` mean, members of the class around, what imports bring
+        in, then the file's other outer definitions."""
+        with _translated():
+            found = self._catalog.graph.definitions(path, line, names) if list(self._allowed([path])) else []
+            allowed = set(self._allowed({one.path for one in found}))
+            return [one for one in found if one.path in allowed]
+
+    def find_symbol(self, symbol: str) -> list[Definition]:
+        """Definitions of this name, or of this end of a qualified name; outer ones first."""
+        with _translated():
+            found = self._catalog.graph.find(symbol)
+            allowed = set(self._allowed({one.path for one in found}))
+            return [one for one in found if one.path in allowed]
+
+    def uses(self, path: str, symbol: str, limit: int = 500) -> list[Use]:
+        """Where the definition `symbol`, by qualified name, of `path` is used: what resolves to it comes first."""
+        with _translated():
+            found = self._catalog.graph.uses(path, symbol, limit)
+            allowed = set(self._allowed({one.path for one in found}))
+            return [one for one in found if one.path in allowed]
+
+    def _allowed(self, paths: Iterable[str]) -> Iterator[str]:
+        exclusions = self._exclusions()
+        return (path for path in paths if exclusions.excludes(path) is None)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All chunks that the index holds, by path and line."""
+        with _translated():
+            for _, one in self._catalog.all_chunks():
+                yield one
+
+    def missing(self) -> tuple[int, int]:
+        """Files whose content of now was not read yet, and chunks that are found by their words only."""
+        with _translated():
+            waits = self._catalog.counts()[1] if not self._comparable() else self._catalog.waiting_count()[0]
+            return self._catalog.unread_count(), waits
 
     def counts(self) -> tuple[int, int]:
         """Files and chunks that the index holds."""
@@ -133,7 +228,7 @@ class Index:
         if self._lock < 0:
             return
         try:
-            self._store.close()
+            self._stores.close()
         finally:
             self._catalog.close()
             os.close(self._lock)
@@ -151,9 +246,14 @@ class Index:
         """As they are now: `.pointsmanignore` may have changed since."""
         return Exclusions(self._root, self._patterns)
 
+    @property
+    def serving(self) -> str:
+        """Name of the embedder whose vectors answer; after a change it is the old one until all is embedded anew."""
+        return self._stores.serving.rpartition("/")[0]
+
     def _comparable(self) -> bool:
-        """Whether the stored vectors are this embedder's; after a change of embedder the next update makes them so."""
-        return self._catalog.meta("embedder") == f"{self._embedder.name}/{self._embedder.dimension}"
+        """Whether the vectors that answer are this embedder's."""
+        return self._stores.serving == model_of(self._embedder)
 
 
 def _own_folder(folder: Path) -> None:
@@ -179,16 +279,6 @@ def _lock(file: Path) -> int:
             "the index is open in another process", remedy="close it, or ask the process that has it"
         ) from error
     return descriptor
-
-
-def _store(data_dir: Path, catalog: Catalog, embedder: Embedder, url: str) -> Store:
-    if not url:
-        return EdgeStore(data_dir / "vectors", embedder.dimension)
-    name = catalog.meta("collection")
-    if not name:
-        name = f"pointsman-{uuid.uuid4().hex}"
-        catalog.set_meta("collection", name)
-    return ServerStore(url, name, embedder.dimension)
 
 
 @contextlib.contextmanager

@@ -34,6 +34,17 @@ _GRAMMARS: dict[str, tuple[str, str, str]] = {
     "yaml": ("tree_sitter_yaml", "language", "yaml"),
 }
 
+_REFERENCES = {
+    "go": "go",
+    "java": "java",
+    "javascript": "ecmascript javascript",
+    "python": "python",
+    "rust": "rust",
+    "tsx": "ecmascript typescript",
+    "typescript": "ecmascript typescript",
+}
+"""Languages whose uses and imports are known, with their queries; of the others only definitions are."""
+
 _EXTENSIONS = {
     extension: language
     for language, extensions in {
@@ -96,6 +107,7 @@ _NAMES = {
     **dict.fromkeys(("gemfile", "rakefile", "vagrantfile", "podfile"), "ruby"),
     **dict.fromkeys((".bashrc", ".bash_profile", ".profile", ".zshrc", "pkgbuild"), "bash"),
     "cmakelists.txt": "cmake",
+    "go.mod": "gomod",
     "pipfile": "toml",
 }
 
@@ -115,6 +127,8 @@ _CPP_ONLY = re.compile(rb"^\s*(?:class\s+\w+[^;]*\{|namespace\b|template\s*<|usi
 class Grammar:
     language: tree_sitter.Language
     query: tree_sitter.Query
+    references: tree_sitter.Query | None
+    """A query of its own, which asks for single nodes: those are cheap to hand over, matches are not."""
 
 
 def language_of(path: str, head: bytes = b"") -> str | None:
@@ -137,11 +151,19 @@ def language_of(path: str, head: bytes = b"") -> str | None:
 
 @functools.cache
 def grammar(language: str) -> Grammar | None:
-    """The grammar and the query for its definitions, or None when there is none."""
+    """The grammar and its queries, or None when there is none."""
     if language not in _GRAMMARS:
         return None
     module, factory, queries = _GRAMMARS[language]
     loaded = tree_sitter.Language(getattr(import_module(module), factory)())
-    folder = Path(__file__).parent / "queries"
-    sources = [(folder / f"{name}.scm").read_text("utf-8") for name in queries.split()]
-    return Grammar(loaded, tree_sitter.Query(loaded, "\n".join([*sources, "(ERROR) @error", "(MISSING) @error", ""])))
+    definitions = [*(_query(name) for name in queries.split()), "(ERROR) @error", "(MISSING) @error", ""]
+    uses = [_query(f"{name}_references") for name in _REFERENCES.get(language, "").split()]
+    return Grammar(
+        loaded,
+        tree_sitter.Query(loaded, "\n".join(definitions)),
+        tree_sitter.Query(loaded, "\n".join(uses)) if uses else None,
+    )
+
+
+def _query(name: str) -> str:
+    return (Path(__file__).parent / "queries" / f"{name}.scm").read_text("utf-8")

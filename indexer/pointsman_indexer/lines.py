@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
 
 _END = re.compile(rb"\r\n|\n|\r")
+
+
+def _ends(data: bytes) -> Iterator[int]:
+    if b"\r" in data:
+        return (match.end() for match in _END.finditer(data))
+    return accumulate(len(line) + 1 for line in data.split(b"\n")[:-1])
 
 
 class Lines:
@@ -13,7 +21,7 @@ class Lines:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self._starts = [0, *(match.end() for match in _END.finditer(data))]
+        self._starts = [0, *_ends(data)]
         if self._starts[-1] == len(data):
             self._starts.pop()
 

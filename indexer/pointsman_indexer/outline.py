@@ -5,13 +5,15 @@ Knows nothing of where symbols come from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pointsman_indexer.symbols import CONTAINERS, Symbol
 from pointsman_indexer.terms import terms
 
 _CHARACTERS_PER_TOKEN = 3.5
 """Of code, by common byte-pair vocabularies; on the safe side."""
+_LEAST = 8
+"""Characters that no line fits into."""
 _PLAIN = frozenset({"variable", "constant", "key", "property"})
 
 
@@ -26,6 +28,12 @@ def outline(files: Mapping[str, Sequence[Symbol]], budget: int, query: str = "")
         ((path, symbol) for path, symbols in files.items() for symbol in symbols),
         key=lambda pair: _rank(pair[1], wanted),
     )
+    chosen = dict(fill(ranked, budget))
+    return text((path, chosen[path]) for path in files if path in chosen)
+
+
+def fill(ranked: Iterable[tuple[str, Symbol]], budget: int) -> list[tuple[str, list[Symbol]]]:
+    """Of symbols with their paths, best first, those that fit into `budget` tokens, by file in that order."""
     left = budget * _CHARACTERS_PER_TOKEN
     chosen: dict[str, list[Symbol]] = {}
     for path, symbol in ranked:
@@ -33,7 +41,14 @@ def outline(files: Mapping[str, Sequence[Symbol]], budget: int, query: str = "")
         if cost <= left:
             left -= cost
             chosen.setdefault(path, []).append(symbol)
-    return "".join(_file(path, chosen[path]) for path in files if path in chosen)
+        if left < _LEAST:
+            break
+    return list(chosen.items())
+
+
+def text(files: Iterable[tuple[str, Sequence[Symbol]]]) -> str:
+    """Files with their symbols as what a model reads."""
+    return "".join(_file(path, symbols) for path, symbols in files)
 
 
 def _rank(symbol: Symbol, wanted: set[str]) -> tuple[int, int, int]:

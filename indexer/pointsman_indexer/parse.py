@@ -1,4 +1,4 @@
-"""Bytes to symbols. Never raises, on any bytes; what costs too much gives no symbols instead.
+"""Bytes to symbols, uses and imports. Never raises, on any bytes; what costs too much gives no symbols instead.
 
 Knows nothing of files or chunks.
 """
@@ -14,6 +14,8 @@ from tree_sitter import Node, Parser, QueryCursor
 
 from pointsman_indexer.languages import Grammar, grammar
 from pointsman_indexer.lines import Lines
+from pointsman_indexer.manifests import facts
+from pointsman_indexer.references import uses
 from pointsman_indexer.symbols import CONTAINERS, Parsed, Symbol
 
 _SECONDS = 2.0
@@ -49,8 +51,10 @@ class _Found:
 def parse(data: bytes, language: str) -> Parsed:
     """Symbols and error ranges of `data`. `complete` is False without a grammar or when the limits were hit."""
     known = grammar(language)
-    if known is None or len(data) > _LARGEST or (language == "yaml" and _too_deep_for_yaml(data)):
+    if len(data) > _LARGEST or (language == "yaml" and _too_deep_for_yaml(data)):
         return _UNPARSED
+    if known is None:
+        return Parsed(complete=False, imports=facts(data, language))
     deadline = time.monotonic() + _SECONDS
     try:
         tree = Parser(known.language).parse(
@@ -60,7 +64,7 @@ def parse(data: bytes, language: str) -> Parsed:
     except ValueError:  # the binding's answer to a progress callback that calls a halt
         return _UNPARSED
     root = tree.root_node
-    return _UNPARSED if root.has_error and _hopeless(root) else _collect(known, root, Lines(data))
+    return _UNPARSED if root.has_error and _hopeless(root) else _collect(known, language, root, Lines(data))
 
 
 def _too_deep_for_yaml(data: bytes) -> bool:
@@ -86,7 +90,7 @@ def _hopeless(root: Node) -> bool:
     return False
 
 
-def _collect(known: Grammar, root: Node, lines: Lines) -> Parsed:
+def _collect(known: Grammar, language: str, root: Node, lines: Lines) -> Parsed:
     found: dict[int, _Found] = {}
     leads: dict[int, int] = {}
     errors: list[tuple[int, int]] = []
@@ -103,7 +107,14 @@ def _collect(known: Grammar, root: Node, lines: Lines) -> Parsed:
                 _lead(leads, _span(node, lines))
         elif len(found) < _MOST_SYMBOLS:
             _add(found, pattern, captures, lines)
-    return Parsed(symbols=tuple(_nest(found.values(), leads, lines)), errors=tuple(_union(errors)))
+    symbols = tuple(_nest(found.values(), leads, lines))
+    references, imports = uses(known, language, root, lines, symbols, found.keys())
+    return Parsed(
+        symbols=symbols,
+        errors=tuple(_union(errors)),
+        references=references,
+        imports=imports or facts(lines.data, language),
+    )
 
 
 def _span(node: Node, lines: Lines) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""A query to hits: by meaning, by words and by name, fused by rank.
+"""A query to hits: candidates by meaning, by words, by name and by place, ranked by what is known of each.
 
 Hits are checked against the files as they are: one whose file is gone or excluded by now is dropped, one whose file
 has changed says so. Knows nothing of embedders; the caller brings the query's vector.
@@ -6,104 +6,148 @@ has changed says so. Knows nothing of embedders; the caller brings the query's v
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from operator import mul
 from pathlib import Path
+from typing import Any, Literal
 
 from pointsman_indexer import files
-from pointsman_indexer.catalog import Catalog, stem
-from pointsman_indexer.chunk import LONGEST, Chunk
+from pointsman_indexer.catalog import Catalog
+from pointsman_indexer.chunk import Chunk
 from pointsman_indexer.exclude import Exclusions
-from pointsman_indexer.lines import Lines
+from pointsman_indexer.hits import Hit, hit_of, merge
+from pointsman_indexer.intent import Intent, understand
+from pointsman_indexer.rank import Candidate, features, score, told_name
+from pointsman_indexer.reader import stem
 from pointsman_indexer.store import Store
-from pointsman_indexer.terms import query_vector
+from pointsman_indexer.terms import content_terms, query_vector
 
-_RRF = 60
-"""Reciprocal rank fusion and its constant: Cormack, Clarke & Büttcher 2009."""
-_FEWEST_CANDIDATES = 50
-_MOST_NAMED = 20
-_MOST_NAMES = 32
+Mode = Literal["hybrid", "lexical", "dense"]
 
-_QUALIFIED = re.compile(r"\w+(?:(?:\.|::|#|->)\w+)*")
-_SEPARATOR = re.compile(r"\.|::|#|->")
-_NAME_LIKE = re.compile(r"_|[a-z0-9][A-Z]|\.|::|#|->")
-_FILE_LIKE = re.compile(r"[^/]*\w\.\w{1,8}|.*\w/\S+")
-_PUNCTUATION = "`'\"()[]{}<>,:;?!."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """A piece of a file. Lines are 1-based and inclusive; `text` is as it was indexed."""
-
-    path: str
-    start_line: int
-    end_line: int
-    symbol: str
-    kind: str
-    language: str
-    score: float
-    """In (0, 1], higher is better; comparable within one answer only."""
-    sha: str
-    """Git's blob id of the file that `text` was taken from."""
-    fresh: bool
-    """Whether the file still has that content."""
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranking:
-    ids: Sequence[str]
-    weight: float
+_DEPTH = 100
+"""Candidates of each search, at least."""
+_MOST_NAMED = 30
+_SPREAD = 4.0
+"""How fast a hit's score falls behind the best one's."""
 
 
 class Search:
-    """Searches of one index."""
+    """Searches of one index. `model` made the store's dense vectors; the catalogue keeps them under that name."""
 
-    def __init__(self, root: Path, catalog: Catalog, store: Store, exclusions: Exclusions) -> None:
+    def __init__(self, root: Path, catalog: Catalog, store: Store, exclusions: Exclusions, model: str = "") -> None:
         self._root = root
         self._catalog = catalog
         self._store = store
         self._exclusions = exclusions
+        self._model = model
         self._states: dict[str, tuple[str, bool] | None] = {}
 
-    def hits(self, query: str, vector: Sequence[float] | None, k: int, language: str) -> list[Hit]:
-        """The best `k` at most. Without `vector` there is no search by meaning."""
-        depth = max(_FEWEST_CANDIDATES, 4 * k)
-        rankings = [_Ranking([i for i, _ in self._store.lexical(query_vector(query), depth, language)], 1.0)]
-        if vector is not None:
-            rankings.append(_Ranking([i for i, _ in self._store.dense(vector, depth, language)], 1.0))
-        rankings += self._by_name(query)
-        scores = _fuse(rankings)
-        chunks = self._catalog.chunks(list(scores))
+    def hits(
+        self,
+        query: str,
+        vector: Sequence[float] | None,
+        k: int,
+        language: str = "",
+        *,
+        mode: Mode = "hybrid",
+        pending: Sequence[tuple[Chunk, float]] = (),
+    ) -> list[Hit]:
+        """The best `k` at most, best first.
+
+        Args:
+            vector: the query's embedding; without it there is no search by meaning.
+            mode: `lexical` and `dense` are one search alone, in its own order: what the ranking is measured against.
+            pending: pieces of files that are not in the index yet, with their lexical scores.
+        """
+        intent = understand(query)
+        found = self.candidates(query, intent, vector, max(_DEPTH, 4 * k), language, pending)
+        if mode == "hybrid":
+            asked = content_terms(query)
+            scored = [(score(features(one, asked), intent, vector is not None), one) for one in found]
+        elif mode == "lexical":
+            scored = [(one.lexical, one) for one in found if one.lexical is not None]
+        else:
+            scored = [(one.dense, one) for one in found if one.dense_rank is not None and one.dense is not None]
+        scored.sort(key=lambda pair: (-pair[0], pair[1].chunk.path, pair[1].chunk.start_line))
         best: list[Hit] = []
-        for id_ in sorted(scores, key=lambda id_: -scores[id_]):
-            one = chunks.get(id_)
-            if one is None or (language and one.language != language):
+        for value, one in scored:
+            state = self._state(one.chunk.path)
+            if state is None or merge(best, one.chunk):
                 continue
-            state = self._state(one.path)
-            if state is not None and not _merged(best, one):
-                if len(best) == k:
-                    break
-                best.append(_hit(one, scores[id_], *state))
+            if len(best) == k:
+                break
+            name = _named(one.chunk, intent) or told_name(one.chunk, content_terms(query))
+            best.append(self._hit(one.chunk, name, math.exp((value - scored[0][0]) / _SPREAD), state))
         return best
 
-    def _by_name(self, query: str) -> Iterable[_Ranking]:
-        """Chunks of symbols and files that the query names; what looks like code counts for more than a word."""
-        words = _QUALIFIED.findall(query)[:_MOST_NAMES]
-        sure = [word for word in words if _NAME_LIKE.search(word) or len(words) == 1]
-        for group, weight in ((sure, 2.0), ([w for w in words if w not in sure and len(w) > 3], 0.5)):
-            wanted = [[part.casefold() for part in _SEPARATOR.split(word)] for word in group]
-            found = self._catalog.named(sorted({parts[-1] for parts in wanted}), _MOST_NAMED)
-            exact = dict.fromkeys(id_ for id_, name in found if any(_ends(name, parts) for parts in wanted))
-            yield _Ranking(list(exact), weight)
-            # `Class.method` asked for, but another class's method found.
-            yield _Ranking([id_ for id_, _ in found if id_ not in exact], weight / 4)
-        tokens = (token.strip(_PUNCTUATION) for token in query.split()[:_MOST_NAMES])
-        named = {token.casefold() for token in tokens if len(token) < 200 and _FILE_LIKE.fullmatch(token)}
-        inside = self._catalog.in_files_named(sorted({stem(name) for name in named}), _MOST_NAMED)
-        ordered = sorted(inside, key=lambda pair: not any(pair[1].casefold().endswith(name) for name in named))
-        yield _Ranking([id_ for id_, _ in ordered], 1.0)
+    def _hit(self, one: Chunk, name: str, worth: float, state: tuple[str, bool]) -> Hit:
+        """A chunk of several short definitions goes by the name of the one that was asked for."""
+        kind = one.kind
+        if name != one.symbol:
+            kind = next((own.kind for own in self._catalog.symbols(one.path) if own.qualified == name), kind)
+        return hit_of(replace(one, symbol=name, kind=kind), worth, *state)
+
+    def candidates(
+        self,
+        query: str,
+        intent: Intent,
+        vector: Sequence[float] | None,
+        depth: int,
+        language: str = "",
+        pending: Sequence[tuple[Chunk, float]] = (),
+    ) -> list[Candidate]:
+        """What the searches find, each chunk once, in no order."""
+        facts: dict[str, dict[str, Any]] = {}
+        lexical = self._store.lexical(query_vector(query), depth, language)
+        best = max([value for _, value in lexical[:1]] + [value for _, value in pending], default=0.0) or 1.0
+        for rank, (id_, value) in enumerate(lexical):
+            facts[id_] = {"lexical": value / best, "lexical_rank": rank}
+        if vector is not None:
+            for rank, (id_, value) in enumerate(self._store.dense(vector, depth, language)):
+                facts.setdefault(id_, {}).update(dense=value, dense_rank=rank)
+        for id_, fact, worth in (*self._by_name(intent), *self._by_place(intent)):
+            known = facts.setdefault(id_, {})
+            known[fact] = max(known.get(fact, 0.0), worth)
+        chunks = {
+            id_: one
+            for id_, one in self._catalog.chunks(list(facts)).items()
+            if not language or one.language == language
+        }
+        if vector is not None:
+            self._complete(facts, chunks, vector)
+        found = [Candidate(id=id_, chunk=one, **facts[id_]) for id_, one in chunks.items()]
+        for rank, (one, value) in enumerate(pending):
+            if not language or one.language == language:
+                place = f"{one.path}:{one.start_line}"
+                found.append(Candidate(id=place, chunk=one, lexical=value / best, lexical_rank=rank))
+        return found
+
+    def _complete(self, facts: dict[str, dict[str, Any]], chunks: dict[str, Chunk], vector: Sequence[float]) -> None:
+        """Give the candidates that another search found their cosine as well."""
+        missing = {id_: one.sha256 for id_, one in chunks.items() if "dense" not in facts[id_]}
+        known = self._catalog.vectors.get(self._model, list(missing.values())) if self._model else {}
+        length = math.hypot(*vector)
+        for id_, sha in missing.items():
+            if (own := known.get(sha)) is not None and (both := length * math.hypot(*own)):
+                facts[id_]["dense"] = sum(map(mul, vector, own)) / both
+
+    def _by_name(self, intent: Intent) -> Iterator[tuple[str, str, float]]:
+        """(chunk, fact, worth) of symbols that the query names; a method of that name of another class counts less."""
+        for group, fact in ((intent.names, "named"), (intent.words, "named_loosely")):
+            for id_, name in self._catalog.named(sorted({parts[-1] for parts in group}), _MOST_NAMED):
+                yield id_, fact, 1.0 if any(_ends(name, parts) for parts in group) else 0.25
+
+    def _by_place(self, intent: Intent) -> Iterator[tuple[str, str, float]]:
+        """(chunk, fact, worth) of files that the query names and of lines that a stack trace points to."""
+        stems = sorted({stem(path) for path in intent.paths})
+        for id_, path in self._catalog.in_files_named(stems, _MOST_NAMED):
+            yield id_, "file_named", 1.0 if any(_is_below(path, named) for named in intent.paths) else 0.3
+        for place, (named, line) in enumerate(intent.frames):
+            for id_, path in self._catalog.at_line(stem(named), line):
+                if _is_below(path, named) or _is_below(named, path):
+                    yield id_, "framed", 1.0 / (1 + place)
 
     def _state(self, path: str) -> tuple[str, bool] | None:
         """The blob id that the index has of a file and whether it is current; None when the file may not be shown."""
@@ -118,61 +162,27 @@ class Search:
         entry = files.stat_of(self._root, path)
         if entry is None:
             return None
-        if row.settled and row.entry == entry:
+        if row.version and row.settled and row.entry == entry:
             return row.blob, True
         try:
             found = files.read(self._root, path)
         except OSError:
             return row.blob, False
-        return (row.blob, found.blob == row.blob) if found is not None else None
+        if found is None:
+            return None
+        # What is not in the index yet was read from the file just now.
+        return (row.blob, found.blob == row.blob) if row.version else (found.blob, True)
 
 
-def _fuse(rankings: Sequence[_Ranking]) -> dict[str, float]:
-    scores: dict[str, float] = {}
-    for ranking in rankings:
-        for rank, id_ in enumerate(ranking.ids, 1):
-            scores[id_] = scores.get(id_, 0.0) + ranking.weight / (_RRF + rank)
-    highest = sum(ranking.weight for ranking in rankings if ranking.ids) / (_RRF + 1)
-    return {id_: score / highest for id_, score in scores.items()}
+def _named(one: Chunk, intent: Intent) -> str:
+    """The definition in the chunk that the query names in full, or ""."""
+    return next((name for name in one.names if any(_ends(name, parts) for parts in intent.names)), "")
 
 
 def _ends(qualified: str, parts: Sequence[str]) -> bool:
-    return qualified.casefold().split(".")[-len(parts) :] == list(parts)
+    return tuple(qualified.casefold().split(".")[-len(parts) :]) == tuple(parts)
 
 
-def _hit(one: Chunk, score: float, sha: str, fresh: bool) -> Hit:
-    return Hit(
-        path=one.path,
-        start_line=one.start_line,
-        end_line=one.end_line,
-        symbol=one.symbol,
-        kind=one.kind,
-        language=one.language,
-        score=round(score, 4),
-        sha=sha,
-        fresh=fresh,
-        text=one.text,
-    )
-
-
-def _merged(best: list[Hit], one: Chunk) -> bool:
-    """Whether the chunk went into a better hit that it overlaps, or that is a neighbouring part of its symbol."""
-    for index, hit in enumerate(best):
-        apart = 0 if not one.symbol or one.symbol != hit.symbol else 1
-        if hit.path != one.path or one.start_line > hit.end_line + apart or hit.start_line > one.end_line + apart:
-            continue
-        start, end = min(hit.start_line, one.start_line), max(hit.end_line, one.end_line)
-        if end - start >= LONGEST:
-            continue
-        text = _joined((hit.start_line, hit.text), (one.start_line, one.text))
-        best[index] = replace(hit, start_line=start, end_line=end, text=text)
-        return True
-    return False
-
-
-def _joined(*pieces: tuple[int, str]) -> str:
-    """Two overlapping or adjacent pieces of one file, each with its first line, as one."""
-    (first, upper), (second, lower) = sorted(pieces)
-    above, below = Lines(upper.encode("utf-8", "replace")), Lines(lower.encode("utf-8", "replace"))
-    shared = first + len(above) - second
-    return upper if shared >= len(below) else upper + below.text(shared + 1, len(below))
+def _is_below(path: str, named: str) -> bool:
+    """Whether `path` ends with the parts of `named`."""
+    return f"/{path.casefold()}".endswith(f"/{named.lstrip('./')}")

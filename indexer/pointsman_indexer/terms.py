@@ -10,7 +10,7 @@ import functools
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _IDENTIFIER = re.compile(r"\w+")
@@ -18,9 +18,18 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+")
 _LONGEST = 64
 """Longer runs are encoded data, not names."""
 
-_K1, _B, _MEAN_LENGTH = 1.2, 0.75, 150
-"""BM25 (Robertson & Zaragoza 2009) with the usual constants. The mean length is fixed, so that a chunk's weights do
-not depend on the rest of the index."""
+_K1 = 1.5
+"""BM25's saturation of repeated terms (Robertson & Zaragoza 2009)."""
+_PLAIN_LENGTH, _PLAIN_B = 150, 0.75
+_FRAME_WORDS = """
+a an the and or not no nor of in on at to for from by with without as is are be was were been being am do does did has
+have had having can could may might must shall should will would it its itself this that these those there here which
+who whom whose what when where why how if then than else so such very just only also any some each every both all other
+another same own into onto upon over under between about after before during again once i me my we us our you your they
+them their he she
+"""
+_FRAME = frozenset(_FRAME_WORDS.split())
+"""Words that frame a question and say nothing of what is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +69,61 @@ def _stem(word: str) -> str:
     return word
 
 
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A part of a document: what a term in it is worth, its mean length in terms over code at large, and how much a
+    longer one is held against it (BM25F: Robertson, Zaragoza & Taylor 2004).
+
+    Means are fixed, so that a chunk's weights do not depend on the rest of the index.
+    """
+
+    weight: float
+    mean_length: float
+    b: float
+
+
+_PLAIN = Field(1.0, _PLAIN_LENGTH, _PLAIN_B)
+
+
 def document_vector(text: str) -> Sparse:
-    """Term weights of a chunk; the store multiplies by each term's inverse document frequency."""
-    counts = Counter(_hash(term) for term in terms(text))
-    saturation = _K1 * (1 - _B + _B * counts.total() / _MEAN_LENGTH)
-    return _sparse({index: tf * (_K1 + 1) / (tf + saturation) for index, tf in counts.items()})
+    """Term weights of a text; the store multiplies by each term's inverse document frequency."""
+    return fielded_vector([(text, _PLAIN)])
+
+
+def fielded_vector(fields: Iterable[tuple[str, Field]]) -> Sparse:
+    """Term weights of a document of several fields: weighted counts are added before they saturate."""
+    weighted: dict[int, float] = {}
+    for text, field in fields:
+        counts: Counter[int] = Counter()
+        for identifier, times in Counter(_IDENTIFIER.findall(text)).items():
+            for index in _hashes(identifier):
+                counts[index] += times
+        worth = field.weight / (1 - field.b + field.b * counts.total() / field.mean_length)
+        for index, times in counts.items():
+            weighted[index] = weighted.get(index, 0.0) + worth * times
+    return _sparse({index: tf * (_K1 + 1) / (tf + _K1) for index, tf in weighted.items()})
+
+
+@functools.lru_cache(maxsize=262144)
+def _hashes(identifier: str) -> tuple[int, ...]:
+    """Of the terms of an identifier: it is taken apart once, however often it occurs."""
+    return tuple(_hash(term) for term in terms(identifier))
+
+
+def content_terms(text: str) -> frozenset[str]:
+    """The distinct terms of a text but for the words that frame a question."""
+    return frozenset(term for term in terms(text) if term not in _FRAME)
 
 
 def query_vector(text: str) -> Sparse:
-    return _sparse(dict.fromkeys((_hash(term) for term in terms(text)), 1.0))
+    """A query's terms, each once, without the words that frame a question unless there are no others."""
+    return _sparse(dict.fromkeys((_hash(term) for word in telling_words(text) for term in terms(word)), 1.0))
+
+
+def telling_words(text: str) -> list[str]:
+    """The words and identifiers of a query without those that frame a question, unless there are no others."""
+    found = _IDENTIFIER.findall(text)
+    return [word for word in found if word.lower() not in _FRAME] or found
 
 
 def _sparse(weights: dict[int, float]) -> Sparse:

@@ -16,6 +16,7 @@ from pointsman.settings import Paths, Settings, SettingsFile
 if TYPE_CHECKING:
     from pointsman.chat.types import RouteTaken
     from pointsman.host.api import HostApi
+    from pointsman.host.engines import Engines
     from pointsman.host.service import HostService
     from pointsman.models.base import Generator, TextEmbedder
     from pointsman.models.card import Card
@@ -65,21 +66,47 @@ def build_services(paths: Paths, settings: Settings, *, in_process: bool = False
     )
 
 
+def build_engines(paths: Paths) -> Engines:
+    """The engines alone, in this process."""
+    from pointsman.host.engines import Engines
+
+    return Engines(SettingsFile(paths).current, _Maker(paths))
+
+
 def build_host(paths: Paths, *, on_shutdown: Callable[[], None] = lambda: None) -> HostService:
     """The host's object. It follows settings and policy as their files change."""
     from pointsman.gateway.gate import Gateway
+    from pointsman.host import pause
     from pointsman.host.engines import Engines
     from pointsman.host.indexing import Indexes
+    from pointsman.host.repository import Surroundings
     from pointsman.host.service import HostService
     from pointsman.policy import layers
 
-    engines = Engines(SettingsFile(paths).current, _Maker(paths))
+    settings = SettingsFile(paths)
+    engines = Engines(settings.current, _Maker(paths))
     return HostService(
         engines=engines,
-        indexes=Indexes(paths.indexes, engines.embedder, lambda root: layers.load(paths, root).exclude),
+        indexes=Indexes(
+            paths.indexes,
+            engines.embedder,
+            Surroundings(
+                exclusions=lambda root: layers.load(paths, root).exclude,
+                store=lambda: _vector_server(settings.current()),
+                pause=lambda: pause.reason(settings.current().index_pause, pause.on_battery, pause.is_loaded),
+            ),
+        ),
         gateway=Gateway(paths, lambda workspace: layers.load(paths, workspace)),
         on_shutdown=on_shutdown,
     )
+
+
+def _vector_server(settings: Settings) -> tuple[str, str]:
+    """URL and API key of the Qdrant server that the user chose; ("", "") for none."""
+    from pointsman.gateway import keys
+
+    key = keys.resolve(settings.store_key).reveal() if settings.store_url and settings.store_key else ""
+    return settings.store_url, key
 
 
 def _exclusions_of(paths: Paths) -> Callable[[Path], Exclusions]:

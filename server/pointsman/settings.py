@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from pointsman.errors import ConfigError
 EngineChoice = Literal["auto", "torch", "llama.cpp", "own"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["nf4", "full"]
+PauseChoice = Literal["never", "battery", "load", "both"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ class Settings:
     """Catalogue name of the model that completes."""
     chat_model: str = ""
     """Catalogue name of the model that answers and refactors; "" means the completion model."""
-    embedder: str = "all-minilm-l6-v2"
+    embedder: str = "code-minilm"
     """Catalogue name of the embedder."""
     engine: EngineChoice = "auto"
     """auto: torch where CUDA is; else llama.cpp when the model has a GGUF file; else torch."""
@@ -96,6 +97,12 @@ class Settings:
     """nf4: 4-bit weights by bitsandbytes; full: the weights' own precision."""
     hub_endpoint: str = ""
     """Base URL of the model hub, for a mirror of one's own; "" means HF_ENDPOINT, else the public hub."""
+    store_url: str = ""
+    """A Qdrant server for the indexes' vectors, written `store.url`; "" keeps them on this machine."""
+    store_key: str = ""
+    """Its API key by reference: keyring:NAME, env:NAME or file:PATH."""
+    index_pause: PauseChoice = "never"
+    """When embedding pauses, written `index.pause`: never, on battery, under load, or both."""
     idle_minutes: float = 15.0
     """The host exits after this long without a client."""
     max_completion_tokens: int = 64
@@ -115,6 +122,7 @@ class Settings:
                 values = tomllib.loads(paths.settings_file.read_text("utf-8"))
             except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
                 raise ConfigError(f"{paths.settings_file}: {error}") from error
+        values = dict(_flat(values))
         known = {f.name: f for f in fields(cls)}
         for key in values:
             if key not in known:
@@ -127,6 +135,15 @@ class Settings:
             if variable in env:
                 resolved[name] = _coerce(name, env[variable], variable)
         return cls(**resolved)
+
+
+def _flat(table: Mapping[str, Any], outer: str = "") -> Iterator[tuple[str, Any]]:
+    """`store.url = …` and `[store] url = …` both set `store_url`."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{outer}{key}_")
+        else:
+            yield f"{outer}{key}", value
 
 
 class SettingsFile:
@@ -153,6 +170,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "engine": ("auto", "torch", "llama.cpp", "own"),
     "device": ("auto", "cpu", "cuda"),
     "precision": ("nf4", "full"),
+    "index_pause": ("never", "battery", "load", "both"),
 }
 _NUMBERS: dict[str, type[int] | type[float]] = {
     "idle_minutes": float,

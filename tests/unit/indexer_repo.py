@@ -46,11 +46,12 @@ class Repo:
 
 
 def function(name: str, body: str = "return 1") -> str:
-    return f"def {name}(value):\n    {body}\n\n\n"
+    """A function that is long enough for a chunk of its own."""
+    return f"def {name}(value):\n    if value is None:\n        value = 0\n    {body}\n\n\n"
 
 
 def state(index: Index) -> tuple[set[str], set[str]]:
     """Ids of all chunks that the catalogue holds, and of all points that the store holds."""
-    store = index._store
+    store = index._stores.live
     points = {id_ for id_, _ in store.dense([1.0] * index._embedder.dimension, 100_000)}
     return {id_ for id_, _ in index._catalog.all_chunks()}, points

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from pointsman.errors import PointsmanError
+from pointsman.host import pause
 from pointsman.host.api import IndexParams, IndexReport, SearchParams
 from pointsman.host.indexing import Indexes
+from pointsman.host.repository import Surroundings
+from pointsman.host.watch import relevant
 from pointsman.models.base import EngineState, EngineStatus, Priority
+
+OPEN = Surroundings(exclusions=lambda _: ())
 
 
 class Embedder:
@@ -47,8 +52,9 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-async def update(indexes: Indexes, root: Path) -> IndexReport:
-    *_, last = [item async for item in indexes.update(IndexParams(path=str(root)))]
+async def update(indexes: Indexes, root: Path, *paths: str) -> IndexReport:
+    params = IndexParams(path=str(root), paths=tuple(str(root / path) for path in paths))
+    *_, last = [item async for item in indexes.update(params)]
     assert isinstance(last, IndexReport)
     return last
 
@@ -60,7 +66,7 @@ async def test_what_policy_excludes_now_is_not_found_even_before_the_next_update
     async def made() -> tuple[Embedder, int]:
         return embedder, 3
 
-    indexes = Indexes(tmp_path / "index", made, lambda _: tuple(patterns))
+    indexes = Indexes(tmp_path / "index", made, Surroundings(exclusions=lambda _: tuple(patterns)))
     await update(indexes, root)
 
     async def found() -> set[str]:
@@ -80,7 +86,7 @@ async def test_an_update_whose_embedder_is_replaced_is_told_so(tmp_path: Path, r
     async def made() -> tuple[Embedder, int]:
         return current[0], 3
 
-    indexes = Indexes(tmp_path / "index", made, lambda _: ())
+    indexes = Indexes(tmp_path / "index", made, OPEN)
     first = asyncio.create_task(update(indexes, root))
     await old.asked.wait()
     current[0] = new
@@ -90,3 +96,147 @@ async def test_an_update_whose_embedder_is_replaced_is_told_so(tmp_path: Path, r
     old.release.set()
     assert (await asyncio.wait_for(second, 10)).files == 2
     await indexes.close()
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(20):
+        while not await holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def best(indexes: Indexes, root: Path, query: str) -> tuple[str, str]:
+    """The best hit's symbol, and the note."""
+    reply = await indexes.search(SearchParams(path=str(root), query=query, k=1))
+    return reply.hits[0].symbol if reply.hits else "", reply.note
+
+
+@pytest.fixture
+async def ready(tmp_path: Path, root: Path) -> AsyncIterator[tuple[Indexes, Embedder]]:
+    """An index that was built, and its embedder."""
+    embedder = Embedder("a")
+    embedder.release.set()
+
+    async def made() -> tuple[Embedder, int]:
+        return embedder, 3
+
+    indexes = Indexes(tmp_path / "index", made, OPEN)
+    await update(indexes, root)
+    yield indexes, embedder
+    embedder.release.set()
+    await indexes.close()
+
+
+async def test_a_file_that_changes_is_found_without_a_request(ready: tuple[Indexes, Embedder], root: Path) -> None:
+    indexes, _ = ready
+    (root / "new.py").write_text("def brand_new():\n    value = 1\n    value += 2\n    return value\n")
+
+    async def there() -> bool:
+        return (await best(indexes, root, "brand_new"))[0] == "brand_new"
+
+    await until(there)
+    (root / "new.py").unlink()
+
+    async def gone() -> bool:
+        return (await best(indexes, root, "brand_new"))[0] != "brand_new"
+
+    await until(gone)
+
+
+async def test_only_the_named_paths_are_looked_at(ready: tuple[Indexes, Embedder], root: Path) -> None:
+    indexes, _ = ready
+    report = await update(indexes, root, "open.py", "missing.py", "../outside.py")
+    assert report.files == 2
+
+
+async def test_what_is_saved_is_found_by_words_before_it_is_embedded(
+    ready: tuple[Indexes, Embedder], root: Path
+) -> None:
+    indexes, embedder = ready
+    embedder.release.clear()
+    embedder.asked.clear()
+    saved = "def saved_now():\n    value = 1\n    value += 2\n    return value\n"
+    (root / "saved.py").write_text(saved)
+    updating = asyncio.create_task(update(indexes, root, "saved.py"))
+    await embedder.asked.wait()  # for the vector: the words are stored by then
+    searching = asyncio.create_task(best(indexes, root, "saved_now"))
+    await asyncio.sleep(0)
+    embedder.release.set()
+    symbol, _ = await asyncio.wait_for(searching, 20)
+    assert symbol == "saved_now"
+    assert (await asyncio.wait_for(updating, 20)).files == 3
+
+
+async def test_indexing_pauses_and_goes_on(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pointsman.host.repository._PAUSE_SECONDS", 0.01)
+    embedder, reasons = Embedder("a"), ["while on battery"]
+    embedder.release.set()
+
+    async def made() -> tuple[Embedder, int]:
+        return embedder, 3
+
+    surroundings = Surroundings(exclusions=lambda _: (), pause=lambda: reasons[0] if reasons else "")
+    indexes = Indexes(tmp_path / "index", made, surroundings)
+    updating = asyncio.create_task(update(indexes, root))
+
+    async def paused() -> bool:
+        return any("while on battery" in state.message for state in indexes.states())
+
+    await until(paused)
+    assert not embedder.asked.is_set()
+    _, note = await best(indexes, root, "shown")
+    assert "by their words only" in note
+    reasons.clear()
+    assert (await asyncio.wait_for(updating, 20)).files == 2
+    assert (await best(indexes, root, "shown"))[1] == ""
+    await indexes.close()
+
+
+async def test_without_a_watch_the_next_request_looks_at_everything(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object, **__: object) -> AsyncIterator[object]:
+        raise OSError(28, "no more watches")
+        yield
+
+    monkeypatch.setattr("watchfiles.awatch", refused)
+    embedder = Embedder("a")
+    embedder.release.set()
+
+    async def made() -> tuple[Embedder, int]:
+        return embedder, 3
+
+    indexes = Indexes(tmp_path / "index", made, OPEN)
+    await update(indexes, root)
+
+    async def told() -> bool:
+        return "not watched" in indexes.states()[0].message
+
+    await until(told)
+    (root / "late.py").write_text("def late():\n    return 3\n")
+    assert (await update(indexes, root, "open.py")).files == 3
+    await indexes.close()
+
+
+def test_git_says_when_everything_may_have_changed(tmp_path: Path) -> None:
+    def told(*paths: str) -> tuple[str, ...] | None:
+        return relevant(tmp_path, [str(tmp_path / path) for path in paths])
+
+    assert told("a/b.py", "c.py", "a/b.py") == ("a/b.py", "c.py")
+    assert told(".git/objects/ab/cd", ".git/index.lock") == ()
+    assert told("a.py", ".git/HEAD") is None
+    assert told("vendored/.git/index") is None
+    assert told("node_modules/x/index.js", "src/__pycache__/a.pyc") == ()
+
+
+def test_a_battery_that_drains_is_seen(tmp_path: Path) -> None:
+    assert not pause.on_battery(tmp_path / "missing")
+    for name, kind, status in (("AC", "Mains", "Unknown"), ("BAT0", "Battery", "Charging")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "type").write_text(f"{kind}\n")
+        (tmp_path / name / "status").write_text(f"{status}\n")
+    assert not pause.on_battery(tmp_path)
+    (tmp_path / "BAT0" / "status").write_text("Discharging\n")
+    assert pause.on_battery(tmp_path)
+    assert pause.reason("battery", lambda: True, lambda: True) == "while on battery"
+    assert pause.reason("load", lambda: True, lambda: True) == "while the machine is busy"
+    assert pause.reason("never", lambda: True, lambda: True) == pause.reason("both", lambda: False, lambda: False) == ""

@@ -17,7 +17,7 @@ HTTP = ("openai", "httpx", "httpx2", "requests", "urllib.request", "http.client"
 ONLY_UNDER: dict[tuple[str, ...], tuple[str, ...]] = {
     HEAVY: ("pointsman/worker/",),
     HTTP: ("pointsman/gateway/", "pointsman/models/download.py", "pointsman/models/store.py"),
-    ("qdrant_edge", "qdrant_client"): ("pointsman_indexer/store.py",),
+    ("qdrant_edge", "qdrant_client"): ("pointsman_indexer/store_edge.py", "pointsman_indexer/store_server.py"),
     ("pygls", "lsprotocol"): ("pointsman/lsp/",),
 }
 
@@ -88,7 +88,7 @@ def test_the_rule_finds_what_it_forbids() -> None:
         for room in rooms
         if module.startswith(room) and any(under(n, names) for n in ns)
     }
-    assert {"pointsman/worker/", "pointsman/gateway/", "pointsman_indexer/store.py", "pointsman/lsp/"} <= seen
+    assert {"pointsman/worker/", "pointsman/gateway/", "pointsman_indexer/store_edge.py", "pointsman/lsp/"} <= seen
 
 
 @pytest.mark.parametrize(("room", "forbidden"), LAYERS, ids=lambda value: value if isinstance(value, str) else value[0])

@@ -24,36 +24,158 @@ def spans(found: list[Chunk]) -> list[tuple[int, int, str, str]]:
     return [(one.start_line, one.end_line, one.symbol, one.kind) for one in found]
 
 
-def test_module_head_functions_class_head_and_methods() -> None:
+def test_module_head_functions_and_a_class_with_its_short_methods() -> None:
     source = (
         '"""Head."""\nimport os\n\n\n# Says.\n@wraps\ndef run():\n    return 1\n\n\nclass Cart(Base):\n'
-        '    """Doc."""\n\n'
-        "    limit = 3\n\n    def add(self):\n        return 2\n\n    def total(self):\n        return 3\n"
+        '    """Doc."""\n\n    limit = 3\n\n    def add(self):\n        return 2\n\n'
+        "    def total(self):\n        a = 1\n        b = 2\n        return a + b\n"
     )
-    assert spans(chunks(source)) == [
+    found = chunks(source)
+    assert spans(found) == [
         (1, 2, "", "module"),
         (5, 8, "run", "function"),
-        (11, 14, "Cart", "class"),
-        (16, 17, "Cart.add", "method"),
-        (19, 20, "Cart.total", "method"),
+        (11, 17, "Cart", "class"),
+        (19, 22, "Cart.total", "method"),
     ]
+    assert [one.names for one in found] == [(), ("run",), ("Cart", "Cart.add"), ("Cart.total",)]
+    assert [one.doc for one in found] == ["Head.", "Says.", "Doc.", ""]
+    assert found[3].scope == "class Cart(Base):" and found[3].signature == "def total(self):"
 
 
-def test_a_class_without_members_stays_whole_and_a_bare_head_joins_its_first_member() -> None:
+def test_a_bare_class_head_joins_its_first_long_method_and_documented_ones_stay_alone() -> None:
     assert spans(chunks("class A:\n    x = 1\n    y = 2\n")) == [(1, 3, "A", "class")]
-    assert spans(chunks("class A:\n    def f(self):\n        pass\n\n    def g(self):\n        pass\n")) == [
-        (1, 3, "A.f", "method"),
-        (5, 6, "A.g", "method"),
-    ]
-
-
-def test_a_long_function_is_split_with_its_header() -> None:
-    source = "def long(x):\n" + "".join(f"    step_{n}(x)\n" + "\n" * (n % 10 == 0) for n in range(400))
+    source = (
+        "class A:\n    def f(self):\n        a = 1\n        b = 2\n        return a + b\n\n"
+        '    def g(self):\n        """Doc."""\n        return 1\n\n'
+        "    @property\n    def x(self):\n        return self._x\n\n    def y(self):\n        return 2\n"
+    )
     found = chunks(source)
-    assert len(found) > 3
-    assert all(one.end_line - one.start_line < LONGEST and one.symbol == "long" for one in found)
-    assert found[0].header == "" and all(one.header == "def long(x):" for one in found[1:])
-    assert "def long(x):" in found[2].embedding_text and found[2].embedding_text.startswith("a.py\nlong\n")
+    assert spans(found) == [(1, 5, "A.f", "method"), (7, 9, "A.g", "method"), (11, 16, "A", "class")]
+    assert found[0].names == ("A", "A.f") and found[2].names == ("A.x", "A.y")
+    assert found[2].header == "class A:"
+
+
+def test_constants_share_a_chunk_and_one_among_functions_has_its_own() -> None:
+    body = "    a = 1\n    b = 2\n    return a + b\n\n\n"
+    source = f"import os\n\nA = 1\nB = 2\n\n\ndef f():\n{body}LATE = 3\n\n\ndef g():\n{body}"
+    found = chunks(source)
+    assert [(one.symbol, one.kind) for one in found] == [
+        *(("", "module"), ("f", "function"), ("LATE", "variable"), ("g", "function"))
+    ]
+    assert found[0].names == ("A", "B")
+
+
+def test_what_says_nothing_alone_goes_with_what_it_leads_to() -> None:
+    body = "        a = 1\n        b = 2\n        return a + b\n"
+    source = f"import os\nif os:\n    def f():\n{body}else:\n    def h():\n{body}\n# Title.\n\n\ndef g():\n{body}"
+    assert [one.text.splitlines()[0] for one in chunks(source)] == ["import os", "else:", "# Title."]
+
+
+def test_overloads_and_accessors_are_one_chunk() -> None:
+    source = (
+        "@overload\ndef f(x: int) -> int: ...\n@overload\ndef f(x: str) -> str: ...\n"
+        "def f(x):\n    a = 1\n    b = 2\n    return x\n\n\ndef g(x):\n    a = 1\n    b = 2\n    return x\n"
+    )
+    assert spans(chunks(source)) == [(1, 8, "f", "function"), (11, 14, "g", "function")]
+    typed = "export function f(a: string): A;\nexport function f(a: number): A {\n  go();\n  go();\n  return a;\n}\n"
+    assert spans(chunks(typed, "typescript", "a.ts")) == [(1, 6, "f", "function")]
+
+
+def test_members_of_an_interface_share_a_chunk() -> None:
+    source = "export interface Store {\n  /** How many. */\n  size(): number;\n  get(key: Key): Cookie;\n}\n"
+    [one] = chunks(source, "typescript", "a.ts")
+    assert (one.symbol, one.names) == ("Store", ("Store", "Store.size", "Store.get"))
+
+
+def test_a_long_function_is_split_at_statements_with_its_header() -> None:
+    step = "    if step(x):\n        one(\n            x,\n        )\n    else:\n        two(x)\n"
+    source = (
+        "class Cart(Base):\n    limit = 1\n    y = 2\n\n    def long(\n        self,\n        x: int,\n    ) -> int:\n"
+    )
+    source += '        """Say.\n\n        More.\n        """\n' + "".join(
+        f"    {line}\n" for line in (step * 40).splitlines()
+    )
+    parts = [one for one in chunks(source) if one.symbol == "Cart.long"]
+    assert len(parts) > 2 and all(one.end_line - one.start_line < 81 for one in parts)
+    assert parts[0].header == "" and parts[0].doc == "Say.\nMore."
+    assert {one.header for one in parts[1:]} == {"def long(self, x: int) -> int:\nSay."}
+    assert {one.text.splitlines()[0] for one in parts[1:]} == {"        if step(x):"}
+    told = parts[1].embedding_text.splitlines()
+    assert told[:4] == ["cart long", "def long(self, x: int) -> int:", "Say.", "if step(x):"]
+    assert told[-1] == "class Cart(Base):"
+
+
+def test_functions_of_a_long_function_have_chunks_of_their_own() -> None:
+    inner = "".join(f"    def step_{n}(x):\n" + "        go(x)\n" * 10 + "\n" for n in range(9))
+    found = chunks(f"def factory():\n    a = 1\n    b = 2\n    c = 3\n{inner}    return a\n")
+    assert [one.symbol for one in found] == ["factory", *(f"factory.step_{n}" for n in range(9)), "factory"]
+    assert found[1].scope == "def factory():" and found[-1].header == "def factory():"
+
+
+def test_a_string_over_lines_is_not_cut() -> None:
+    text = "def f():\n" + "    go()\n" * 50 + '    x = """\n' + "word\n" * 60 + '    """\n' + "    go()\n" * 50
+    assert not any(one.text.startswith("word") for one in chunks(text))
+
+
+def test_sections_of_markdown_have_their_path_and_short_ones_merge() -> None:
+    long = "word\n" * 20
+    fence = "```\n" + "# code\n\n" * 50 + "```\n"
+    source = f"# Guide\n\n{long}\n## One\n\na\n\n## Two\n\nb\n\n## Three\n\n{long}\n{fence}"
+    found = chunks(source, "markdown", "a.md")
+    assert [one.symbol for one in found] == ["Guide", "Guide", "Guide.Three", "Guide.Three"]
+    assert found[1].names == ("Guide.One", "Guide.Two") and found[1].header == "# Guide"
+    assert found[3].text == fence
+    assert found[2].embedding_text.startswith("Guide.Three\n")
+
+
+@pytest.mark.parametrize("language, line", [("json", '"k{}": [1, 2],'), ("yaml", "k{}: 1"), ("toml", "[t{}]\na = 1\n")])
+def test_data_is_windows_not_a_chunk_a_key(language: str, line: str) -> None:
+    source = "\n".join(line.format(n) for n in range(60))
+    source = f'{{{source} "z": 1}}' if language == "json" else source
+    found = chunks(source, language, f"a.{language}")
+    assert len(found) <= 6 and all(one.kind == "text" for one in found)
+    assert sum(len(one.names) for one in found) == 60 + (language == "json")
+
+
+def test_the_text_to_embed_has_the_telling_things_first_and_no_path() -> None:
+    source = (
+        "# Copyright 2020. All rights reserved.\n\n# Reads cookies.\nimport os\n\n\n"
+        "@cached\ndef parse_cookieHeader(\n    value: str,\n    strict: bool = True,\n) -> dict:\n"
+        '    """Split a header.\n\n    Raises nothing.\n    """\n\n'
+        f"    key = '{'x' * 300}'\n    table = [\n" + "        1,\n" * 30 + "    ]\n    return key\n"
+    )
+    head, function = chunks(source, path="some/where.py")
+    assert head.embedding_text.startswith("Reads cookies.\nimport os\n")
+    assert head.embedding_text.endswith("All rights reserved.") and head.doc == "Reads cookies."
+    told = function.embedding_text.splitlines()
+    assert told[:5] == [
+        "parse cookie header",
+        "def parse_cookieHeader(value: str, strict: bool = True) -> dict:",
+        *("Split a header.", "Raises nothing.", "@cached"),
+    ]
+    assert told[-1].strip() == "return key" and len(told) < 15 and len(function.embedding_text) < 500
+    assert "where" not in function.embedding_text
+
+
+@pytest.mark.parametrize(
+    "language, source, signature, doc",
+    [
+        ("go", "package a\n\n// Get gives\n// one.\nfunc (j *Jar) Get() int {\n\ta()\n\tb()\n\treturn 1\n}\n",
+         "func (j *Jar) Get() int {", "Get gives\none."),
+        ("java", "class A {\n  int a;\n  int b;\n  /**\n   * Gets.\n   */\n  @Override\n  int get(\n    int a,\n"
+         "    int b) {\n    go();\n    return 1;\n  }\n}\n", "int get(int a, int b) {", "Gets."),
+        ("rust", "/// Says.\n#[inline]\nfn get<'a>(x: &'a str) -> &'a str {\n    go();\n    go();\n    x\n}\n",
+         "fn get<'a>(x: &'a str) -> &'a str {", "Says."),
+        ("python", "# Title.\n\n# Says.\nasync def f(x):  # why\n    a = 1\n    b = 2\n    return x\n",
+         "async def f(x):  # why", "Says."),
+        ("python", "X = [\n    'one',\n    'two',\n    'three',\n    'four',\n    'five',\n]\n",
+         "X = ['one', 'two', 'three', 'four', 'five']",
+         ""),
+    ],
+)  # fmt: skip
+def test_signature_and_documentation(language: str, source: str, signature: str, doc: str) -> None:
+    one = chunks(source, language)[-1]
+    assert (one.signature, one.doc) == (signature, doc)
 
 
 def test_text_without_a_grammar_is_windows() -> None:
@@ -73,37 +195,65 @@ def test_one_endless_line_is_cut() -> None:
 def test_the_hash_is_of_content_not_of_place() -> None:
     first, second = chunks("def f():\n    pass\n")[0], chunks("\n\n\ndef f():\n    pass\n", path="b.py")[0]
     assert first.sha256 == second.sha256 and first.start_line != second.start_line
-    assert chunks("def f():\n    pass  \n")[0].sha256 != first.sha256
+    assert chunks("def f():\n\n    pass  \n")[0].sha256 == first.sha256
+    assert chunks("def f():\n    go()\n")[0].sha256 != first.sha256
 
 
-@pytest.mark.parametrize("language", ["python", "javascript", "markdown", "text"])
-@settings(max_examples=40, deadline=None)
-@given(
-    pieces=st.lists(
-        st.sampled_from(
-            [
-                "def f():\n",
-                "    x = 1\r\n",
-                "class A:\n",
-                "# c\n",
-                "\n",
-                "function g() {\n",
-                "}\r",
-                "## H\n",
-                "word\n",
-                "\xff\u2028",
-            ]
-        ),
-        max_size=60,
-    )
+@pytest.mark.parametrize(
+    "source, language",
+    [
+        ("def f():\n" + "    x = 1\n" * 100_000, "python"),
+        ("def f():\n    pass\n\n\n" * 20_000, "python"),
+        ("class A:\n" + "    def f(self):\n        return 1\n" * 5_000, "python"),
+        ("function a() {};" * 60_000, "javascript"),
+        ("/* " + 'a \\"' * 250_000, "javascript"),
+        ("# a\n\ntext\n" * 10_000, "markdown"),
+        ("package a\nfunc f() {\n" + "x = `\n" * 20_001 + "}\n", "go"),
+    ],
+    ids=["long", "many", "class", "line", "quotes", "sections", "backticks"],
 )
-def test_every_line_with_a_word_is_in_a_chunk_and_text_is_exact(language: str, pieces: list[str]) -> None:
-    data = "".join(pieces).encode()
+def test_a_file_at_the_limits_costs_linear_time(source: str, language: str) -> None:
+    data = source.encode()
+    found = chunks(data, language)
+    assert_sound(data, found)
+    assert all(one.sha256 for one in found)
+
+
+PIECES = {
+    "python": [
+        "def f(a,\n      b):\n", "    x = 1\r\n", "class A:\n", "# c\n", "\n", "    def g(self):\n        pass\n",
+        '    """doc\n', '    """\n', "X = 1\n", "@wraps\n", "else:\n", "    if x:\n        y()\n" * 50,
+        "é" * 5000 + "\n"],
+    "javascript": [
+        "function g() {\n", "}\r", "class A {\n", "/** doc\n", " */\n", "const x = `\n", "`;\n",
+        "go();\n" * 90, "a() {}\n"],
+    "markdown": ["# H\n", "## H\n", "```\n", "word\n" * 30, "\n", "\xff\u2028", "word\r"],
+    "json": ["{\n", '"a": 1,\n' * 70, "}\n", "x" * 9000, "\n"],
+    "text": ["word\n" * 30, "\n", "é" * 9000, "\r\n"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", PIECES)
+@settings(max_examples=40, deadline=None)
+@given(draw=st.data())
+def test_any_file_is_covered_by_small_exact_chunks(language: str, draw: st.DataObject) -> None:
+    data = "".join(draw.draw(st.lists(st.sampled_from(PIECES[language]), max_size=40))).encode()
+    found = chunks(data, language)
+    assert_sound(data, found)
+    assert found == chunks(data, language)
+
+
+def assert_sound(data: bytes, found: list[Chunk]) -> None:
+    """Every line with a word is in one chunk, or in several windows of text; chunks are exact and within limits."""
     lines = Lines(data)
     covered: set[int] = set()
-    for one in chunk("p", language, lines, parse(data, language)):
-        assert one.text == lines.text(one.start_line, one.end_line)
-        covered |= set(range(one.start_line, one.end_line + 1))
+    for one in found:
+        whole = lines.bytes(one.start_line, one.end_line)
+        assert one.end_line - one.start_line < LONGEST and len(one.text.encode()) <= 8000
+        assert one.text == whole.decode() if len(whole) <= 8000 else one.start_line == one.end_line
+        span = range(one.start_line, one.end_line + 1)
+        assert one.kind == "text" or covered.isdisjoint(span)
+        covered.update(span)
     assert {n for n in range(1, len(lines) + 1) if re.search(r"\w", lines.text(n, n))} <= covered
 
 

@@ -10,7 +10,9 @@ import pytest
 
 from pointsman_indexer import Exclusions, find_root
 from pointsman_indexer.errors import IndexerError
-from pointsman_indexer.files import blob_id, read, revision, walk
+from pointsman_indexer.files import blob_id, read
+from pointsman_indexer.git import revision
+from pointsman_indexer.listing import look, walk
 from tests.unit.indexer_repo import Repo
 
 
@@ -182,3 +184,70 @@ def test_a_root_that_is_not_there(tmp_path: Path) -> None:
 def test_the_kernels_own_files_are_not_read() -> None:
     assert Path("/proc/self/environ").read_bytes()
     assert read(Path("/proc/self").resolve(), "environ") is None
+
+
+def with_submodule(repo: Repo, tmp_path: Path) -> None:
+    library = Repo(tmp_path / "library")
+    library.write("lib/code.py", "")
+    library.write(".gitignore", "*.log\n")
+    library.commit()
+    repo.write("own.py", "")
+    repo.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(library.root), "vendor/lib")
+    repo.commit()
+    repo.write("vendor/lib/new.py", "")
+    repo.write("vendor/lib/noise.log", "")
+
+
+def test_a_submodule_belongs_to_the_repository(repo: Repo, tmp_path: Path) -> None:
+    with_submodule(repo, tmp_path)
+    found = walk(repo.root, Exclusions(repo.root))
+    inner = [f"vendor/lib/{path}" for path in (".gitignore", "lib/code.py", "new.py")]
+    assert [entry.path for entry in found.files] == [".gitmodules", "own.py", *inner]
+    assert names(repo.root, "vendor/lib/") == [".gitmodules", "own.py"]
+    repo.git("submodule", "deinit", "-q", "-f", "vendor/lib")
+    found = walk(repo.root, Exclusions(repo.root))
+    assert [entry.path for entry in found.files] == [".gitmodules", "own.py"] and found.skipped == {"submodule": 1}
+
+
+def test_links_within_the_root_leave_nothing_out(repo: Repo) -> None:
+    repo.write("pkg/real.py", "")
+    repo.write(".gitignore", "built/\n")
+    repo.write("built/made.py", "")
+    (repo.root / "alias.py").symlink_to("pkg/real.py")
+    (repo.root / "folder").symlink_to("pkg")
+    (repo.root / "pkg" / "up").symlink_to("..")
+    (repo.root / "ignored").symlink_to("built")
+    (repo.root / "broken").symlink_to("nowhere")
+    found = walk(repo.root, Exclusions(repo.root))
+    assert [entry.path for entry in found.files] == [".gitignore", "pkg/real.py"]
+    assert found.skipped == {"symlink": 2}
+
+
+def seen(root: Path, *paths: str, known: tuple[str, ...] = ()) -> list[str]:
+    return [entry.path for entry in look(root, paths, known, Exclusions(root)).files]
+
+
+def test_looking_at_paths_finds_what_a_walk_would(repo: Repo, tmp_path: Path) -> None:
+    with_submodule(repo, tmp_path)
+    repo.write(".gitignore", "*.log\n")
+    repo.write("d/a.py", "")
+    repo.write("d/e/b.py", "")
+    repo.write("d/x.log", "")
+    repo.write("d/.env", "")
+    Repo(repo.root / "foreign").write("x.py", "")
+    (repo.root / "link.py").symlink_to("own.py")
+    everything = [entry.path for entry in walk(repo.root, Exclusions(repo.root)).files]
+    for path in everything:
+        assert seen(repo.root, path) == seen(repo.root, path, known=(path,)) == [path]
+    assert seen(repo.root, "d", "d/e", "gone.py") == ["d/a.py", "d/e/b.py"]
+    assert seen(repo.root, "vendor/lib/lib") == ["vendor/lib/lib/code.py"]
+    strangers = ("d/x.log", "d/.env", "foreign/x.py", "link.py", "vendor/lib/noise.log", "[d]/a.py", ":(top)own.py")
+    assert seen(repo.root, *strangers) == []
+
+
+def test_looking_at_paths_without_git(tmp_path: Path) -> None:
+    for path in ("a/b.py", "a/c.log", "other.py"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text("")
+    (tmp_path / ".gitignore").write_text("*.log\n")
+    assert seen(tmp_path, "a") == seen(tmp_path, "a/b.py", "a/c.log") == ["a/b.py"]

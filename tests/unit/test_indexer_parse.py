@@ -184,6 +184,54 @@ def test_broken_code_keeps_the_symbols_before_the_break(language: str) -> None:
         parse(source.encode()[:cut] + b"\xff((([[[\"'`<<" + source.encode()[cut:], language)
 
 
+IMPORTS: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
+    "python": (
+        "import os.path, numpy as np\nfrom ..a.b import (c as d,  # why\n  e)\nfrom . import *\n",
+        [("os.path", "", "os.path"), ("numpy", "", "np"), ("..a.b", "c", "d"), ("..a.b", "e", "e"), (".", "*", "")],
+    ),
+    "typescript": (
+        "import d, { a as b, type T } from './x';\nimport * as ns from '../y';\nimport './side';\n"
+        "export * from './z';\nexport { q as r } from './w';\nconst { k: m } = require('./n');\nexport const n = 1;\n",
+        [
+            *(("./x", "a", "b"), ("./x", "T", "T"), ("./x", "default", "d"), ("../y", "", "ns"), ("./side", "", "")),
+            *(("./z", "*", ""), ("./w", "q", "r"), ("./n", "k", "m")),
+        ],
+    ),
+    "go": (
+        'package p\nimport (\n"fmt"\nm "example.com/x/y/v2"\n. "z"\n_ "q"\n)\n',
+        [("fmt", "", "fmt"), ("example.com/x/y/v2", "", "m"), ("z", "*", ""), ("q", "", "")],
+    ),
+    "rust": (
+        "pub(crate) use a::{b::{self, c as d}, e::*};\nmod f;\nmod g { }\n",
+        [("a", "b", "b"), ("a::b", "c", "d"), ("a::e", "*", ""), ("self::f", "", "f")],
+    ),
+    "java": (
+        "import a.b.C;\nimport static a.D.max;\nimport a.e.*;\n",
+        [("a.b", "C", "C"), ("a.D", "max", "max"), ("a.e", "*", "")],
+    ),
+}
+
+
+@pytest.mark.parametrize("language", IMPORTS)
+def test_imports_as_module_name_and_alias(language: str) -> None:
+    source, expected = IMPORTS[language]
+    parsed = parse(source.encode(), language)
+    assert [(one.module, one.name, one.alias) for one in parsed.imports] == expected
+
+
+def test_uses_are_kept_when_they_may_be_resolved() -> None:
+    source = (
+        "from a import b\n\n\ndef f(x, g):\n    y = b(x)\n    x.some_call(b=1)\n"
+        "    return len(y), g, x.attribute\n\n\ng = f\n"
+    )
+    found = {
+        (one.name, one.kind, one.receiver, one.inside, one.lines)
+        for all_ in parse(source.encode(), "python").references
+        for one in all_.each()
+    }
+    assert found == {("b", "call", "", "f", (5,)), ("some_call", "call", "?", "f", (6,)), ("f", "name", "", "g", (10,))}
+
+
 def test_errors_are_line_ranges() -> None:
     parsed = parse(b"def ok():\n    pass\n\nx = = 3 )\n", "python")
     assert [symbol.name for symbol in parsed.symbols] == ["ok"]

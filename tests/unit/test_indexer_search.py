@@ -43,7 +43,7 @@ def index(repo: Repo, tmp_path: Path) -> Iterator[Index]:
         ("Cart.total", "shop/cart.py", "Cart.total"),
         ("Cart::clear", "shop/cart.py", "Cart.clear"),
         ("renderCart", "web/cart.js", "renderCart"),
-        ("charge the customer", "shop/order.py", "Order.total"),
+        ("charge the customer", "shop/order.py", "Order"),
         ("web/cart.js", "web/cart.js", "renderCart"),
     ],
 )

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from pointsman_indexer.errors import StoreError
-from pointsman_indexer.store import EdgeStore, Point, ServerStore, Store, file_key
+from pointsman_indexer.store import Point, Store, file_key
+from pointsman_indexer.store_edge import EdgeStore
+from pointsman_indexer.store_server import ServerStore
 from pointsman_indexer.terms import Sparse, document_vector, query_vector
 
 

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,7 +104,7 @@ def on_disk(folder: Path, canary: bytes) -> list[str]:
 
 def vector_of(index: Index, symbol: str) -> bytes:
     sha = next(one.sha256 for _, one in index._catalog.all_chunks() if one.symbol == symbol)
-    return index._catalog.vectors(f"{index._embedder.name}/{index._embedder.dimension}", [sha])[sha].tobytes()
+    return index._catalog.vectors.get(f"{index._embedder.name}/{index._embedder.dimension}", [sha])[sha].tobytes()
 
 
 @pytest.mark.parametrize("way", ["pointsmanignore", "pattern", "gitignore"])
@@ -160,16 +161,9 @@ def test_the_data_folder_inside_the_repository_is_not_indexed(repo: Repo, embedd
 
 def test_stopping_keeps_what_was_made(index: Index, repo: Repo, embedder: CountingEmbedder) -> None:
     embedder.max_batch = 2
-    calls = 0
-
-    def stop() -> bool:
-        nonlocal calls
-        calls += 1
-        return calls > 2
-
-    report = index.update(should_stop=stop)
-    assert report.embedded == 2 and report.files == 0
-    assert index.search("vat_rate") == []
+    report = index.update(should_stop=lambda: len(embedder.seen) >= 2)
+    assert report.embedded == 2 and report.files == 3
+    assert index.search("vat_rate", 1)[0].symbol == "vat_rate"
     report = index.update()
     assert (report.files, report.embedded, report.reused) == (3, 3, 2)
     catalogue, store = state(index)
@@ -196,13 +190,14 @@ def test_damage_heals(repo: Repo, tmp_path: Path, embedder: CountingEmbedder, da
     with Index.open(repo.root, data, embedder) as index:
         index.update()
         if damage == "points":
-            index._store.reset()
+            index._stores.live.reset()
+    (vectors,) = data.glob("vectors-*")
     if damage == "store":
-        for file in (data / "vectors" / "segments").rglob("*"):
+        for file in (vectors / "segments").rglob("*"):
             if file.is_file():
                 file.unlink()
     if damage == "config":
-        (data / "vectors" / "edge_config.json").write_bytes(b"\0\0")
+        (vectors / "edge_config.json").write_bytes(b"\0\0")
     if damage == "catalogue":
         (data / "catalog.sqlite").write_bytes(b"not a database" * 1000)
     with Index.open(repo.root, data, embedder) as index:
@@ -281,3 +276,133 @@ def test_an_embedder_that_breaks_its_contract(repo: Repo, tmp_path: Path, answer
         index.update()
     with Index.open(repo.root, tmp_path / "data", CountingEmbedder()) as index:
         assert index.update().chunks == 5
+
+
+def test_only_the_paths_told_are_looked_at(index: Index, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pointsman_indexer import listing
+
+    index.update()
+
+    def no_walk(*_: object) -> None:
+        raise AssertionError("everything was looked at")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(listing, "walk", no_walk)
+        repo.write("shop/new.py", function("brand_new"))
+        repo.write("shop/tax.py", function("vat_rate", "return 0.19"))
+        (repo.root / "README.md").unlink()
+        assert index.update(["shop/new.py"]).files == 4
+        assert index.search("brand_new", 1)[0].path == "shop/new.py"
+        assert not index.search("vat_rate", 1)[0].fresh  # nobody told of it
+        report = index.update(["shop", "README.md", "never/was.py", "../outside.py"])
+        assert (report.files, report.embedded) == (3, 1)
+        assert "0.19" in index.search("vat_rate", 1)[0].text
+        (repo.root / "shop" / "cart.py").rename(repo.root / "cart.py")
+        report = index.update(["shop/cart.py", "cart.py", "cart.py"])
+        assert (report.files, report.embedded) == (3, 0)
+        assert index.search("add_item", 1)[0].path == "cart.py"
+    repo.write(".gitignore", "cart.py\n")
+    report = index.update([".gitignore"])
+    assert report.files == 3 and all(hit.path != "cart.py" for hit in index.search("add_item", 50))
+    catalogue, store = state(index)
+    assert catalogue == store
+
+
+def test_the_first_phase_alone_is_found_by_words(index: Index, repo: Repo, embedder: CountingEmbedder) -> None:
+    report = index.update(embed=False)
+    assert (report.files, report.embedded) == (3, 0) and embedder.seen == []
+    assert index.missing() == (0, 5)
+    assert index.search("vat_rate", 1, mode="lexical")[0].symbol == "vat_rate"
+    assert index.update([]).embedded == 5
+    assert index.missing() == (0, 0)
+    catalogue, store = state(index)
+    assert catalogue == store
+
+
+def test_what_is_not_read_yet_is_searched_as_text(index: Index, repo: Repo) -> None:
+    repo.write("hidden.env.py", function("secret_rate"))
+    repo.write(".pointsmanignore", "hidden.*\n")
+    index.update(should_stop=lambda: True)
+    assert index.missing() == (4, 0) and index.counts() == (0, 0)
+    hit = index.search("what is the vat_rate", 1)[0]
+    assert (hit.path, hit.fresh) == ("shop/tax.py", True) and "def vat_rate" in hit.text
+    assert all("hidden" not in hit.path for hit in index.search("secret_rate", 10))
+    assert index.update([]).files == 4
+    assert index.missing() == (0, 0)
+
+
+def test_the_old_embedder_answers_until_the_new_one_is_done(index: Index, repo: Repo, tmp_path: Path) -> None:
+    index.update()
+    index.close()
+    other = CountingEmbedder(32)
+    with Index.open(repo.root, tmp_path / "data", other) as again:
+        assert again.serving == "hash-64" and again.missing() == (0, 5)
+        other.max_batch = 2
+        again.update(should_stop=lambda: len(other.seen) >= 2)
+        assert again.serving == "hash-64" and again.search("vat_rate", 1)[0].symbol == "vat_rate"
+        repo.write("shop/late.py", function("late"))
+        again.update(["shop/late.py"], embed=False)
+        assert again.search("late", 1)[0].symbol == "late"
+        again.update()
+        assert again.serving == "hash-32" and again.missing() == (0, 0)
+        assert len(list((tmp_path / "data").glob("vectors*"))) == 1
+        catalogue, store = state(again)
+        assert catalogue == store and len(store) == 6
+
+
+def test_a_branch_switch_parses_nothing_known(index: Index, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pointsman_indexer.pool import Parsers
+
+    index.update()
+    repo.git("checkout", "-q", "-b", "side")
+    repo.write("shop/tax.py", function("vat_rate", "return 0.19"))
+    repo.commit()
+    index.update()
+    repo.git("checkout", "-q", "main")
+    parse = Parsers.parse
+    asked: list[str] = []
+
+    def watched(self: Parsers, sources: Iterator[Any]) -> Iterator[Any]:
+        return parse(self, (asked.append(source.path) or source for source in sources))
+
+    monkeypatch.setattr(Parsers, "parse", watched)
+    assert index.update().embedded == 0 and asked == []
+    assert "0.2" in index.search("vat_rate", 1)[0].text
+
+
+def test_a_compacted_copy_takes_over_with_all_that_was_written_meanwhile(
+    index: Index, repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pointsman_indexer.stores._FEW", 0)
+    index.update()
+    before = index._catalog.meta("store")
+    assert index._stores._compaction is not None
+    repo.write("shop/tax.py", function("vat_rate", "return 0.25"))
+    repo.write("shop/late.py", function("late"))
+    (repo.root / "README.md").unlink()
+    with monkeypatch.context() as patched:  # the copy stays behind until all is written
+        patched.setattr(index._stores, "adopt", lambda: None)
+        index.update(["shop/tax.py", "shop/late.py", "README.md"], embed=False)
+        index.update([])
+    index._stores.adopt(wait=True)
+    assert index._stores._compaction is None and index._catalog.meta("store") != before
+    catalogue, store = state(index)
+    assert catalogue == store and len(store) == 5
+    assert index.search("late", 1)[0].symbol == "late" and "0.25" in index.search("vat_rate", 1)[0].text
+    assert len(list((tmp_path / "data").glob("vectors*"))) == 1
+
+
+def test_what_is_excluded_leaves_the_copy_as_well(
+    repo: Repo, tmp_path: Path, embedder: CountingEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pointsman_indexer.stores._FEW", 0)
+    repo.write("canary.py", function("canary_symbol"))
+    data = tmp_path / "data"
+    with Index.open(repo.root, data, embedder) as index:
+        index.update()
+        vector = vector_of(index, "canary_symbol")
+        repo.write(".pointsmanignore", "c?nary.py\n")
+        index.update([".pointsmanignore"])
+        index._stores.adopt(wait=True)
+        assert on_disk(data, b"canary") == on_disk(data, vector) == []
+        assert len(list(data.glob("vectors*"))) <= 2

@@ -28,6 +28,7 @@ WANTED = {
     "falcon3-7b": "LicenseRef-Falcon-LLM",
     "codestral-22b": "LicenseRef-MNPL",
     "all-minilm-l6-v2": "Apache-2.0",
+    "code-minilm": "Apache-2.0",
     "jina-code": "Apache-2.0",
     "coderankembed": "MIT",
     "nomic-embed-code": "Apache-2.0",
@@ -53,13 +54,13 @@ def test_hashes_are_there_for_packages_and_never_made_up_for_hubs(card: Card) ->
 
 def test_the_defaults_need_no_hub() -> None:
     names = defaults(Settings())
-    assert names == ("smollm2-135m", "all-minilm-l6-v2")
+    assert names == ("smollm2-135m", "code-minilm")
     assert {load_catalogue().get(name).source.kind for name in names} == {"pypi"}
 
 
 def test_a_chat_model_of_its_own_is_one_of_the_defaults() -> None:
     settings = Settings(completion_model="qwen2.5-coder-0.5b", chat_model="falcon3-7b")
-    assert defaults(settings) == ("qwen2.5-coder-0.5b", "falcon3-7b", "all-minilm-l6-v2")
+    assert defaults(settings) == ("qwen2.5-coder-0.5b", "falcon3-7b", "code-minilm")
 
 
 def test_terms_are_asked_for_where_the_licence_wants_it() -> None:

@@ -43,6 +43,8 @@ class ModelFacts:
 class IndexParams:
     path: str
     """Any path inside the repository, absolute."""
+    paths: tuple[str, ...] = ()
+    """What may have changed, absolute; () looks at everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,50 @@ class SearchReply:
     hits: tuple[SearchHit, ...]
     note: str = ""
     """What the caller should know, such as an index that is still being built; "" when all is well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutlineParams:
+    path: str
+    """Any path inside the repository, absolute."""
+    budget: int = 1000
+    """Tokens."""
+    focus: tuple[str, ...] = ()
+    """Root-relative paths of the files at hand."""
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutlineReply:
+    root: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsesParams:
+    path: str
+    """Any path inside the repository, absolute."""
+    symbol: str
+    """A name or the end of a qualified one, such as `Cart.add`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A definition or a use. `confidence` of a use: resolved, or by name."""
+
+    path: str
+    line: int
+    symbol: str
+    """Qualified name of the definition, or of the one that the use is in."""
+    kind: str
+    confidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsesReply:
+    root: str
+    definitions: tuple[Place, ...]
+    uses: tuple[Place, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +244,14 @@ class HostApi(Protocol):
         ...
 
     async def search(self, params: SearchParams) -> SearchReply: ...
+
+    async def outline(self, params: OutlineParams) -> OutlineReply:
+        """The repository's map: what it leans on most, seen from the files at hand."""
+        ...
+
+    async def uses(self, params: UsesParams) -> UsesReply:
+        """Where the definitions of a name are used."""
+        ...
 
     async def closed_preview(self, params: ClosedRequest) -> ClosedPreview: ...
 

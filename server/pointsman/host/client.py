@@ -54,6 +54,12 @@ class HostClient:
     def index(self, params: api.IndexParams) -> AsyncGenerator[api.IndexProgress | api.IndexReport, None]:
         return cast(AsyncGenerator[api.IndexProgress | api.IndexReport, None], self._stream("index", params))
 
+    async def outline(self, params: api.OutlineParams) -> api.OutlineReply:
+        return cast(api.OutlineReply, await self._call("outline", params))
+
+    async def uses(self, params: api.UsesParams) -> api.UsesReply:
+        return cast(api.UsesReply, await self._call("uses", params))
+
     async def search(self, params: api.SearchParams) -> api.SearchReply:
         return cast(api.SearchReply, await self._call("search", params))
 

@@ -68,6 +68,12 @@ class HostService:
     async def search(self, params: api.SearchParams) -> api.SearchReply:
         return await self._indexes.search(params)
 
+    async def outline(self, params: api.OutlineParams) -> api.OutlineReply:
+        return await self._indexes.outline(params)
+
+    async def uses(self, params: api.UsesParams) -> api.UsesReply:
+        return await self._indexes.uses(params)
+
     async def closed_preview(self, params: api.ClosedRequest) -> api.ClosedPreview:
         return await self._gateway.preview(params)
 

@@ -48,6 +48,8 @@ METHODS: dict[str, Method] = {
     "generate": Method(params=api.GenerateParams, result=Piece | Finish, stream=True),
     "index": Method(params=api.IndexParams, result=api.IndexProgress | api.IndexReport, stream=True),
     "search": Method(params=api.SearchParams, result=api.SearchReply),
+    "outline": Method(params=api.OutlineParams, result=api.OutlineReply),
+    "uses": Method(params=api.UsesParams, result=api.UsesReply),
     "closed_preview": Method(params=api.ClosedRequest, result=api.ClosedPreview),
     "closed_send": Method(params=api.ClosedRequest, result=api.ClosedReply),
     "shutdown": Method(params=api.Nothing, result=api.Nothing),

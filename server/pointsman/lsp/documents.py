@@ -41,5 +41,6 @@ def register(server: Server) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     async def did_save(params: types.DidSaveTextDocumentParams) -> None:
-        if indexing.is_automatic(server):
-            indexing.request(server)
+        path = server.path_of(params.text_document.uri)
+        if indexing.is_automatic(server) and path is not None:
+            indexing.request(server, [path])

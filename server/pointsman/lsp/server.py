@@ -56,7 +56,8 @@ class Server(LanguageServer):
         self.status = Status(self)
         self.options: dict[str, Any] = {}
         """The client's `initializationOptions`; they choose comfort, never endpoint, model or policy."""
-        self.stale = False
+        self.stale: dict[Path, set[str] | None] = {}
+        """What of each folder has to be looked at; None for everything."""
         """The index is to be looked at again; see indexing.py."""
         self.finished = asyncio.Event()
 

@@ -19,8 +19,10 @@ def register(server: Server) -> None:
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     async def changed(params: types.DidChangeWatchedFilesParams) -> None:
         # git writes below .git all the time; its effect on the working tree is reported by itself.
-        if indexing.is_automatic(server) and any("/.git/" not in change.uri for change in params.changes):
-            indexing.request(server)
+        changes = (server.path_of(change.uri) for change in params.changes if "/.git/" not in change.uri)
+        files = [path for path in changes if path is not None]
+        if indexing.is_automatic(server) and files:
+            indexing.request(server, files)
 
 
 async def watch(server: Server) -> None:

@@ -104,6 +104,9 @@ class Card:
     """Text that an embedder wants in front of a query."""
     pooling: Literal["mean", "cls", "last"] = "mean"
     """How an embedder makes one vector of its tokens' states: their mean, the first one, or the last one."""
+    adapter: str = ""
+    """Name of the file in `adapters/` that is added to an embedder's weights; "" for none."""
+    adapter_sha256: str = ""
     needs_remote_code: bool = False
     """True when only code from the hub could run it. Such code never runs here, so the model is refused."""
     gguf: str = ""

@@ -24,6 +24,7 @@ from pointsman.models.card import Card, SourceFile
 from pointsman.settings import Settings
 
 _FOLDER = Path(__file__).with_name("cards")
+ADAPTERS = Path(__file__).with_name("adapters")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.\-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -126,6 +127,8 @@ def _problems(card: Card) -> Iterable[str]:
         yield "context_length and parameters_m must be above 0"
     if "embedding" in card.roles and not (card.dimension > 0 and card.max_tokens_embedded > 0):
         yield "an embedder needs dimension and max_tokens_embedded"
+    if card.adapter and not (_SHA256.fullmatch(card.adapter_sha256) and (ADAPTERS / card.adapter).is_file()):
+        yield "the adapter's file and its sha256 are needed"
     if "chat" in card.roles and card.chat is None:
         yield "a model that chats needs its chat format"
     if card.gguf and card.gguf not in {file.name for file in card.files}:

@@ -6,37 +6,57 @@ Knows a transformers encoder and its tokenizer; nothing of processes or of where
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 
+from pointsman.worker.condense import condensed, in_words
 from pointsman.worker.messages import Pooling
 from pointsman.worker.prompt import valid_unicode
 
-_TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 16_384}
+_TOKENS_PER_BATCH = {"cpu": 2048, "cuda": 16_384}
 """Padded tokens of one batch: the work of one step, about a fifth of a second on a small CPU."""
 
 
 class Encoder:
-    """An embedding model. One text is at most `max_tokens` tokens, special tokens included; the rest is cut off."""
+    """An embedding model.
+
+    Args:
+        max_tokens: of a document, special tokens included; the rest is cut off.
+        query_tokens: the same of a query.
+        as_words: whether texts are read as `condense` leaves them, which an adapter's model is trained on.
+    """
 
     def __init__(
-        self, model: Any, tokenizer: Any, *, max_tokens: int, query_prefix: str = "", pooling: Pooling = "mean"
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        max_tokens: int,
+        query_tokens: int | None = None,
+        query_prefix: str = "",
+        pooling: Pooling = "mean",
+        as_words: bool = False,
     ) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self._query_prefix = query_prefix
         self._pooling = pooling
+        self._most = {True: query_tokens or max_tokens, False: max_tokens}
+        self._as_words = as_words
         self._pad = model.config.pad_token_id or 0
         self._batch_tokens = _TOKENS_PER_BATCH.get(model.device.type, _TOKENS_PER_BATCH["cpu"])
         self.dimension = int(model.config.hidden_size)
         tokenizer.no_padding()
-        tokenizer.enable_truncation(max_length=max_tokens)
 
     def encode(self, texts: Sequence[str], *, query: bool) -> list[list[int]]:
         prefix = self._query_prefix if query else ""
+        if self._as_words:
+            texts = [in_words(text) if query else condensed(text) for text in texts]
         clean = [valid_unicode(prefix + text) for text in texts]
+        self._tokenizer.enable_truncation(max_length=self._most[query])
         return [e.ids for e in self._tokenizer.encode_batch(clean, add_special_tokens=True)]
 
     def batches(self, rows: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -58,10 +78,18 @@ class Encoder:
             ids[i, : len(row)] = torch.tensor(list(row), dtype=torch.long)
             mask[i, : len(row)] = 1
         device = self._model.device
-        with torch.inference_mode():
+        quick = device.type == "cpu" and _quick()
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=quick):
             hidden = self._model(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
             pooled = _pool(hidden.float(), mask.to(device), self._pooling)
             return torch.nn.functional.normalize(pooled, dim=-1).cpu()
+
+
+@functools.cache
+def _quick() -> bool:
+    """Whether this CPU multiplies bf16 natively: it embeds twice as fast then, and rankings stay as they are."""
+    known = torch.cpu.get_capabilities()
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
 def _pool(hidden: Any, mask: Any, pooling: Pooling) -> Any:

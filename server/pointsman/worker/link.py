@@ -15,6 +15,7 @@ from typing import Literal
 from pointsman.errors import EngineError, EngineUnavailable, ModelMissing, PointsmanError
 from pointsman.models.base import EngineState, EngineStatus, Finish, GenerateRequest, Piece, Priority
 from pointsman.models.card import Card
+from pointsman.models.catalogue import ADAPTERS
 from pointsman.settings import DeviceChoice, Precision
 from pointsman.worker import messages as m
 from pointsman.worker.pipe import Pipe, to_error
@@ -45,6 +46,8 @@ def embedder_spec(card: Card, folder: Path) -> m.EmbedderSpec:
         max_tokens=card.max_tokens_embedded or 256,
         query_prefix=card.query_prefix,
         pooling=card.pooling,
+        adapter=str(ADAPTERS / card.adapter) if card.adapter else "",
+        adapter_sha256=card.adapter_sha256,
     )
 
 

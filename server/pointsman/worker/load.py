@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
 from pointsman.errors import EngineError, ModelMissing, PointsmanError
+from pointsman.worker.adapter import merge
 from pointsman.worker.convert import convert_gguf
 from pointsman.worker.derived import Derived, identity
 from pointsman.worker.embed import Encoder
@@ -116,11 +117,14 @@ def load_embedder(spec: EmbedderSpec, device: str) -> Encoder:
         local_files_only=True,
         trust_remote_code=False,
     ).eval()
-    longest = getattr(model.config, "max_position_embeddings", None) or spec.max_tokens
+    longest = min(spec.max_tokens, getattr(model.config, "max_position_embeddings", None) or spec.max_tokens)
+    recipe = merge(model, folder, Path(spec.adapter), spec.adapter_sha256) if spec.adapter else None
     return Encoder(
         model,
         _tokenizer(folder, spec.name),
-        max_tokens=min(spec.max_tokens, longest),
+        max_tokens=recipe.document_tokens if recipe else longest,
+        query_tokens=recipe.query_tokens if recipe else longest,
+        as_words=recipe is not None,
         query_prefix=spec.query_prefix,
         pooling=spec.pooling,
     )

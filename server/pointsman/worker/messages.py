@@ -53,6 +53,9 @@ class EmbedderSpec:
     max_tokens: int = 256
     query_prefix: str = ""
     pooling: Pooling = "mean"
+    adapter: str = ""
+    """Path of low-rank matrices for the model's layers; "" for none."""
+    adapter_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

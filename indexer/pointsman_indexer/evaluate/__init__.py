@@ -1,0 +1,1 @@
+"""How well an index finds what is asked for, measured on a repository's own questions."""

@@ -1,0 +1,276 @@
+"""Questions whose answer is known, taken from code itself: a function's documentation, its name, its tests.
+
+Documentation asks in words for the code below it, so a repository brings its own labels: to measure retrieval and to
+train for it, as CodeSearchNet does (Husain et al. 2019). Whoever asks with it must blank it out of what is searched.
+Pure functions of bytes; `pointsman_indexer.commits` has the questions that history asks.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tree_sitter import Node, Parser, Query, QueryCursor
+
+from pointsman_indexer.doctext import clean, question, words_of
+from pointsman_indexer.languages import grammar
+from pointsman_indexer.lines import Lines
+from pointsman_indexer.parse import parse
+from pointsman_indexer.symbols import CONTAINERS, Parsed, Symbol
+
+KINDS = frozenset({"function", "method", "class", "interface", "struct", "trait", "enum"})
+"""Definitions that someone would ask for."""
+
+_DOCSTRING = """
+(function_definition name: (identifier) @name
+  body: (block . (expression_statement . [(string) (concatenated_string)] @doc .)))
+(class_definition name: (identifier) @name
+  body: (block . (expression_statement . [(string) (concatenated_string)] @doc .)))
+"""
+_COMMENTS = {
+    "c": ("(comment) @doc", rb"/\*\*(?!/)|/\*!|//[/!]"),
+    "cpp": ("(comment) @doc", rb"/\*\*(?!/)|/\*!|//[/!]"),
+    "csharp": ("(comment) @doc", rb"///|/\*\*(?!/)"),
+    "go": ("(comment) @doc", rb"//(?!go:|nolint|\s*\+build|line )|/\*"),
+    "java": ("[(line_comment) (block_comment)] @doc", rb"/\*\*(?!/)"),
+    "javascript": ("(comment) @doc", rb"/\*\*(?!/)"),
+    "php": ("(comment) @doc", rb"/\*\*(?!/)"),
+    "ruby": ("(comment) @doc", rb"#(?!\s*(?:frozen_string|rubocop|@|:nodoc|!))"),
+    "rust": ("[(line_comment) (block_comment)] @doc", rb"///|/\*\*(?!/)"),
+    "tsx": ("(comment) @doc", rb"/\*\*(?!/)"),
+    "typescript": ("(comment) @doc", rb"/\*\*(?!/)"),
+}
+"""Comments, and how one that documents begins."""
+
+_TEST_PATH = re.compile(
+    r"(?:^|/)(?:tests?|testing|__tests__|spec|testdata|fixtures)/|(?:^|/)test_|[_.](?:test|spec)s?\."
+)
+_TEST_NAME = re.compile(r"(?:^|\.)(?:[tT]est|tests?\.)|Tests?$|Test\.")
+_DEEPEST, _MOST_TARGETS, _SHORTEST_TEST_NAME = 512, 4, 4
+_NEWLINE = re.compile(rb"\r\n|\n|\r")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Bytes `start` to `end` (exclusive) of a file, and what must stand there instead for it to stay valid."""
+
+    start: int
+    end: int
+    filler: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documented:
+    """A definition with documentation that describes it. Lines are 1-based, inclusive, documentation included."""
+
+    path: str
+    language: str
+    symbol: str
+    """Qualified name, as `Chunk.symbol` has it."""
+    kind: str
+    start_line: int
+    end_line: int
+    signature: str
+    doc: str
+    """Without markup, up to the first table of parameters."""
+    query: str
+    """Its first sentence or paragraph."""
+    spans: tuple[Span, ...] = field(repr=False)
+    """Where the documentation stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A definition whose name says enough to ask for it."""
+
+    path: str
+    language: str
+    symbol: str
+    kind: str
+    start_line: int
+    end_line: int
+    query: str
+    """The words of its name; of a method's class, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """What a test says that it checks, and the definitions that it calls."""
+
+    path: str
+    symbol: str
+    query: str
+    targets: tuple[tuple[str, str], ...]
+    """(path, qualified name) of each; the name is no other definition's."""
+
+
+def is_test(path: str, symbol: str = "") -> bool:
+    """Whether a file, or a definition in it, tests others."""
+    return bool(_TEST_PATH.search(path) or (symbol and _TEST_NAME.search(symbol)))
+
+
+def documented(path: str, data: bytes, language: str, *, tests: bool = False) -> list[Documented]:
+    """The documented definitions of a file that can be asked for, in order; of tests only with `tests`."""
+    if not tests and is_test(path):
+        return []
+    found = []
+    for symbol, spans in documentation(data, language):
+        if symbol.name.startswith("__") or (not tests and is_test("", symbol.qualified)):
+            continue
+        raw = b"\n".join(data[span.start : span.end] for span in spans).decode("utf-8", "replace")
+        doc = clean(raw)
+        if query := question(doc, symbol.name):
+            found.append(
+                Documented(
+                    path=path,
+                    language=language,
+                    symbol=symbol.qualified,
+                    kind=symbol.kind,
+                    start_line=symbol.start_line,
+                    end_line=symbol.end_line,
+                    signature=symbol.signature,
+                    doc=doc,
+                    query=query,
+                    spans=spans,
+                )
+            )
+    return found
+
+
+def documentation(data: bytes, language: str) -> list[tuple[Symbol, tuple[Span, ...]]]:
+    """Each definition that has documentation, good or not, and where that stands: what is to be blanked."""
+    known, query = grammar(language), _query(language)
+    parsed = parse(data, language) if query else Parsed()
+    if known is None or query is None or not parsed.symbols:
+        return []
+    cursor = QueryCursor(query)
+    cursor.set_max_start_depth(_DEEPEST)
+    matches = [captures for _, captures in cursor.matches(Parser(known.language).parse(data).root_node)]
+    symbols = [symbol for symbol in parsed.symbols if symbol.kind in KINDS]
+    lines = Lines(data)
+    if language == "python":
+        return _docstrings(lines, symbols, matches)
+    return _comments(lines, symbols, [nodes["doc"][0] for nodes in matches], re.compile(_COMMENTS[language][1]))
+
+
+def blank(data: bytes, spans: Iterable[Span]) -> bytes:
+    """`data` without the spans' bytes. Every other line keeps its number and its bytes, and the file its validity."""
+    pieces, at = [], 0
+    for span in sorted(set(spans), key=lambda span: span.start):
+        if span.start >= at:
+            pieces += [data[at : span.start], span.filler, *_NEWLINE.findall(data, span.start, span.end)]
+            at = span.end
+    return b"".join((*pieces, data[at:]))
+
+
+def identifier_queries(path: str, data: bytes, language: str) -> list[Named]:
+    """Definitions with names of three words or more, or of two and a class; none in tests."""
+    if is_test(path):
+        return []
+    found = []
+    for symbol in parse(data, language).symbols:
+        outer, _, name = symbol.qualified.rpartition(".")
+        words = words_of(name)
+        if symbol.kind == "method" and len(words) == 2 and outer:
+            words += ["of", *words_of(outer.rpartition(".")[2])]
+        if symbol.kind in KINDS and len(words) >= 3 and not name.startswith("__") and not is_test("", symbol.qualified):
+            found.append(
+                Named(
+                    path=path,
+                    language=language,
+                    symbol=symbol.qualified,
+                    kind=symbol.kind,
+                    start_line=symbol.start_line,
+                    end_line=symbol.end_line,
+                    query=" ".join(words),
+                )
+            )
+    return found
+
+
+def tests_of(files: Mapping[str, tuple[bytes, str]]) -> list[Tested]:
+    """The tests of a repository and what they call. `files` maps paths to bytes and language.
+
+    A call counts when one definition only, outside of tests, has its name; more than a few make a test of everything.
+    """
+    parsed = {path: parse(data, language) for path, (data, language) in files.items()}
+    owners: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for path, one in parsed.items():
+        for symbol in one.symbols if not is_test(path) else ():
+            if symbol.kind in KINDS and not is_test("", symbol.qualified):
+                owners[symbol.name].append((path, symbol.qualified))
+    found = []
+    for path, one in parsed.items():
+        if not is_test(path):
+            continue
+        data, language = files[path]
+        docs = {doc.symbol: doc.query for doc in documented(path, data, language, tests=True)}
+        calls: dict[str, set[str]] = defaultdict(set)
+        for uses in one.references:
+            for use in uses.each():
+                if use.kind == "call":
+                    calls[use.inside].add(uses.name)
+        for symbol in one.symbols:
+            words = [word for word in words_of(symbol.name) if word not in ("test", "tests")]
+            query = docs.get(symbol.qualified) or (" ".join(words) if len(words) >= _SHORTEST_TEST_NAME else "")
+            names = sorted(name for name in calls[symbol.qualified] if len(owners.get(name, ())) == 1)
+            if symbol.name.lower().startswith("test") and query and 0 < len(names) <= _MOST_TARGETS:
+                targets = tuple(owners[name][0] for name in names)
+                found.append(Tested(path=path, symbol=symbol.qualified, query=query, targets=targets))
+    return found
+
+
+@functools.cache
+def _query(language: str) -> Query | None:
+    known = grammar(language)
+    source = _DOCSTRING if language == "python" else _COMMENTS.get(language, ("", b""))[0]
+    return Query(known.language, source) if known and source else None
+
+
+def _docstrings(
+    lines: Lines, symbols: Sequence[Symbol], matches: Iterable[dict[str, list[Node]]]
+) -> list[tuple[Symbol, tuple[Span, ...]]]:
+    found: list[tuple[Symbol, tuple[Span, ...]]] = []
+    for captures in matches:
+        name, doc = captures["name"][0], captures["doc"][0]
+        symbol = _at(symbols, lines.at(name.start_byte), (name.text or b"").decode("utf-8", "replace"))
+        body = doc.parent.parent if doc.parent else None
+        if symbol is None or body is None:
+            continue
+        rest = lines.bytes(line := lines.at(doc.end_byte), line)
+        alone = lines.own_line(doc.start_byte) and rest.rstrip().endswith((doc.text or b"")[-1:])
+        statements = sum(child.is_named and child.type != "comment" for child in body.children)
+        filler = b"" if alone and statements > 1 else b"pass"
+        found.append((symbol, (Span(start=doc.start_byte, end=doc.end_byte, filler=filler),)))
+    return found
+
+
+def _at(symbols: Sequence[Symbol], line: int, name: str) -> Symbol | None:
+    """The innermost definition of that name around a line."""
+    around = (one for one in symbols if one.name == name and one.start_line <= line <= one.end_line)
+    return max(around, key=lambda one: one.start_line, default=None)
+
+
+def _comments(
+    lines: Lines, symbols: Sequence[Symbol], comments: Iterable[Node], documents: re.Pattern[bytes]
+) -> list[tuple[Symbol, tuple[Span, ...]]]:
+    """Comments between a definition's first line and the line of its name, which parsing found to belong to it."""
+    starting: dict[int, Span] = {}
+    for node in comments:
+        end = node.start_byte + len((node.text or b"").rstrip())
+        if documents.match(lines.data, node.start_byte) and lines.own_line(node.start_byte):
+            starting[lines.at(node.start_byte)] = Span(start=node.start_byte, end=end)
+    found = []
+    for symbol in symbols:
+        spans = []
+        for line in range(symbol.start_line, symbol.end_line + 1):
+            if line in starting:
+                spans.append(starting[line])
+            elif lines.text(line, line).strip()[:200].strip() == symbol.signature:
+                break
+        if spans and not (symbol.kind in CONTAINERS and spans[-1].end > lines.size(1, symbol.end_line)):
+            found.append((symbol, tuple(spans)))
+    return found

@@ -1,0 +1,116 @@
+"""A file's bytes to everything that the index keeps of them: chunks with their lexical vectors, symbols, notes.
+
+A pure function of path and bytes, run in child processes (`pool`). Knows nothing of stores, databases or embedders.
+"""
+
+from __future__ import annotations
+
+import uuid
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from pointsman_indexer.chunk import Chunk, chunk
+from pointsman_indexer.languages import language_of
+from pointsman_indexer.lexical import lexical_of
+from pointsman_indexer.lines import Lines
+from pointsman_indexer.parse import parse
+from pointsman_indexer.symbols import Parsed
+from pointsman_indexer.terms import Sparse
+
+UNPARSED = Parsed(complete=False)
+_NAMESPACE = uuid.UUID("5d9f6c1e-3a52-5f0b-9a55-0c9a3c6f1d27")
+CHUNK_FIELDS = {field.name: str(field.type) for field in fields(Chunk) if field.name != "path"}
+"""What a chunk is but for its path, which is its version's: names and types, in the order of `ChunkRow.values`."""
+_LISTS = tuple(place for place, type_ in enumerate(CHUNK_FIELDS.values()) if type_.startswith("tuple"))
+_NAMES = tuple(CHUNK_FIELDS)
+_values = attrgetter(*CHUNK_FIELDS)
+
+
+class ChunkRow(NamedTuple):
+    """A chunk as the catalogue keeps it. A tuple, for thousands of them cross from one process to another."""
+
+    id: str
+    """A UUID, of path, content and place: the same for a file with the same content at every time."""
+    values: tuple[str | int, ...]
+    """`values_of` the chunk."""
+    sha: str
+    lexical: bytes
+    """`packed` lexical vector."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedFile:
+    """What one content at one path comes to."""
+
+    language: str
+    skipped: str = ""
+    """Why its content is not indexed: binary, crashed, too_slow; "" when it is."""
+    notes: str = ""
+    chunks: tuple[ChunkRow, ...] = ()
+    parsed: Parsed = UNPARSED
+
+
+def parse_file(path: str, blob: str, data: bytes) -> ParsedFile:
+    """Parse, cut and weigh one file. `blob` is the blob id of `data`."""
+    language = language_of(path, data[:65536]) or ""
+    if b"\0" in data:
+        return ParsedFile(language=language, skipped="binary")
+    parsed = parse(data, language)
+    rows = []
+    for ordinal, one in enumerate(chunk(path, language, Lines(data), parsed)):
+        id_ = str(uuid.uuid5(_NAMESPACE, f"{path}\0{blob}\0{ordinal}"))
+        rows.append(ChunkRow(id_, values_of(one), one.sha256, packed(lexical_of(one))))
+    notes = "" if _is_utf8(data) else "invalid_utf8"
+    return ParsedFile(language=language, notes=notes, chunks=tuple(rows), parsed=parsed)
+
+
+def values_of(one: Chunk) -> tuple[str | int, ...]:
+    """The chunk's `CHUNK_FIELDS` as columns; a tuple of names is one text, a name a line."""
+    values = list(_values(one))
+    for place in _LISTS:
+        values[place] = "\n".join(values[place])
+    return tuple(values)
+
+
+def chunk_of(path: str, values: Sequence[Any]) -> Chunk:
+    """The chunk that `values_of` took apart."""
+    own = dict(zip(CHUNK_FIELDS, values, strict=True))
+    for place in _LISTS:
+        own[_NAMES[place]] = tuple(values[place].split("\n")) if values[place] else ()
+    return Chunk(path=path, **own)
+
+
+def weighing() -> bytes:
+    """Changes whenever terms are weighed in another way: vectors of both ways do not go together."""
+    probe = Chunk(
+        path="shop/cart.py",
+        start_line=1,
+        end_line=2,
+        symbol="Cart.add_items",
+        kind="method",
+        language="python",
+        text='def add_items(self, items):\n    """Adds the items."""\n    self.parsedHTTPItems += items\n',
+        signature="def add_items(self, items):",
+    )
+    return packed(lexical_of(probe))
+
+
+def packed(vector: Sparse) -> bytes:
+    """Indices as 32-bit integers, then values as 32-bit floats, in the machine's order of bytes."""
+    return array("I", vector.indices).tobytes() + array("f", vector.values).tobytes()
+
+
+def unpacked(data: bytes) -> Sparse:
+    half = len(data) // 2
+    return Sparse(tuple(array("I", data[:half])), tuple(array("f", data[half:])))
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,6 @@
+[(identifier) (property_identifier) (shorthand_property_identifier) (this) (super)] @name
+(arrow_function parameter: (identifier) @local)
+(variable_declarator name: (identifier) @local)
+(import_statement) @import
+(export_statement source: (_)) @import
+(variable_declarator value: (call_expression function: (identifier) arguments: (arguments (string)))) @import

@@ -1,0 +1,51 @@
+"""`pointsman uses`: where a function, a class or a method is used."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+
+import click
+
+from pointsman.cli.common import Cli, existing, json_option, visible
+from pointsman.cli.index import update_index
+from pointsman.errors import NotFound
+from pointsman.host.api import UsesParams, UsesReply
+
+
+@click.command()
+@click.argument("symbol")
+@click.option("--path", default=".", help="A path in the repository; the current folder by default.")
+@json_option
+@click.pass_obj
+def uses(cli: Cli, symbol: str, path: str, as_json: bool) -> None:
+    """Where SYMBOL is used: a name, or the end of a qualified one such as Cart.add. Brings the index up to date first.
+
+    Uses that the imports and scopes prove come first; the others only share the name.
+    """
+    reply = asyncio.run(_run(cli, existing(path), symbol))
+    if not reply.definitions:
+        raise NotFound(f"nothing here is called {symbol}")
+    if as_json:
+        cli.emit(
+            {
+                "symbol": symbol,
+                "definitions": [dataclasses.asdict(place) for place in reply.definitions],
+                "uses": [dataclasses.asdict(place) for place in reply.uses],
+            }
+        )
+        return
+    for place in reply.definitions:
+        cli.console.print(
+            f"{visible(place.path)}:{place.line}  {place.kind} {visible(place.symbol)}", style="bold", markup=False
+        )
+    for place in reply.uses:
+        guess = "  (by name)" if place.confidence == "by name" else ""
+        cli.console.print(f"  {visible(place.path)}:{place.line}  {visible(place.symbol)}{guess}", markup=False)
+
+
+async def _run(cli: Cli, path: Path, symbol: str) -> UsesReply:
+    async with cli.services() as services:
+        await update_index(cli, services.host, path)
+        return await services.host.uses(UsesParams(path=str(path), symbol=symbol))

@@ -1,0 +1,320 @@
+"""One repository's index in the host: its thread, its rounds of updating, and the searches that come between.
+
+An index admits one thread, and a first embedding takes minutes on a CPU. So an update goes in rounds: it gives way
+whenever a search waits, a file was saved or work is to pause, and goes on where it stopped; what is stored stays
+stored. Files are watched from the first update on. Knows the indexer and an embedder; knows nothing of sockets or
+policy files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import functools
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pointsman.errors import PointsmanError
+from pointsman.host.api import (
+    IndexProgress,
+    IndexReport,
+    IndexState,
+    OutlineParams,
+    Place,
+    SearchHit,
+    SearchParams,
+    SearchReply,
+    UsesParams,
+    UsesReply,
+)
+from pointsman.host.bridge import EmbedderBridge
+from pointsman.host.watch import changes
+from pointsman.models.base import Priority, TextEmbedder
+from pointsman_indexer import Hit, Index, IndexerError, Progress, Report
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+_MOST_DEFINITIONS = 20
+_PAUSE_SECONDS = 2.0
+"""Between two looks at whether a pause is over."""
+_NOT_WATCHED = "files are not watched: changes are found at the next request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the indexes of a host have in common."""
+
+    exclusions: Callable[[Path], Sequence[str]]
+    """The policy's patterns for a root, read anew whenever the index is used."""
+    store: Callable[[], tuple[str, str]] = lambda: ("", "")
+    """URL and key of the server that keeps the vectors; two "" for none."""
+    pause: Callable[[], str] = lambda: ""
+    """Why indexing is to pause now, or ""; asked between batches."""
+
+
+class Repository:
+    """Belongs to one event loop. `close` it once."""
+
+    def __init__(
+        self, root: Path, folder: Path, embedder: TextEmbedder, dimension: int, surroundings: Surroundings
+    ) -> None:
+        self.root = root
+        self.embedder = embedder
+        self._folder = folder
+        self._around = surroundings
+        self._bridge = EmbedderBridge(embedder, dimension)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="index")
+        self._index: Index | None = None
+        self._patterns: tuple[str, ...] = ()
+        self._callers: set[asyncio.Queue[IndexProgress | IndexReport | PointsmanError]] = set()
+        self._updating: asyncio.Task[None] | None = None
+        self._wanted: set[str] | None = set()
+        """What the next round has to look at, relative paths; None for everything."""
+        self._own_accord = False
+        """The update under way was asked for by a change of files, and goes on without a caller."""
+        self._watching: asyncio.Task[None] | None = None
+        self._searches = 0
+        self._counts = (0, 0)
+        self._message = ""
+        self._unwatched = ""
+        self._closing = False
+
+    def state(self) -> IndexState:
+        files, chunks = self._counts
+        message = "; ".join(filter(None, (self._message, self._unwatched)))
+        return IndexState(
+            root=str(self.root), busy=self._updating is not None, files=files, chunks=chunks, message=message
+        )
+
+    async def update(self, paths: Sequence[str] | None) -> AsyncGenerator[IndexProgress | IndexReport, None]:
+        """Join the update under way or start one, of `paths` alone (relative to the root) or of everything.
+
+        When the last caller leaves, it stops at the next batch.
+        """
+        if self._closing:
+            raise _closed()
+        inbox: asyncio.Queue[IndexProgress | IndexReport | PointsmanError] = asyncio.Queue()
+        self._callers.add(inbox)
+        self._want(None if self._unwatched else paths)
+        try:
+            while True:
+                item = await inbox.get()
+                if isinstance(item, PointsmanError):
+                    raise item
+                yield item
+                if isinstance(item, IndexReport):
+                    return
+        finally:
+            self._callers.discard(inbox)
+
+    async def search(self, params: SearchParams) -> SearchReply:
+        vector = (await self.embedder.embed([params.query], kind="query", priority=Priority(params.priority)))[0]
+        hits, note = await self._quickly(lambda: self._look(params, vector))
+        return SearchReply(
+            root=str(self.root), hits=tuple(SearchHit(**_fields(hit, SearchHit)) for hit in hits), note=note
+        )
+
+    async def outline(self, params: OutlineParams) -> str:
+        return await self._quickly(lambda: self._opened().repository_map(params.budget, params.focus, params.query))
+
+    async def uses(self, params: UsesParams) -> UsesReply:
+        return await self._quickly(lambda: self._places(params.symbol))
+
+    async def close(self) -> None:
+        """Whoever waits for an update or a search is told; a later request opens the index anew."""
+        self._closing = True
+        self._tell(_closed())
+        self._callers.clear()
+        self._own_accord = False
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        if self._updating is not None:
+            await asyncio.gather(self._updating, return_exceptions=True)
+        # On the thread, after whatever is under way there.
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close_index)
+        self._thread.shutdown(wait=False)
+
+    # updates
+
+    def _want(self, paths: Sequence[str] | None) -> None:
+        """Look at these paths, or at everything, in the next round; it starts now if none is under way."""
+        if paths is None or self._wanted is None:
+            self._wanted = None
+        else:
+            self._wanted.update(paths)
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch(), name=f"watch {self.root.name}")
+        if self._updating is None:
+            self._updating = asyncio.create_task(self._update(), name=f"index {self.root.name}")
+
+    async def _watch(self) -> None:
+        async with contextlib.aclosing(changes(self.root)) as bursts:
+            async for paths in bursts:
+                self._own_accord = True
+                self._want(paths)
+        self._unwatched = _NOT_WATCHED
+
+    async def _update(self) -> None:
+        outcome: IndexReport | PointsmanError
+        try:
+            outcome = await self._rounds()
+            self._message = ""
+        except PointsmanError as error:
+            outcome, self._message = error, error.message
+        except Exception as error:
+            # The callers must hear of every end. The type is logged, never the text, which may quote source.
+            log.error("internal error while indexing: %s", type(error).__name__)
+            outcome = PointsmanError("internal error while indexing", remedy="the host's log names the kind")
+        self._updating = None
+        self._own_accord = False
+        self._tell(outcome)
+
+    async def _rounds(self) -> IndexReport:
+        """First look at what is wanted, so that it is found by words; then go on with what waits, until all is done."""
+        seconds, embedded, reused = 0.0, 0, 0
+        while True:
+            looking = self._is_wanted()
+            wanted, self._wanted = self._wanted, set()
+            if not looking:
+                await self._pause()
+            report, gave_way = await self._round(None if wanted is None else sorted(wanted), looking)
+            seconds, embedded, reused = seconds + report.seconds, embedded + report.embedded, reused + report.reused
+            self._counts = (report.files, report.chunks)
+            if self._alone() or not (looking or gave_way or self._is_wanted()):
+                total = dataclasses.replace(report, seconds=round(seconds, 3), embedded=embedded, reused=reused)
+                return IndexReport(**_fields(total, IndexReport))
+
+    async def _round(self, paths: Sequence[str] | None, looking: bool) -> tuple[Report, bool]:
+        """One slice of work, and whether it ended early."""
+        loop = asyncio.get_running_loop()
+        gave_way = False
+
+        def must_stop() -> bool:
+            nonlocal gave_way
+            paused = not looking and bool(self._around.pause())
+            gave_way = gave_way or paused or self._searches > 0 or self._is_wanted() or self._alone()
+            return gave_way
+
+        def progress(step: Progress) -> None:
+            item = IndexProgress(stage=step.stage, done=step.done, total=step.total)
+            loop.call_soon_threadsafe(self._tell, item)
+
+        work = functools.partial(self._update_index, paths, not looking, progress, must_stop)
+        return await self._run(work), gave_way
+
+    async def _pause(self) -> None:
+        """Wait while indexing is to pause; a saved file, or being left alone, ends the wait."""
+        while (reason := self._around.pause()) and not (self._is_wanted() or self._alone()):
+            self._message = f"indexing pauses {reason}"
+            await asyncio.sleep(_PAUSE_SECONDS)
+        self._message = ""
+
+    def _is_wanted(self) -> bool:
+        return self._wanted is None or bool(self._wanted)
+
+    def _alone(self) -> bool:
+        return not (self._callers or self._own_accord)
+
+    def _tell(self, item: IndexProgress | IndexReport | PointsmanError) -> None:
+        for caller in self._callers:
+            caller.put_nowait(item)
+
+    # on the index's thread
+
+    def _update_index(
+        self,
+        paths: Sequence[str] | None,
+        embed: bool,
+        progress: Callable[[Progress], None],
+        must_stop: Callable[[], bool],
+    ) -> Report:
+        return self._opened().update(paths, embed=embed, progress=progress, should_stop=must_stop)
+
+    def _look(self, params: SearchParams, vector: Sequence[float]) -> tuple[list[Hit], str]:
+        """Hits, and what the caller should know of them. Opening the index asks the policy: once is enough."""
+        index = self._opened()
+        hits = index.search(params.query, params.k, language=params.language, query_vector=vector)
+        self._counts = index.counts()
+        return hits, self._note(index)
+
+    def _note(self, index: Index) -> str:
+        unread, waiting = index.missing()
+        if not (unread or waiting):
+            return "" if self._counts[0] else "nothing is indexed here yet: run `pointsman index`"
+        parts = []
+        if unread:
+            parts.append(f"{unread} files are not read yet")
+        if index.serving != self._bridge.name:
+            parts.append(f"the vectors are {index.serving}'s, so the search is by words until all is embedded anew")
+        elif waiting:
+            parts.append(f"{waiting} pieces of code are found by their words only")
+        return f"the index is still being built: {' and '.join(parts)}"
+
+    def _places(self, symbol: str) -> UsesReply:
+        index = self._opened()
+        found = index.find_symbol(symbol)[:_MOST_DEFINITIONS]
+        return UsesReply(
+            root=str(self.root),
+            definitions=tuple(
+                Place(path=one.path, line=one.symbol.start_line, symbol=one.symbol.qualified, kind=one.symbol.kind)
+                for one in found
+            ),
+            uses=tuple(
+                Place(path=use.path, line=use.line, symbol=use.inside, kind=use.kind, confidence=use.confidence)
+                for one in found
+                for use in index.uses(one.path, one.symbol.qualified)
+            ),
+        )
+
+    def _opened(self) -> Index:
+        """The index, on its thread. An index that was opened under other exclusions than the policy's of now is
+        opened anew: what is excluded now is not found, and is purged by the next update."""
+        patterns = tuple(self._around.exclusions(self.root))
+        if self._index is not None and patterns != self._patterns:
+            self._index.close()
+            self._index = None
+        if self._index is None:
+            url, key = self._around.store()
+            self._index = Index.open(
+                self.root, self._folder, self._bridge, exclude=patterns, store_url=url, store_key=key
+            )
+            self._patterns = patterns
+        return self._index
+
+    def _close_index(self) -> None:
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+
+    async def _quickly(self, work: Callable[[], T]) -> T:
+        """On the thread, before an update that is under way goes on."""
+        self._searches += 1
+        try:
+            return await self._run(work)
+        finally:
+            self._searches -= 1
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._closing:
+            raise _closed()
+        loop = asyncio.get_running_loop()
+        self._bridge.loop = loop
+        try:
+            return await loop.run_in_executor(self._thread, work)
+        except IndexerError as error:
+            raise PointsmanError(str(error), remedy=getattr(error, "remedy", "")) from error
+
+
+def _closed() -> PointsmanError:
+    return PointsmanError("the index was closed, for the embedder or the host changes", remedy="try again")
+
+
+def _fields(value: Report | Hit, message: type[IndexReport] | type[SearchHit]) -> dict[str, Any]:
+    """What the message takes over from the indexer's own value, field by field of the same name."""
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(message)}
