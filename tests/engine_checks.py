@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +21,8 @@ from pointsman.models.catalogue import load_catalogue
 from pointsman.worker.engine import End, Generation, PrefixCache
 
 GENERATOR = load_catalogue().get("smollm2-135m")
-EMBEDDER = load_catalogue().get("code-minilm")
+EMBEDDER = replace(load_catalogue().get("code-minilm"), adapter="", max_tokens_embedded=256)
+"""The plain model, whose vectors can be computed again by other means."""
 
 ADD = "def add(a, b):\n    return"
 

@@ -34,6 +34,7 @@ _RARE = {"named": 2.0, "named_loosely": 0.2, "file_named": 1.0, "framed": 4.0}
 """What a query in plain words hardly ever has: too few cases to learn from."""
 _HELD = {**_RARE, "test": -0.8, "example": -0.5, "documentation": -0.3, "foreign": -0.8}
 """Weights in doubt. Packages as they are installed have no tests, examples or copies of others' code."""
+_ASKED = ("function", "method", "class")
 _INTENTS = {
     "words": {},
     "name": {"named": 4.0},
@@ -63,7 +64,7 @@ def groups(root: Path, embedder: LocalEmbedder, questions: list[Question]) -> It
 
 
 def _answers(one: Chunk, path: str, first: int, last: int) -> bool:
-    return one.path == path and one.start_line <= last and one.end_line >= first and one.kind != "class"
+    return one.path == path and one.start_line <= last and one.end_line >= first
 
 
 def learn(found: list[Group]) -> tuple[dict[str, float], float]:
@@ -99,7 +100,7 @@ def main() -> None:
     by_words: list[Group] = []
     for package in options.packages:
         with tempfile.TemporaryDirectory() as copy:
-            tasks = [t for t in blanked_copy(package, Path(copy)) if t.query and t.kind in ("function", "method")]
+            tasks = [t for t in blanked_copy(package, Path(copy)) if t.query and t.kind in _ASKED]
             tasks = random.Random(0).sample(tasks, min(options.most, len(tasks)))
             by_words += groups(Path(copy), embedder, [(t.query, t.path, t.start_line, t.end_line) for t in tasks])
     if options.questions:
