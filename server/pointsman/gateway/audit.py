@@ -8,12 +8,10 @@ the end are missed. Holds hashes and sizes, never text. Knows nothing of policy 
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,7 +79,7 @@ class AuditLog:
         cases nothing may be sent.
         """
         try:
-            with self._locked():
+            with safefile.locked(self._folder / "lock"):
                 tail = self._tail()
                 if not _consistent(tail, self._kept_head()):
                     raise VerificationError(
@@ -108,7 +106,7 @@ class AuditLog:
         Raises `GatewayError` when the log cannot be read.
         """
         try:
-            with self._locked():
+            with safefile.locked(self._folder / "lock"):
                 healed = 0
                 try:
                     kept = self._kept_head()
@@ -146,16 +144,6 @@ class AuditLog:
         return Verdict(
             records=newest.seq, bad_seq=bad if why else None, file=self._head_file.name if why else "", why=why
         )
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
     def _segments(self) -> list[Path]:
         return sorted(self._folder.glob("[0-9]*.jsonl"))

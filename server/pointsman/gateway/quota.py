@@ -1,7 +1,7 @@
 """How much may still be asked: reserve the upper bound, send, then settle what it really was.
 
-Exact under threads and processes: SQLite decides in one write transaction. A reservation that nobody settles, as after
-a crash, stays charged. Rows dated after today count too, so that a clock set back gives nothing back.
+Exact under threads and processes: one at a time, in one write transaction of SQLite. A reservation that nobody
+settles, as after a crash, stays charged. Rows dated after today count too, so that a clock set back gives nothing back.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pointsman import safefile
 from pointsman.errors import GatewayError, PolicyRefusal
 from pointsman.policy import schema
 
@@ -97,11 +98,10 @@ class QuotaStore:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-            with closing(sqlite3.connect(self._file, timeout=30, isolation_level=None)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
+            with (
+                safefile.locked(self._file.with_suffix(".lock")),  # SQLite's own waiting is unfair and gives up
+                closing(self._connect()) as connection,
+            ):
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     for statement in _SCHEMA.split(";"):
@@ -113,6 +113,13 @@ class QuotaStore:
                 connection.execute("COMMIT")
         except (OSError, sqlite3.Error) as error:
             raise GatewayError(f"the quota cannot be kept ({type(error).__name__}), so nothing is sent") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(self._file, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
 
 
 def _usage(connection: sqlite3.Connection, now: datetime) -> Usage:

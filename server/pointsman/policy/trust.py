@@ -6,7 +6,6 @@ what trust allows; the store is `config/trust.json`.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -72,16 +71,11 @@ class Trust:
     @contextmanager
     def _changing(self) -> Iterator[dict[str, dict[str, Any]]]:
         try:
-            self.config.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = os.open(self.config / "trust.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with safefile.locked(self.config / "trust.lock"):
                 workspaces = self._load()
                 yield workspaces
                 text = json.dumps({"version": 1, "workspaces": workspaces}, indent=1, sort_keys=True)
                 safefile.replace(self.file, text.encode())
-            finally:
-                os.close(lock)
         except OSError as error:
             raise ConfigError(f"{self.file} cannot be written: {error.strerror}") from error
 
