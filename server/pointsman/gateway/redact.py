@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import re2
 
 from pointsman.errors import GatewayError
-from pointsman.gateway.finder import Finder
+from pointsman.gateway.finder import Finder, Finding
 from pointsman.gateway.rules import compiled, entropy
 
 _PASSES = 4
@@ -58,9 +58,12 @@ class Redactor:
         if any(self.nonce in text for text in texts):
             raise GatewayError("the text holds a placeholder of this very request, so nothing is sent")
         cleaned = [self._clean(text) for text in texts]
-        for value in sorted(filter(_distinctive, self._by_value), key=len, reverse=True):
-            cleaned = [self._substitute(text, value) for text in cleaned]
-        return [self._clean(text) for text in cleaned]
+        known = sorted(filter(_distinctive, self._by_value), key=len, reverse=True)
+        return [
+            self._clean(without) if without != text else text
+            for text in cleaned
+            for without in (self._without(text, known),)
+        ]
 
     def check(self, body: bytes) -> None:
         """Look at the serialised body again, as it stands and string by string.
@@ -69,7 +72,11 @@ class Redactor:
         """
         text = body.decode("utf-8")
         strings = list(_strings(json.loads(text)))
-        if any(self._open(string) for string in (_ESCAPE.sub("\n", text), *strings)):
+        # The body's own quotes and escapes would mislead the other views: they are for its strings.
+        bare = _ESCAPE.sub("\n", text)
+        if self._uncovered(bare, self.finder.find(bare, disguised=False)) or any(
+            self._open(string) for string in strings
+        ):
             raise GatewayError("secrets remain in the outgoing body, so nothing is sent")
         rest = "\n".join(re2.sub(self._placeholders, "\n", string) for string in strings)
         if any(value in rest for value in self._by_value if _distinctive(value)):
@@ -92,9 +99,12 @@ class Redactor:
     def _open(self, text: str) -> list[tuple[int, int]]:
         """Spans of secrets in code points, merged where they overlap; those that are placeholders already are left
         out, and those that cut into one take it in whole."""
+        return self._uncovered(text, self.finder.find(text))
+
+    def _uncovered(self, text: str, findings: Sequence[Finding]) -> list[tuple[int, int]]:
         mine = [match.span() for match in re2.finditer(self._placeholders, text)]
         merged: list[tuple[int, int]] = []
-        for start, end, rule in sorted(self.finder.find(text)):
+        for start, end, rule in sorted(findings):
             touched = [span for span in mine if span[0] < end and start < span[1]]
             if _covered(start, end, touched):
                 continue
@@ -112,6 +122,11 @@ class Redactor:
             parts += [text[at:start], self._placeholder(self.restore(text[start:end]))]
             at = end
         return "".join((*parts, text[at:]))
+
+    def _without(self, text: str, values: Sequence[str]) -> str:
+        for value in values:
+            text = self._substitute(text, value)
+        return text
 
     def _substitute(self, text: str, value: str) -> str:
         """Every `value` that stands outside placeholders for its own."""
