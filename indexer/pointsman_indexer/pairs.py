@@ -1,21 +1,21 @@
-"""Questions whose answer is known, taken from code itself: a function's documentation, its name, its tests.
+"""Questions whose answer is known, taken from documentation: it asks in words for the code below it.
 
-Documentation asks in words for the code below it, so a repository brings its own labels: to measure retrieval and to
-train for it, as CodeSearchNet does (Husain et al. 2019). Whoever asks with it must blank it out of what is searched.
-Pure functions of bytes; `pointsman_indexer.commits` has the questions that history asks.
+So a repository brings its own labels: to measure retrieval and to train for it, as CodeSearchNet does (Husain et al.
+2019). Whoever asks with it must blank it out of what is searched. Pure functions of bytes; `pairs_of_names` has the
+questions that names and tests ask, `commits` those of history.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tree_sitter import Node, Parser, Query, QueryCursor
 
-from pointsman_indexer.doctext import clean, question, words_of
+from pointsman_indexer.doctext import clean, question
 from pointsman_indexer.languages import grammar
 from pointsman_indexer.lines import Lines
 from pointsman_indexer.parse import parse
@@ -49,7 +49,7 @@ _TEST_PATH = re.compile(
     r"(?:^|/)(?:tests?|testing|__tests__|spec|testdata|fixtures)/|(?:^|/)test_|[_.](?:test|spec)s?\."
 )
 _TEST_NAME = re.compile(r"(?:^|\.)(?:[tT]est|tests?\.)|Tests?$|Test\.")
-_DEEPEST, _MOST_TARGETS, _SHORTEST_TEST_NAME = 512, 4, 4
+_DEEPEST = 512
 _NEWLINE = re.compile(rb"\r\n|\n|\r")
 
 
@@ -63,8 +63,8 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Documented:
-    """A definition with documentation that describes it. Lines are 1-based, inclusive, documentation included."""
+class Asked:
+    """A definition and what asks for it. Lines are 1-based, inclusive, documentation included."""
 
     path: str
     language: str
@@ -73,38 +73,30 @@ class Documented:
     kind: str
     start_line: int
     end_line: int
+    query: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documented(Asked):
+    """A definition with documentation that describes it; the first sentence or paragraph is the query."""
+
     signature: str
     doc: str
     """Without markup, up to the first table of parameters."""
-    query: str
-    """Its first sentence or paragraph."""
     spans: tuple[Span, ...] = field(repr=False)
     """Where the documentation stands."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """A definition whose name says enough to ask for it."""
-
-    path: str
-    language: str
-    symbol: str
-    kind: str
-    start_line: int
-    end_line: int
-    query: str
-    """The words of its name; of a method's class, too."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
-    """What a test says that it checks, and the definitions that it calls."""
-
-    path: str
-    symbol: str
-    query: str
-    targets: tuple[tuple[str, str], ...]
-    """(path, qualified name) of each; the name is no other definition's."""
+def place_of(path: str, language: str, symbol: Symbol) -> dict[str, Any]:
+    """What `Asked` says of a definition, but for the query."""
+    return {
+        "path": path,
+        "language": language,
+        "symbol": symbol.qualified,
+        "kind": symbol.kind,
+        "start_line": symbol.start_line,
+        "end_line": symbol.end_line,
+    }
 
 
 def is_test(path: str, symbol: str = "") -> bool:
@@ -123,20 +115,8 @@ def documented(path: str, data: bytes, language: str, *, tests: bool = False) ->
         raw = b"\n".join(data[span.start : span.end] for span in spans).decode("utf-8", "replace")
         doc = clean(raw)
         if query := question(doc, symbol.name):
-            found.append(
-                Documented(
-                    path=path,
-                    language=language,
-                    symbol=symbol.qualified,
-                    kind=symbol.kind,
-                    start_line=symbol.start_line,
-                    end_line=symbol.end_line,
-                    signature=symbol.signature,
-                    doc=doc,
-                    query=query,
-                    spans=spans,
-                )
-            )
+            place = place_of(path, language, symbol)
+            found.append(Documented(**place, signature=symbol.signature, doc=doc, query=query, spans=spans))
     return found
 
 
@@ -164,63 +144,6 @@ def blank(data: bytes, spans: Iterable[Span]) -> bytes:
             pieces += [data[at : span.start], span.filler, *_NEWLINE.findall(data, span.start, span.end)]
             at = span.end
     return b"".join((*pieces, data[at:]))
-
-
-def identifier_queries(path: str, data: bytes, language: str) -> list[Named]:
-    """Definitions with names of three words or more, or of two and a class; none in tests."""
-    if is_test(path):
-        return []
-    found = []
-    for symbol in parse(data, language).symbols:
-        outer, _, name = symbol.qualified.rpartition(".")
-        words = words_of(name)
-        if symbol.kind == "method" and len(words) == 2 and outer:
-            words += ["of", *words_of(outer.rpartition(".")[2])]
-        if symbol.kind in KINDS and len(words) >= 3 and not name.startswith("__") and not is_test("", symbol.qualified):
-            found.append(
-                Named(
-                    path=path,
-                    language=language,
-                    symbol=symbol.qualified,
-                    kind=symbol.kind,
-                    start_line=symbol.start_line,
-                    end_line=symbol.end_line,
-                    query=" ".join(words),
-                )
-            )
-    return found
-
-
-def tests_of(files: Mapping[str, tuple[bytes, str]]) -> list[Tested]:
-    """The tests of a repository and what they call. `files` maps paths to bytes and language.
-
-    A call counts when one definition only, outside of tests, has its name; more than a few make a test of everything.
-    """
-    parsed = {path: parse(data, language) for path, (data, language) in files.items()}
-    owners: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for path, one in parsed.items():
-        for symbol in one.symbols if not is_test(path) else ():
-            if symbol.kind in KINDS and not is_test("", symbol.qualified):
-                owners[symbol.name].append((path, symbol.qualified))
-    found = []
-    for path, one in parsed.items():
-        if not is_test(path):
-            continue
-        data, language = files[path]
-        docs = {doc.symbol: doc.query for doc in documented(path, data, language, tests=True)}
-        calls: dict[str, set[str]] = defaultdict(set)
-        for uses in one.references:
-            for use in uses.each():
-                if use.kind == "call":
-                    calls[use.inside].add(uses.name)
-        for symbol in one.symbols:
-            words = [word for word in words_of(symbol.name) if word not in ("test", "tests")]
-            query = docs.get(symbol.qualified) or (" ".join(words) if len(words) >= _SHORTEST_TEST_NAME else "")
-            names = sorted(name for name in calls[symbol.qualified] if len(owners.get(name, ())) == 1)
-            if symbol.name.lower().startswith("test") and query and 0 < len(names) <= _MOST_TARGETS:
-                targets = tuple(owners[name][0] for name in names)
-                found.append(Tested(path=path, symbol=symbol.qualified, query=query, targets=targets))
-    return found
 
 
 @functools.cache

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pointsman_indexer import pairs
+from pointsman_indexer import pairs_of_names
 from pointsman_indexer.commits import commits
 from pointsman_indexer.doctext import clean, overlap, question, words_of
-from pointsman_indexer.pairs import blank, documentation, documented, identifier_queries, is_test
+from pointsman_indexer.pairs import blank, documentation, documented, is_test
+from pointsman_indexer.pairs_of_names import identifier_queries
 from pointsman_indexer.parse import parse
 from tests.unit.indexer_repo import Repo
 
@@ -198,7 +199,7 @@ def test_tests_ask_for_what_they_call_when_one_definition_has_the_name() -> None
             "python",
         ),
     }
-    assert [(one.symbol, one.query, one.targets) for one in pairs.tests_of(files)] == [
+    assert [(one.symbol, one.query, one.targets) for one in pairs_of_names.tests_of(files)] == [
         ("test_discount_applies_only_once", "discount applies only once", (("cart.py", "total"),)),
         ("test_b", "An empty cart costs nothing at all", (("cart.py", "total"),)),
     ]

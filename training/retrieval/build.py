@@ -25,7 +25,8 @@ from training.retrieval.manifest import Package, read_manifest
 from pointsman_indexer.chunk import Chunk, chunk
 from pointsman_indexer.languages import language_of
 from pointsman_indexer.lines import Lines
-from pointsman_indexer.pairs import blank, documentation, documented, identifier_queries, is_test, tests_of
+from pointsman_indexer.pairs import blank, documentation, documented, is_test
+from pointsman_indexer.pairs_of_names import identifier_queries, tests_of
 from pointsman_indexer.parse import parse
 
 EXTENSIONS = frozenset(
