@@ -102,10 +102,10 @@ class Search:
         facts: dict[str, dict[str, Any]] = {}
         lexical = self._store.lexical(query_vector(query), depth, language)
         best = max([value for _, value in lexical[:1]] + [value for _, value in pending], default=0.0) or 1.0
-        for rank, (id_, value) in enumerate(lexical):
+        for rank, id_, value in _ranked(lexical):
             facts[id_] = {"lexical": value / best, "lexical_rank": rank}
         if vector is not None:
-            for rank, (id_, value) in enumerate(self._store.dense(vector, depth, language)):
+            for rank, id_, value in _ranked(self._store.dense(vector, depth, language)):
                 facts.setdefault(id_, {}).update(dense=value, dense_rank=rank)
         for id_, fact, worth in (*self._by_name(intent), *self._by_place(intent)):
             known = facts.setdefault(id_, {})
@@ -172,6 +172,15 @@ class Search:
             return None
         # What is not in the index yet was read from the file just now.
         return (row.blob, found.blob == row.blob) if row.version else (found.blob, True)
+
+
+def _ranked(found: Sequence[tuple[str, float]]) -> Iterator[tuple[int, str, float]]:
+    """(rank, id, score). Equal scores share a rank: which of them a store gives first is an accident."""
+    rank, before = 0, math.inf
+    for at, (id_, value) in enumerate(found):
+        if value != before:
+            rank, before = at, value
+        yield rank, id_, value
 
 
 def _named(one: Chunk, intent: Intent) -> str:

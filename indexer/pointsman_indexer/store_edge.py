@@ -97,6 +97,13 @@ class EdgeStore:
 
         condition = edge.Filter(must=[edge.FieldCondition(key=FILE, match=edge.MatchAny(list(files)))])
         with translated():
+            # A deleted point stays in the postings, and so in every term's document frequency, until its segment is
+            # built anew, which a small one never is. A point without terms leaves none behind.
+            doomed, _ = self._open.scroll(
+                edge.ScrollRequest(limit=self.count(), filter=condition, with_payload=False, with_vector=False)
+            )
+            silent = {LEXICAL: edge.SparseVector([], [])}
+            self._open.update(edge.UpdateOperation.update_vectors([edge.PointVectors(p.id, silent) for p in doomed]))
             self._open.update(edge.UpdateOperation.delete_points_by_filter(condition))
 
     def dense(self, vector: Sequence[float], limit: int, language: str = "") -> list[tuple[str, float]]:
