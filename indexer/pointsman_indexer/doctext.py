@@ -90,6 +90,11 @@ def question(doc: str, name: str) -> str:
     return "" if content(text) <= content(name) else text
 
 
+def sentences(doc: str) -> list[str]:
+    """The sentences of cleaned documentation, in order; a paragraph ends one."""
+    return [part for paragraph in doc.split("\n\n") for part in _SENTENCE.split(paragraph) if part.strip()]
+
+
 def words_of(identifier: str) -> list[str]:
     """`parseCookieHeader` and `parse_cookie_header` as parse, cookie, header."""
     return [part.lower() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", identifier)]

@@ -2,7 +2,7 @@
 
 So a repository brings its own labels: to measure retrieval and to train for it, as CodeSearchNet does (Husain et al.
 2019). Whoever asks with it must blank it out of what is searched. Pure functions of bytes; `pairs_of_names` has the
-questions that names and tests ask, `commits` those of history.
+questions that names and tests ask, `pairs_of_remarks` those of comments, `commits` those of history.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _TEST_PATH = re.compile(
     r"(?:^|/)(?:tests?|testing|__tests__|spec|testdata|fixtures)/|(?:^|/)test_|[_.](?:test|spec)s?\."
 )
 _TEST_NAME = re.compile(r"(?:^|\.)(?:[tT]est|tests?\.)|Tests?$|Test\.")
-_DEEPEST = 512
+DEEPEST = 512
 _NEWLINE = re.compile(rb"\r\n|\n|\r")
 
 
@@ -127,7 +127,7 @@ def documentation(data: bytes, language: str) -> list[tuple[Symbol, tuple[Span, 
     if known is None or query is None or not parsed.symbols:
         return []
     cursor = QueryCursor(query)
-    cursor.set_max_start_depth(_DEEPEST)
+    cursor.set_max_start_depth(DEEPEST)
     matches = [captures for _, captures in cursor.matches(Parser(known.language).parse(data).root_node)]
     symbols = [symbol for symbol in parsed.symbols if symbol.kind in KINDS]
     lines = Lines(data)

@@ -12,6 +12,7 @@ from pointsman_indexer.commits import commits
 from pointsman_indexer.doctext import clean, overlap, question, words_of
 from pointsman_indexer.pairs import blank, documentation, documented, is_test
 from pointsman_indexer.pairs_of_names import identifier_queries
+from pointsman_indexer.pairs_of_remarks import comments, further, remarks
 from pointsman_indexer.parse import parse
 from tests.unit.indexer_repo import Repo
 
@@ -179,6 +180,57 @@ def test_names_ask_when_they_say_enough() -> None:
     assert words_of("HTTPServer2Error") == ["http", "server", "2", "error"]
     member = b"class CookieJar:\n    def set_policy(self): pass\n"
     assert [one.query for one in identifier_queries("a.py", member, "python")] == ["set policy of cookie jar"]
+
+
+REMARKED = b'''
+# A comment of the module is nobody's.
+class Queue:
+    # Nor is one of a class.
+
+    def drain(self):
+        """Empty the queue. Jobs that are under way are waited for. Short."""
+        # Workers that have not answered
+        # for a while are given up.
+        for worker in self.workers:  # at the end of a line it says too little
+            worker.stop()
+        # x = 3
+
+        # noqa
+        def inner():
+            # The last one turns off the light.
+            pass
+'''
+RUST = b"""/// Opens the door
+/// for those who wait outside.
+fn open(door: &Door) {
+    // Hinges are oiled before the first use.
+    door.turn(); /* not this one */
+}
+"""
+
+
+def test_comments_ask_for_the_function_around_them() -> None:
+    assert [(one.symbol, one.query) for one in remarks("a.py", REMARKED, "python")] == [
+        ("Queue.drain", "Workers that have not answered for a while are given up"),
+        ("Queue.drain.inner", "The last one turns off the light"),
+    ]
+    assert [(one.symbol, one.query) for one in remarks("a.rs", RUST, "rust")] == [
+        ("open", "Hinges are oiled before the first use")
+    ]
+    assert remarks("tests/a.py", REMARKED, "python") == []
+
+
+def test_documentation_asks_with_its_further_sentences() -> None:
+    assert [(one.symbol, one.query) for one in further("a.py", REMARKED, "python")] == [
+        ("Queue.drain", "Jobs that are under way are waited for")
+    ]
+
+
+def test_blanked_comments_leave_the_code() -> None:
+    bare = blank(REMARKED, comments(REMARKED, "python"))
+    assert b"light" not in bare and b"nobody" not in bare and b"too little" in bare
+    assert len(bare.splitlines()) == len(REMARKED.splitlines())
+    assert ast.dump(ast.parse(bare)) == ast.dump(ast.parse(REMARKED))
 
 
 def test_overlap_counts_roots_of_words_that_matter() -> None:

@@ -1,8 +1,9 @@
 """Training pairs out of fetched archives: `python -m training.retrieval.build ARCHIVES OUT`.
 
-Writes OUT/train.jsonl and OUT/dev.jsonl, one pair a line: `query`, `kind` (docstring, identifier or test), `code` (what
-the indexer would embed, documentation blanked), `path`, `symbol`, `language`, `package`, `split`. A package's pairs
-are all in one split. Equal queries, equal code and more than `--most` pairs of a package are left out.
+Writes OUT/train.jsonl and OUT/dev.jsonl, one pair a line: `query`, `kind` (docstring, further, remark, test or
+identifier), `code` (what the indexer would embed, documentation and comments blanked), `path`, `symbol`, `language`,
+`package`, `split`. A package's pairs are all in one split. Equal queries, equal code and more than `--most` pairs of a
+package are left out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -25,8 +26,9 @@ from training.retrieval.manifest import Package, read_manifest
 from pointsman_indexer.chunk import Chunk, chunk
 from pointsman_indexer.languages import language_of
 from pointsman_indexer.lines import Lines
-from pointsman_indexer.pairs import blank, documentation, documented, is_test
+from pointsman_indexer.pairs import Asked, blank, documentation, documented, is_test
 from pointsman_indexer.pairs_of_names import identifier_queries, tests_of
+from pointsman_indexer.pairs_of_remarks import comments, further, remarks
 from pointsman_indexer.parse import parse
 
 EXTENSIONS = frozenset(
@@ -40,8 +42,8 @@ _GENERATED = re.compile(rb"(?i)\A.{0,600}?(?:do not edit|auto-?generated|generat
 _SHORTEST_CODE, _LONGEST_CODE = 60, 6000
 _ENOUGH = 3_000_000
 """Bytes of one package that are read: the rest would be cut by the limit of pairs."""
-_NAMED_SHARE = 0.1
-"""Pairs from names for each pair from documentation, at most: they are easy, the name stands in the code."""
+_SHARES = {"docstring": 0.5, "remark": 0.4, "further": 0.2, "test": 0.25, "identifier": 0.05}
+"""Of a package's pairs, at most, in this order until there are enough. Those from names are easy: the code has them."""
 _BLANKS = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
 
 Row = dict[str, str]
@@ -60,12 +62,14 @@ def rows_of(package: Package, archive: Path, most: int) -> list[Row]:
     files = _some(archive, chance)
     chunks = {path: _chunks(path, data, language) for path, (data, language) in files.items()}
     found = {
-        "docstring": _documented(files, chunks),
-        "identifier": _named(files, chunks),
+        "docstring": _asked(documented, files, chunks),
+        "remark": _asked(remarks, files, chunks),
+        "further": _asked(further, files, chunks),
         "test": _tested(files, chunks),
+        "identifier": _asked(identifier_queries, files, chunks),
     }
     picked: list[Row] = []
-    for kind, limit in (("docstring", most), ("test", most // 4), ("identifier", int(most * _NAMED_SHARE))):
+    for kind, share in _SHARES.items():
         rows = [
             {
                 "query": query,
@@ -80,7 +84,7 @@ def rows_of(package: Package, archive: Path, most: int) -> list[Row]:
             for query, one, code in found[kind]
             if _SHORTEST_CODE <= len(code) <= _LONGEST_CODE
         ]
-        room = min(limit, most - len(picked))
+        room = min(int(most * share), most - len(picked))
         picked += chance.sample(rows, room) if len(rows) > room else rows
     return picked
 
@@ -101,8 +105,9 @@ def _some(archive: Path, chance: random.Random) -> Files:
 
 
 def _chunks(path: str, data: bytes, language: str) -> dict[str, Chunk]:
-    """By qualified name: the first chunk of each definition that has one for itself, documentation blanked."""
-    bare = blank(data, [span for _, spans in documentation(data, language) for span in spans])
+    """By qualified name: the first chunk of each definition that has one for itself, all that is said of it blanked."""
+    documents = [span for _, spans in documentation(data, language) for span in spans]
+    bare = blank(data, [*documents, *comments(data, language)])
     found: dict[str, Chunk] = {}
     for one in chunk(path, language, Lines(bare), parse(bare, language)):
         found.setdefault(one.symbol, one)
@@ -114,18 +119,13 @@ def _code(one: Chunk) -> str:
     return _BLANKS.sub("\n\n", one.embedding_text).strip()
 
 
-def _documented(files: Files, chunks: Chunks) -> Iterator[tuple[str, Chunk, str]]:
+def _asked(
+    ask: Callable[[str, bytes, str], Sequence[Asked]], files: Files, chunks: Chunks
+) -> Iterator[tuple[str, Chunk, str]]:
     for path, (data, language) in files.items():
-        for doc in documented(path, data, language):
-            if (one := chunks[path].get(doc.symbol)) is not None:
-                yield doc.query, one, _code(one)
-
-
-def _named(files: Files, chunks: Chunks) -> Iterator[tuple[str, Chunk, str]]:
-    for path, (data, language) in files.items():
-        for named in identifier_queries(path, data, language):
-            if (one := chunks[path].get(named.symbol)) is not None:
-                yield named.query, one, _code(one)
+        for one in ask(path, data, language):
+            if (answer := chunks[path].get(one.symbol)) is not None:
+                yield one.query, answer, _code(answer)
 
 
 def _tested(files: Files, chunks: Chunks) -> Iterator[tuple[str, Chunk, str]]:

@@ -6,7 +6,6 @@ Knows a transformers encoder and its tokenizer; nothing of processes or of where
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -78,18 +77,10 @@ class Encoder:
             ids[i, : len(row)] = torch.tensor(list(row), dtype=torch.long)
             mask[i, : len(row)] = 1
         device = self._model.device
-        quick = self._as_words and device.type == "cpu" and _quick()
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=quick):
+        with torch.inference_mode():
             hidden = self._model(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
             pooled = _pool(hidden.float(), mask.to(device), self._pooling)
             return torch.nn.functional.normalize(pooled, dim=-1).cpu()
-
-
-@functools.cache
-def _quick() -> bool:
-    """Whether this CPU multiplies bf16 natively: twice as fast, and adapters are trained in it."""
-    known = torch.cpu.get_capabilities()
-    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
 def _pool(hidden: Any, mask: Any, pooling: Pooling) -> Any:

@@ -119,6 +119,8 @@ def load_embedder(spec: EmbedderSpec, device: str) -> Encoder:
     ).eval()
     longest = min(spec.max_tokens, getattr(model.config, "max_position_embeddings", None) or spec.max_tokens)
     recipe = merge(model, folder, Path(spec.adapter), spec.adapter_sha256) if spec.adapter else None
+    if recipe and device == "cpu" and _multiplies_bf16():
+        model.bfloat16()  # half the time, and a cosine of 0.9999 with fp32: adapters are trained in it
     return Encoder(
         model,
         _tokenizer(folder, spec.name),
@@ -128,6 +130,12 @@ def load_embedder(spec: EmbedderSpec, device: str) -> Encoder:
         query_prefix=spec.query_prefix,
         pooling=spec.pooling,
     )
+
+
+def _multiplies_bf16() -> bool:
+    """Whether this CPU does so natively."""
+    known = torch.cpu.get_capabilities()
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
 def quiet() -> None:
