@@ -21,7 +21,7 @@ from pointsman_indexer.commits import added_lines, commits
 from pointsman_indexer.examples import LONGEST_CODE, SHORTEST_CODE, Example, code_of, examples, pieces
 from pointsman_indexer.exclude import Exclusions
 from pointsman_indexer.languages import language_of
-from pointsman_indexer.pairs import LANGUAGES
+from pointsman_indexer.pairs import LANGUAGES, is_test
 
 T = TypeVar("T")
 _HELD_SHARE, _MOST_HELD = 0.35, 0.5
@@ -185,11 +185,14 @@ def _material(asked: Sequence[Example], found: Mapping[str, list[Chunk]], held: 
 
 
 def _searched(found: Mapping[str, Iterable[Chunk]], needed: set[tuple[str, str]], draw: random.Random) -> list[Chunk]:
-    """All pieces of the definitions that answer, and of the others as many as there is room for."""
+    """All pieces of the definitions that answer, and of the others as many as there is room for.
+
+    None of tests: a question that a test asks would find that test.
+    """
     answers: list[Chunk] = []
     others: list[Chunk] = []
-    for own in found.values():
-        for piece in own:
+    for path, own in found.items():
+        for piece in () if is_test(path) else own:
             (answers if (piece.path, piece.symbol) in needed else others).append(piece)
     return answers + _some(others, max(0, _MOST_PIECES - len(answers)), draw)
 

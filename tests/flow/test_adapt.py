@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from pointsman.build import build_host
-from pointsman.errors import EngineError, NotFound
+from pointsman.errors import EngineError, PointsmanError
 from pointsman.host.adaptations import FILE
 from pointsman.host.api import AdaptParams, AdaptProgress, AdaptReport, ForgetParams, IndexParams, IndexReport
 from pointsman.host.api import SearchParams as Search
@@ -139,7 +139,7 @@ async def test_what_teaches_nothing_is_not_kept(host: tuple[HostService, Paths],
 async def test_too_few_pairs_are_counted_in_the_message(host: tuple[HostService, Paths], tmp_path: Path) -> None:
     service, _ = host
     (tmp_path / "one.py").write_text("def one():\n    return 1\n")
-    with pytest.raises(NotFound, match="0 pairs to learn from of 100, 0 questions"):
+    with pytest.raises(PointsmanError, match="0 pairs to learn from of 100, 0 questions"):
         await adapted(service, tmp_path)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pointsman.errors import EngineError, NotFound, PointsmanError
+from pointsman.errors import EngineError, PointsmanError
 from pointsman.worker import messages as m
 from pointsman.worker.lifeline import die_with_parent, read_lines, refuse_network, take_pipes
 
@@ -38,10 +38,9 @@ class Adapting:
         """Raises `PointsmanError`."""
         import torch
 
-        from pointsman.worker.learn import Lessons, learn, reciprocal_ranks
+        from pointsman.worker.learn import Lessons, gain_of, is_better, learn, reciprocal_ranks
         from pointsman.worker.load import load_embedder, pick_device, quiet, readable
         from pointsman_indexer import Exclusions, IndexerError
-        from pointsman_indexer.evaluate.metrics import interval
         from pointsman_indexer.holdout import gather
 
         order = self._order
@@ -72,7 +71,7 @@ class Adapting:
             head = learn(lessons, left, order.seed, lambda done, total: self.tell("train", done, total))
         with torch.inference_mode():
             after = reciprocal_ranks(head(asked) @ head(pieces).T, answers)
-        gain = interval([new - old for new, old in zip(after, before, strict=True)])
+        gain = gain_of(before, after)
         kept = is_better(gain)
         figures = {"before": round(sum(before) / len(before), 4), "after": round(sum(after) / len(after), 4)}
         metadata = {
@@ -122,14 +121,9 @@ class Adapting:
         send(self._sink, m.Step(stage=stage, done=done, total=total))
 
 
-def is_better(gain: tuple[float, float, float]) -> bool:
-    """Whether an adaptation is kept: the interval of the paired difference lies above 0."""
-    return gain[1] > 0
-
-
 def _check_enough(lessons: int, questions: int) -> None:
     if lessons < FEWEST_LESSONS or questions < FEWEST_QUESTIONS:
-        raise NotFound(
+        raise PointsmanError(
             f"this repository tells too little of itself: {lessons} pairs to learn from of {FEWEST_LESSONS}, "
             f"{questions} questions to measure with of {FEWEST_QUESTIONS}",
             remedy="they come from documentation, tests, names and commits; the shipped embedder stays in use",

@@ -1,8 +1,9 @@
 """How strongly a `Head` learns from a repository's lessons, and the learning itself.
 
 Some repositories speak a language of their own and teach much; most teach little, and learning too hard from them does
-harm. So each strength is tried on part of the lessons' files and asked about the rest of them; the best is then used on
-all lessons. The questions that decide whether the result is kept are no part of this.
+harm. So each strength is tried on part of the lessons' files and asked about the rest of them; a stronger one is taken
+only when it is surely better there, and then used on all lessons. The questions that decide whether the result is kept
+are no part of this.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 
 from pointsman.worker.head import Head
 from pointsman.worker.lowrank import Pair, Plan, train
-from pointsman_indexer.evaluate.metrics import DEPTH
+from pointsman_indexer.evaluate.metrics import DEPTH, Interval, interval
 from pointsman_indexer.holdout import Lesson
 
 _RANK = 32
@@ -33,7 +34,7 @@ class Strength:
     rate: float
 
 
-STRENGTHS = (Strength(epochs=8, rate=5e-4), Strength(epochs=20, rate=5e-4), Strength(epochs=30, rate=1e-3))
+STRENGTHS = (Strength(epochs=10, rate=5e-4), Strength(epochs=20, rate=5e-4), Strength(epochs=30, rate=1e-3))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +84,15 @@ def learn(lessons: Lessons, seconds: float, seed: int, told: Callable[[int, int]
     place = {number: at for at, number in enumerate(lessons.learned)}
     answers = [(place[lessons.lessons[number].piece],) for number in asked]
     part = seconds / (len(STRENGTHS) + 1)
-    best, chosen = -1.0, STRENGTHS[0]
+    best: list[float] = []
+    chosen = STRENGTHS[0]
     for done, strength in enumerate(STRENGTHS if asked else ()):
         told(done, len(STRENGTHS) + 1)
         head = lessons.fit(held, strength, part, seed)
         with torch.no_grad():
             ranks = reciprocal_ranks(head(lessons.queries[asked]) @ head(pool).T, answers)
-        if sum(ranks) > best:
-            best, chosen = sum(ranks), strength
+        if not best or is_better(gain_of(best, ranks)):
+            best, chosen = ranks, strength
     told(len(STRENGTHS), len(STRENGTHS) + 1)
     return lessons.fit(set(), chosen, part, seed)
 
@@ -107,6 +109,16 @@ def _validation(lessons: Sequence[Lesson], seed: int) -> set[str]:
             chosen.add(path)
             taken += counts[path]
     return chosen
+
+
+def gain_of(before: Sequence[float], after: Sequence[float]) -> Interval:
+    """Mean of the paired differences, with its interval."""
+    return interval([new - old for old, new in zip(before, after, strict=True)])
+
+
+def is_better(gain: Interval) -> bool:
+    """Whether the interval lies above 0."""
+    return gain[1] > 0
 
 
 def reciprocal_ranks(scores: Any, answers: Sequence[Sequence[int]]) -> list[float]:
