@@ -34,6 +34,9 @@ def adaptation_of(root: Path, base: Base = BASE, *patterns: str) -> bytes:
     return len(header).to_bytes(8, "little") + header
 
 
+NAMELESS = (20).to_bytes(8, "little") + b'{"__metadata__": {} }'
+
+
 class Learner:
     def __init__(self) -> None:
         self.now = BASE
@@ -129,7 +132,7 @@ def test_another_embedder_lets_it_wait_and_another_version_removes_it(root: Path
     assert not (folder / FILE).exists()
 
 
-@pytest.mark.parametrize("data", [b"", b"short", b"\xff" * 64, (4).to_bytes(8, "little") + b"[[[["])
+@pytest.mark.parametrize("data", [b"", b"short", b"\xff" * 64, (4).to_bytes(8, "little") + b"[[[[", NAMELESS])
 def test_a_damaged_file_is_removed(root: Path, folder: Path, data: bytes) -> None:
     safefile.replace(folder / FILE, data)
     found, note = Adaptations(Learner(), lambda _: ()).find(root, folder)

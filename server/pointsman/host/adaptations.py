@@ -22,6 +22,8 @@ from pointsman_indexer import Exclusions, IndexerError
 
 FILE = "adaptation.safetensors"
 _LONGEST_HEADER = 64 * 1024
+_TOLD = ("embedder", "base_sha256", "adapter_sha256", "exclusions")
+"""What a file's metadata must say; the figures that it also holds are for people."""
 _AGAIN = "run `pointsman index --adapt` again"
 
 
@@ -64,7 +66,7 @@ class Adaptations:
             metadata, sha256 = self._read(file)
         except FileNotFoundError:
             return None, ""
-        except (ConfigError, ValueError, KeyError, OSError):
+        except (ConfigError, ValueError, KeyError, TypeError, OSError):
             self.remove(folder)
             return None, f"the embedder's adaptation could not be read and was removed: {_AGAIN}"
         base = self._learner.base()
@@ -140,6 +142,7 @@ class Adaptations:
             length = int.from_bytes(data[:8], "little")
             if length > _LONGEST_HEADER:
                 raise ValueError("no header")
-            metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+            told = json.loads(data[8 : 8 + length])["__metadata__"]
+            metadata = {key: str(told[key]) for key in _TOLD}
             self._known[file] = (stamp, metadata, hashlib.sha256(data).hexdigest())
         return self._known[file][1], self._known[file][2]
