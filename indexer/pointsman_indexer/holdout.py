@@ -28,7 +28,7 @@ _HELD_SHARE, _MOST_HELD = 0.35, 0.5
 """Of the questions, at least where that can be, and at most: some files hold many."""
 _IDENTIFIERS = 0.3
 """Share of the examples from names that are kept: they are easy, the name stands in the code."""
-_MOST_QUESTIONS, _MOST_EXAMPLES, _MOST_PIECES = 400, 4000, 4000
+_MOST_QUESTIONS, _MOST_EXAMPLES, _MOST_PIECES = 800, 4000, 4000
 _ENOUGH = 5_000_000
 """Bytes that are read: the rest of a very large repository is left out."""
 _MOST_COMMITS = 300

@@ -22,6 +22,8 @@ from pointsman.worker.lifeline import die_with_parent, read_lines, refuse_networ
 FEWEST_LESSONS, FEWEST_QUESTIONS = 100, 30
 """Pairs to learn from and questions to decide by; with fewer the answer would be chance."""
 _NICENESS = 10
+_EMBEDDING_SHARE = 0.7
+"""Of the time, at most, for all that comes before learning."""
 _STEP = 64
 """Texts that are embedded between two words to the parent."""
 
@@ -105,7 +107,7 @@ class Adapting:
         out = torch.zeros((len(texts), self._encoder.dimension))
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         for at in range(0, len(order), _STEP):
-            if time.monotonic() - self._started > self._order.seconds:
+            if time.monotonic() - self._started > _EMBEDDING_SHARE * self._order.seconds:
                 raise EngineError(
                     "the time was over before all was embedded", remedy="give it more: --minutes, 3 by default"
                 )
