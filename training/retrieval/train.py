@@ -72,9 +72,9 @@ def main() -> None:
     tokenizer = Tokenizer.from_file(str(options.model / "tokenizer.json"))
     tokenizer.no_padding()
     pairs = read_pairs(options.pairs, tokenizer, recipe)
-    held_packages = {package for package in sorted({pair.package for pair in pairs}) if _is_held(package)}
-    held = [pair for pair in pairs if pair.package in held_packages]
-    pairs = [pair for pair in pairs if pair.package not in held_packages]
+    held_packages = {package for package in sorted({pair.group for pair in pairs}) if _is_held(package)}
+    held = [pair for pair in pairs if pair.group in held_packages]
+    pairs = [pair for pair in pairs if pair.group not in held_packages]
     print(f"{len(pairs)} pairs, {len(held)} held out", flush=True)
     model = AutoModel.from_pretrained(str(options.model), local_files_only=True)
     attached = attach(model, options.rank, load_file(options.init) if options.init else {})
