@@ -7,7 +7,7 @@ change (Jimenez et al. 2024), without its issues. The files are today's, so only
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,17 @@ def commits(root: Path, limit: int) -> list[CommitTask]:
     most = f"--max-count={8 * limit}"
     output = git(root, "log", _RECORD, *names, *quiet, most, "HEAD", "--")
     return list(_tasks(root, output.decode("utf-8", "replace"), limit)) if output else []
+
+
+def added_lines(root: Path, commit: str, paths: Sequence[str]) -> dict[str, list[str]]:
+    """The lines that the commit added to each of these files; those that it took away have no place now."""
+    quiet = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-prefix", "--relative")
+    found = {}
+    for path in paths:
+        output = git(root, "--literal-pathspecs", "diff-tree", "-p", "-U0", "--root", *quiet, commit, "--", path)
+        _, _, patch = (output or b"").decode("utf-8", "replace").partition("\n@@")
+        found[path] = [line[1:] for line in patch.split("\n") if line.startswith("+")]
+    return found
 
 
 def _tasks(root: Path, output: str, limit: int) -> Iterator[CommitTask]:

@@ -44,6 +44,8 @@ _COMMENTS = {
     "typescript": ("(comment) @doc", rb"/\*\*(?!/)"),
 }
 """Comments, and how one that documents begins."""
+LANGUAGES = frozenset({"python", *_COMMENTS})
+"""Whose documentation is understood."""
 
 _TEST_PATH = re.compile(
     r"(?:^|/)(?:tests?|testing|__tests__|spec|testdata|fixtures)/|(?:^|/)test_|[_.](?:test|spec)s?\."

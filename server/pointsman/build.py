@@ -6,7 +6,7 @@ line without the host.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +15,16 @@ from pointsman.settings import Paths, Settings, SettingsFile
 
 if TYPE_CHECKING:
     from pointsman.chat.types import RouteTaken
-    from pointsman.host.api import HostApi
+    from pointsman.host.adaptations import Base
+    from pointsman.host.api import AdaptProgress, AdaptReport, HostApi
     from pointsman.host.engines import Engines
     from pointsman.host.service import HostService
-    from pointsman.models.base import Generator, TextEmbedder
+    from pointsman.models.base import Adaptation, Generator, TextEmbedder
     from pointsman.models.card import Card
     from pointsman.policy.schema import OwnEndpoint as OwnEntry
     from pointsman.refactor.types import Target
     from pointsman.worker.link import TorchLink
+    from pointsman.worker.messages import EmbedderSpec
     from pointsman_indexer import Exclusions
 
 _CONTEXT = 4096
@@ -77,6 +79,7 @@ def build_host(paths: Paths, *, on_shutdown: Callable[[], None] = lambda: None) 
     """The host's object. It follows settings and policy as their files change."""
     from pointsman.gateway.gate import Gateway
     from pointsman.host import pause
+    from pointsman.host.adaptations import Adaptations
     from pointsman.host.engines import Engines
     from pointsman.host.indexing import Indexes
     from pointsman.host.repository import Surroundings
@@ -84,17 +87,23 @@ def build_host(paths: Paths, *, on_shutdown: Callable[[], None] = lambda: None) 
     from pointsman.policy import layers
 
     settings = SettingsFile(paths)
-    engines = Engines(settings.current, _Maker(paths))
+    maker = _Maker(paths)
+    engines = Engines(settings.current, maker)
+
+    def exclusions(root: Path) -> tuple[str, ...]:
+        return layers.load(paths, root).exclude
+
     return HostService(
         engines=engines,
         indexes=Indexes(
             paths.indexes,
             engines.embedder,
             Surroundings(
-                exclusions=lambda root: layers.load(paths, root).exclude,
+                exclusions=exclusions,
                 store=lambda: _vector_server(settings.current()),
                 pause=lambda: pause.reason(settings.current().index_pause, pause.on_battery, pause.is_loaded),
             ),
+            Adaptations(_Learner(maker, settings.current), exclusions),
         ),
         gateway=Gateway(paths, lambda workspace: layers.load(paths, workspace)),
         on_shutdown=on_shutdown,
@@ -147,6 +156,60 @@ class _Router:
         )
 
 
+class _Learner:
+    """`Learner` by the adapting child."""
+
+    def __init__(self, maker: _Maker, settings: Callable[[], Settings]) -> None:
+        self._maker = maker
+        self._settings = settings
+
+    def base(self) -> Base:
+        from pointsman.host.adaptations import Base
+
+        card = self._maker.card(self._settings().embedder)
+        weights = {file.name: file.sha256 for file in card.files}
+        return Base(
+            name=card.name,
+            base_sha256=weights.get("model.safetensors", ""),
+            adapter_sha256=card.adapter_sha256,
+        )
+
+    async def learn(
+        self, root: Path, exclude: Sequence[str], seconds: float
+    ) -> AsyncGenerator[AdaptProgress | tuple[AdaptReport, bytes], None]:
+        import asyncio
+        import contextlib
+
+        from pointsman.host.api import AdaptProgress, AdaptReport
+        from pointsman.worker import messages as m
+        from pointsman.worker.adapt_link import adapt
+
+        spec = await asyncio.to_thread(self._maker.adaptable, self._settings())
+        order = m.Adapt(
+            root=str(root),
+            exclude=tuple(exclude),
+            embedder=spec,
+            base_sha256=self.base().base_sha256,
+            seconds=seconds,
+        )
+        async with contextlib.aclosing(adapt(order)) as said:
+            async for message in said:
+                if isinstance(message, m.Step):
+                    yield AdaptProgress(stage=message.stage, done=message.done, total=message.total)
+                    continue
+                report = AdaptReport(
+                    kept=bool(message.data),
+                    pairs=message.pairs,
+                    kinds=message.kinds,
+                    held_out=message.held_out,
+                    before=message.before,
+                    after=message.after,
+                    gain=message.gain,
+                    seconds=message.seconds,
+                )
+                yield report, m.unpack_bytes(message)
+
+
 class _Maker:
     """Makes engines of catalogue entries. Called on threads, one at a time."""
 
@@ -194,12 +257,19 @@ class _Maker:
 
         return TorchGenerator(self._link(card, settings))
 
-    def embedder(self, card: Card, settings: Settings) -> TextEmbedder:
+    def embedder(self, card: Card, settings: Settings, adaptation: Adaptation | None = None) -> TextEmbedder:
         from pointsman.worker.link import TorchEmbedder
 
         writer = self.card(settings.completion_model)
         shared = self._engine_for(writer, settings) == "torch" and self._store.installed(writer.name)
-        return TorchEmbedder(self._link(writer if shared else None, settings))
+        return TorchEmbedder(self._link(writer if shared else None, settings), adaptation)
+
+    def adaptable(self, settings: Settings) -> EmbedderSpec:
+        """The embedder as it ships, checked, for a child that lets it learn."""
+        from pointsman.worker.link import embedder_spec
+
+        card = self.card(settings.embedder)
+        return embedder_spec(card, self._checked(card))
 
     def _link(self, writer: Card | None, settings: Settings) -> TorchLink:
         """The torch process for a writer and, beside it, the embedder: one process owns the accelerator's memory."""

@@ -25,6 +25,13 @@ def test_index_reports_what_it_did_and_reuses_it(home: Home, repository: Path) -
     assert (second["files"], second["chunks"], second["embedded"]) == (first["files"], first["chunks"], 0)
 
 
+def test_adapting_to_too_small_a_repository_counts_what_is_missing(home: Home, repository: Path) -> None:
+    refused = home.run("index", repository, "--adapt", code=1)
+    assert refused.out == "" and "of 100" in refused.err and "of 30" in refused.err
+    assert "was not adapted" in home.run("index", repository, "--no-adapt").out
+    assert home.run("index", repository, "--json").json["model"] == "code-minilm"
+
+
 def test_search_finds_by_name_and_by_meaning(home: Home, repository: Path) -> None:
     by_name = home.run("search", "apply_discount", "--path", repository, "--json").json
     assert by_name["hits"][0]["path"] == "shop/cart.py"
@@ -133,7 +140,7 @@ def test_exit_codes(home: Home, repository: Path, arguments: list[str], code: in
 def test_without_models_every_command_names_the_pull(tmp_path: Path, repository: Path) -> None:
     empty = make_home(tmp_path / "empty", None)
     try:
-        for arguments in (["index", "."], ["complete", "shop/cart.py:4:1"], ["ask", "why?"]):
+        for arguments in (["index", "."], ["index", "--adapt"], ["complete", "shop/cart.py:4:1"], ["ask", "why?"]):
             assert "models pull" in empty.run(*arguments, code=4, cwd=repository).err
     finally:
         empty.run("host", "stop", code=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,13 +11,28 @@ import pytest
 
 from pointsman.errors import PointsmanError
 from pointsman.host import pause
-from pointsman.host.api import IndexParams, IndexReport, SearchParams
+from pointsman.host.adaptations import Adaptations, Base
+from pointsman.host.api import AdaptProgress, AdaptReport, IndexParams, IndexReport, SearchParams
 from pointsman.host.indexing import Indexes
 from pointsman.host.repository import Surroundings
 from pointsman.host.watch import relevant
-from pointsman.models.base import EngineState, EngineStatus, Priority
+from pointsman.models.base import Adaptation, EngineState, EngineStatus, Priority
 
 OPEN = Surroundings(exclusions=lambda _: ())
+
+
+class Untaught:
+    def base(self) -> Base:
+        return Base(name="a", base_sha256="", adapter_sha256="")
+
+    async def learn(
+        self, root: Path, exclude: Sequence[str], seconds: float
+    ) -> AsyncGenerator[AdaptProgress | tuple[AdaptReport, bytes], None]:
+        raise AssertionError
+        yield
+
+
+NONE = Adaptations(Untaught(), lambda _: ())
 
 
 class Embedder:
@@ -63,10 +78,10 @@ async def test_what_policy_excludes_now_is_not_found_even_before_the_next_update
     embedder, patterns = Embedder("a"), []
     embedder.release.set()
 
-    async def made() -> tuple[Embedder, int]:
+    async def made(_: Adaptation | None) -> tuple[Embedder, int]:
         return embedder, 3
 
-    indexes = Indexes(tmp_path / "index", made, Surroundings(exclusions=lambda _: tuple(patterns)))
+    indexes = Indexes(tmp_path / "index", made, Surroundings(exclusions=lambda _: tuple(patterns)), NONE)
     await update(indexes, root)
 
     async def found() -> set[str]:
@@ -83,10 +98,10 @@ async def test_an_update_whose_embedder_is_replaced_is_told_so(tmp_path: Path, r
     new.release.set()
     current = [old]
 
-    async def made() -> tuple[Embedder, int]:
+    async def made(_: Adaptation | None) -> tuple[Embedder, int]:
         return current[0], 3
 
-    indexes = Indexes(tmp_path / "index", made, OPEN)
+    indexes = Indexes(tmp_path / "index", made, OPEN, NONE)
     first = asyncio.create_task(update(indexes, root))
     await old.asked.wait()
     current[0] = new
@@ -116,10 +131,10 @@ async def ready(tmp_path: Path, root: Path) -> AsyncIterator[tuple[Indexes, Embe
     embedder = Embedder("a")
     embedder.release.set()
 
-    async def made() -> tuple[Embedder, int]:
+    async def made(_: Adaptation | None) -> tuple[Embedder, int]:
         return embedder, 3
 
-    indexes = Indexes(tmp_path / "index", made, OPEN)
+    indexes = Indexes(tmp_path / "index", made, OPEN, NONE)
     await update(indexes, root)
     yield indexes, embedder
     embedder.release.set()
@@ -171,11 +186,11 @@ async def test_indexing_pauses_and_goes_on(tmp_path: Path, root: Path, monkeypat
     embedder, reasons = Embedder("a"), ["while on battery"]
     embedder.release.set()
 
-    async def made() -> tuple[Embedder, int]:
+    async def made(_: Adaptation | None) -> tuple[Embedder, int]:
         return embedder, 3
 
     surroundings = Surroundings(exclusions=lambda _: (), pause=lambda: reasons[0] if reasons else "")
-    indexes = Indexes(tmp_path / "index", made, surroundings)
+    indexes = Indexes(tmp_path / "index", made, surroundings, NONE)
     updating = asyncio.create_task(update(indexes, root))
 
     async def paused() -> bool:
@@ -202,10 +217,10 @@ async def test_without_a_watch_the_next_request_looks_at_everything(
     embedder = Embedder("a")
     embedder.release.set()
 
-    async def made() -> tuple[Embedder, int]:
+    async def made(_: Adaptation | None) -> tuple[Embedder, int]:
         return embedder, 3
 
-    indexes = Indexes(tmp_path / "index", made, OPEN)
+    indexes = Indexes(tmp_path / "index", made, OPEN, NONE)
     await update(indexes, root)
 
     async def told() -> bool:

@@ -68,6 +68,52 @@ class IndexReport:
     reused: int
     model: str
     revision: str
+    note: str = ""
+    """What the caller should know, such as an adaptation that was removed; "" when all is well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptParams:
+    path: str
+    """Any path inside the repository, absolute."""
+    minutes: float = 3.0
+    """For all of it, at most, but for the index that is then made anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptProgress:
+    stage: str
+    """read, embed, questions, lessons, train"""
+    done: int
+    total: int
+    """0 when it is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptReport:
+    """Whether what was learned is kept, and why: MRR@10 of the questions about files that were held out."""
+
+    kept: bool
+    pairs: int
+    kinds: dict[str, int]
+    """Pairs by where they come from: docstring, test, identifier, commit."""
+    held_out: int
+    before: float
+    after: float
+    gain: tuple[float, float, float]
+    """Mean of the paired differences, and the ends of its 95 % interval."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetParams:
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetReply:
+    removed: bool
+    """False when there was no adaptation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +287,14 @@ class HostApi(Protocol):
 
     def index(self, params: IndexParams) -> AsyncGenerator[IndexProgress | IndexReport, None]:
         """Build or update; progress first, the report last. A second call for the same root joins the first."""
+        ...
+
+    def adapt(self, params: AdaptParams) -> AsyncGenerator[AdaptProgress | AdaptReport, None]:
+        """Let the embedder learn from the repository; progress first, the report last. The index is left to `index`."""
+        ...
+
+    async def forget(self, params: ForgetParams) -> ForgetReply:
+        """Remove what the embedder learned from the repository."""
         ...
 
     async def search(self, params: SearchParams) -> SearchReply: ...

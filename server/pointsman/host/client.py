@@ -54,6 +54,12 @@ class HostClient:
     def index(self, params: api.IndexParams) -> AsyncGenerator[api.IndexProgress | api.IndexReport, None]:
         return cast(AsyncGenerator[api.IndexProgress | api.IndexReport, None], self._stream("index", params))
 
+    def adapt(self, params: api.AdaptParams) -> AsyncGenerator[api.AdaptProgress | api.AdaptReport, None]:
+        return cast(AsyncGenerator[api.AdaptProgress | api.AdaptReport, None], self._stream("adapt", params))
+
+    async def forget(self, params: api.ForgetParams) -> api.ForgetReply:
+        return cast(api.ForgetReply, await self._call("forget", params))
+
     async def outline(self, params: api.OutlineParams) -> api.OutlineReply:
         return cast(api.OutlineReply, await self._call("outline", params))
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pointsman.host.api import ModelFacts, Task
-from pointsman.models.base import Engine, EngineStatus, Generator, TextEmbedder
+from pointsman.models.base import Adaptation, Engine, EngineStatus, Generator, TextEmbedder
 from pointsman.models.card import Card
 from pointsman.settings import Settings
 
@@ -36,7 +36,9 @@ class EngineMaker(Protocol):
 
     def generator(self, card: Card, settings: Settings) -> Generator: ...
 
-    def embedder(self, card: Card, settings: Settings) -> TextEmbedder: ...
+    def embedder(self, card: Card, settings: Settings, adaptation: Adaptation | None = None) -> TextEmbedder:
+        """With an adaptation it shares the process of the one without."""
+        ...
 
 
 class Engines:
@@ -47,6 +49,8 @@ class Engines:
         self._maker = maker
         self._generators: dict[_Key, Generator] = {}
         self._embedders: dict[_Key, TextEmbedder] = {}
+        self._adapted: dict[Adaptation, TextEmbedder] = {}
+        """Faces of the embedder in use, one for each repository that taught it something."""
         self._stopping: set[asyncio.Task[None]] = set()
         self._making = asyncio.Lock()
 
@@ -75,8 +79,8 @@ class Engines:
                 self._generators[key] = made
             return self._generators[key]
 
-    async def embedder(self) -> tuple[TextEmbedder, int]:
-        """The embedder in use and the length of its vectors."""
+    async def embedder(self, adaptation: Adaptation | None = None) -> tuple[TextEmbedder, int]:
+        """The embedder in use, as a repository taught it or as it ships, and the length of its vectors."""
         settings = self._settings()
         card = self._maker.card(settings.embedder)
         # The writer is part of the key: with torch, one process holds both, and a new writer is a new process.
@@ -85,8 +89,14 @@ class Engines:
         async with self._making:
             self._retire(self._embedders, {key})
             if key not in self._embedders:
+                self._adapted.clear()
                 self._embedders[key] = await asyncio.to_thread(self._maker.embedder, card, settings)
-            return self._embedders[key], card.dimension
+            if adaptation is None:
+                return self._embedders[key], card.dimension
+            if adaptation not in self._adapted:
+                made = await asyncio.to_thread(self._maker.embedder, card, settings, adaptation)
+                self._adapted[adaptation] = made
+            return self._adapted[adaptation], card.dimension
 
     def statuses(self) -> tuple[EngineStatus, ...]:
         return tuple(engine.status() for engine in self._all())
@@ -95,6 +105,7 @@ class Engines:
         engines = self._all()
         self._generators.clear()
         self._embedders.clear()
+        self._adapted.clear()
         await asyncio.gather(*(engine.stop() for engine in engines), *self._stopping)
 
     def _all(self) -> list[Engine]:

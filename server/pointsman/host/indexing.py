@@ -13,7 +13,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 from pointsman.errors import NotFound, PointsmanError
+from pointsman.host.adaptations import Adaptations
 from pointsman.host.api import (
+    AdaptParams,
+    AdaptProgress,
+    AdaptReport,
+    ForgetParams,
+    ForgetReply,
     IndexParams,
     IndexProgress,
     IndexReport,
@@ -26,7 +32,7 @@ from pointsman.host.api import (
     UsesReply,
 )
 from pointsman.host.repository import Repository, Surroundings
-from pointsman.models.base import TextEmbedder
+from pointsman.models.base import Adaptation, TextEmbedder
 from pointsman_indexer import find_root
 
 
@@ -36,13 +42,15 @@ class Indexes:
     def __init__(
         self,
         folder: Path,
-        embedder: Callable[[], Awaitable[tuple[TextEmbedder, int]]],
+        embedder: Callable[[Adaptation | None], Awaitable[tuple[TextEmbedder, int]]],
         surroundings: Surroundings,
+        adaptations: Adaptations,
     ) -> None:
         self._folder = folder
         self._embedder = embedder
-        """The embedder in use and the length of its vectors; raises `ModelMissing`."""
+        """The embedder in use, adapted or as it ships, and the length of its vectors; raises `ModelMissing`."""
         self._surroundings = surroundings
+        self._adaptations = adaptations
         self._open: dict[Path, Repository] = {}
         self._opening = asyncio.Lock()
 
@@ -52,6 +60,16 @@ class Indexes:
         async with contextlib.aclosing(repository.update(paths)) as stream:
             async for item in stream:
                 yield item
+
+    async def adapt(self, params: AdaptParams) -> AsyncGenerator[AdaptProgress | AdaptReport, None]:
+        root = await asyncio.to_thread(_root_of, params.path)
+        async with contextlib.aclosing(self._adaptations.learn(root, self._folder_of(root), params)) as stream:
+            async for item in stream:
+                yield item
+
+    async def forget(self, params: ForgetParams) -> ForgetReply:
+        root = await asyncio.to_thread(_root_of, params.path)
+        return ForgetReply(removed=await asyncio.to_thread(self._adaptations.remove, self._folder_of(root)))
 
     async def search(self, params: SearchParams) -> SearchReply:
         repository = await self._repository(params.path)
@@ -75,13 +93,19 @@ class Indexes:
     async def _repository(self, path: str) -> Repository:
         root = await asyncio.to_thread(_root_of, path)
         async with self._opening:
-            embedder, dimension = await self._embedder()
+            folder = self._folder_of(root)
+            adaptation, remark = await asyncio.to_thread(self._adaptations.find, root, folder)
+            embedder, dimension = await self._embedder(adaptation)
             if root in self._open and self._open[root].embedder is not embedder:
                 await self._open.pop(root).close()
             if root not in self._open:
-                name = hashlib.sha256(str(root).encode("utf-8", "surrogatepass")).hexdigest()[:24]
-                self._open[root] = Repository(root, self._folder / name, embedder, dimension, self._surroundings)
+                self._open[root] = Repository(root, folder, embedder, dimension, self._surroundings)
+            if remark:
+                self._open[root].remark = remark
             return self._open[root]
+
+    def _folder_of(self, root: Path) -> Path:
+        return self._folder / hashlib.sha256(str(root).encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 def _root_of(path: str) -> Path:

@@ -67,6 +67,8 @@ class Repository:
         self.embedder = embedder
         self._folder = folder
         self._around = surroundings
+        self.remark = ""
+        """What the user should know of what it is opened with, such as an adaptation that was removed."""
         self._bridge = EmbedderBridge(embedder, dimension)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="index")
         self._index: Index | None = None
@@ -86,7 +88,7 @@ class Repository:
 
     def state(self) -> IndexState:
         files, chunks = self._counts
-        message = "; ".join(filter(None, (self._message, self._unwatched)))
+        message = "; ".join(filter(None, (self._message, self._unwatched, self.remark)))
         return IndexState(
             root=str(self.root), busy=self._updating is not None, files=files, chunks=chunks, message=message
         )
@@ -188,7 +190,7 @@ class Repository:
             self._counts = (report.files, report.chunks)
             if self._alone() or not (looking or gave_way or self._is_wanted()):
                 total = dataclasses.replace(report, seconds=round(seconds, 3), embedded=embedded, reused=reused)
-                return IndexReport(**_fields(total, IndexReport))
+                return IndexReport(**_fields(total, IndexReport), note=self.remark)
 
     async def _round(self, paths: Sequence[str] | None, looking: bool) -> tuple[Report, bool]:
         """One slice of work, and whether it ended early."""
@@ -241,7 +243,7 @@ class Repository:
         index = self._opened()
         hits = index.search(params.query, params.k, language=params.language, query_vector=vector)
         self._counts = index.counts()
-        return hits, self._note(index)
+        return hits, "; ".join(filter(None, (self._note(index), self.remark)))
 
     def _note(self, index: Index) -> str:
         unread, waiting = index.missing()
@@ -317,4 +319,5 @@ def _closed() -> PointsmanError:
 
 def _fields(value: Report | Hit, message: type[IndexReport] | type[SearchHit]) -> dict[str, Any]:
     """What the message takes over from the indexer's own value, field by field of the same name."""
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(message)}
+    fields = (field.name for field in dataclasses.fields(message))
+    return {name: getattr(value, name) for name in fields if hasattr(value, name)}

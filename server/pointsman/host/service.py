@@ -65,6 +65,12 @@ class HostService:
     def index(self, params: api.IndexParams) -> AsyncGenerator[api.IndexProgress | api.IndexReport, None]:
         return self._indexes.update(params)
 
+    def adapt(self, params: api.AdaptParams) -> AsyncGenerator[api.AdaptProgress | api.AdaptReport, None]:
+        return self._indexes.adapt(params)
+
+    async def forget(self, params: api.ForgetParams) -> api.ForgetReply:
+        return await self._indexes.forget(params)
+
     async def search(self, params: api.SearchParams) -> api.SearchReply:
         return await self._indexes.search(params)
 

@@ -47,6 +47,8 @@ METHODS: dict[str, Method] = {
     "model": Method(params=api.ModelParams, result=api.ModelFacts),
     "generate": Method(params=api.GenerateParams, result=Piece | Finish, stream=True),
     "index": Method(params=api.IndexParams, result=api.IndexProgress | api.IndexReport, stream=True),
+    "adapt": Method(params=api.AdaptParams, result=api.AdaptProgress | api.AdaptReport, stream=True),
+    "forget": Method(params=api.ForgetParams, result=api.ForgetReply),
     "search": Method(params=api.SearchParams, result=api.SearchReply),
     "outline": Method(params=api.OutlineParams, result=api.OutlineReply),
     "uses": Method(params=api.UsesParams, result=api.UsesReply),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from pathlib import Path
 from typing import Literal, Protocol
 
 
@@ -88,6 +89,15 @@ class EngineStatus:
     message: str = ""
     pid: int | None = None
     memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adaptation:
+    """What a repository taught an embedder: a file, and the name under which its vectors are kept apart."""
+
+    name: str
+    file: Path
+    sha256: str
 
 
 class Engine(Protocol):

@@ -17,6 +17,7 @@ from pointsman.models.base import Priority
 from pointsman.worker import messages as m
 from pointsman.worker.embed import Embedding, Encoder
 from pointsman.worker.engine import End, Generation, PrefixCache
+from pointsman.worker.head import Head
 from pointsman.worker.load import (
     device_bytes,
     load_embedder,
@@ -30,6 +31,8 @@ from pointsman.worker.scheduler import Scheduler
 from pointsman.worker.transformer import Transformer
 
 EXIT_FAILED = 3
+_MOST_HEADS = 16
+"""Repositories' corrections that are kept in memory, 100 kB each."""
 
 
 class Child:
@@ -43,6 +46,7 @@ class Child:
         """One a priority: two jobs of one priority never interleave, so a cache has one user at a time."""
         self._generator: Transformer | None = None
         self._encoder: Encoder | None = None
+        self._heads: dict[str, Head] = {}
 
     def run(self) -> int:
         """Serve until the parent is gone; the exit code of a child that cannot go on."""
@@ -100,7 +104,12 @@ class Child:
                 if self._encoder is None:
                     self._fail(message.id, "this engine has no embedder")
                     return
-                work = Embedding(self._encoder, message.texts, query=message.query)
+                try:
+                    head = self._head(message, self._encoder.dimension)
+                except EngineError as error:
+                    self._send(m.Failed(id=message.id, code=error.code, message=error.message, remedy=error.remedy))
+                    return
+                work = Embedding(self._encoder, message.texts, query=message.query, head=head)
                 self._jobs.add(message.id, Priority(message.priority), work)
             case m.Cancel():
                 self._jobs.remove(message.id)
@@ -108,6 +117,16 @@ class Child:
                 self._send(m.Pong())
             case _:
                 raise EngineError("a message arrived that this engine does not expect now")
+
+    def _head(self, message: m.Embed, dimension: int) -> Head | None:
+        """What the message's repository taught; kept, for an index sends hundreds of messages."""
+        if not message.head:
+            return None
+        if message.head_sha256 not in self._heads:
+            if len(self._heads) >= _MOST_HEADS:
+                self._heads.pop(next(iter(self._heads)))
+            self._heads[message.head_sha256] = Head.load(Path(message.head), message.head_sha256, dimension)
+        return self._heads[message.head_sha256]
 
     def _step(self) -> None:
         if (chosen := self._jobs.next()) is None:

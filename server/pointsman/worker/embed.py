@@ -6,7 +6,7 @@ Knows a transformers encoder and its tokenizer; nothing of processes or of where
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -95,10 +95,17 @@ def _pool(hidden: Any, mask: Any, pooling: Pooling) -> Any:
 
 
 class Embedding:
-    """One request as steps. `step()` gives the finished tensor, shape (texts, dimension), at the last one."""
+    """One request as steps. `step()` gives the finished tensor, shape (texts, dimension), at the last one.
 
-    def __init__(self, encoder: Encoder, texts: Sequence[str], *, query: bool) -> None:
+    Args:
+        head: applied to the finished vectors.
+    """
+
+    def __init__(
+        self, encoder: Encoder, texts: Sequence[str], *, query: bool, head: Callable[[Any], Any] | None = None
+    ) -> None:
         self._encoder = encoder
+        self._head = head
         self._steps = self._run(texts, query)
 
     def step(self) -> Any | None:
@@ -113,4 +120,7 @@ class Embedding:
             out[batch] = self._encoder.forward([rows[i] for i in batch])
             if at < len(batches):
                 yield None
+        if self._head is not None and len(rows):
+            with torch.inference_mode():
+                out = self._head(out)
         yield out

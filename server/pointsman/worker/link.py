@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pointsman.errors import EngineError, EngineUnavailable, ModelMissing, PointsmanError
-from pointsman.models.base import EngineState, EngineStatus, Finish, GenerateRequest, Piece, Priority
+from pointsman.models.base import Adaptation, EngineState, EngineStatus, Finish, GenerateRequest, Piece, Priority
 from pointsman.models.card import Card
 from pointsman.models.catalogue import ADAPTERS
 from pointsman.settings import DeviceChoice, Precision
@@ -213,12 +213,17 @@ class TorchGenerator(_Face):
 
 
 class TorchEmbedder(_Face):
-    """`TextEmbedder` of the link's embedder."""
+    """`TextEmbedder` of the link's embedder.
 
-    def __init__(self, link: TorchLink) -> None:
+    Args:
+        adaptation: what a repository taught it, under whose name its vectors then are; None as it ships.
+    """
+
+    def __init__(self, link: TorchLink, adaptation: Adaptation | None = None) -> None:
         if link.embedder is None:
             raise ValueError("the link has no embedder")
-        super().__init__(link, link.embedder.name)
+        super().__init__(link, adaptation.name if adaptation else link.embedder.name)
+        self._head, self._head_sha256 = (str(adaptation.file), adaptation.sha256) if adaptation else ("", "")
 
     async def embed(
         self, texts: Sequence[str], *, kind: Literal["query", "document"], priority: Priority
@@ -230,7 +235,11 @@ class TorchEmbedder(_Face):
         return vectors
 
     async def _embed(self, texts: tuple[str, ...], *, query: bool, priority: Priority) -> list[list[float]]:
-        replies = self._link.ask(lambda id: m.Embed(id=id, texts=texts, query=query, priority=priority))
+        def make(id: int) -> m.Embed:
+            head, sha256 = self._head, self._head_sha256
+            return m.Embed(id=id, texts=texts, query=query, priority=priority, head=head, head_sha256=sha256)
+
+        replies = self._link.ask(make)
         try:
             async for reply in replies:
                 if isinstance(reply, m.Vectors) and reply.count == len(texts):

@@ -3,6 +3,8 @@
     parent → child   Load first; then Generate, Embed, Cancel, Ping. End of file means: exit at once.
     child → parent   Progress while loading, Ready; then PieceMade*, Finished or Vectors or Failed per id; Pong.
 
+The adapting child gets one Adapt and answers Step*, then Adapted or Failed.
+
 Only values: no torch, no asyncio. Both ends are the same version, so there is no negotiation; a line that does not
 fit its message is an error that never quotes the line, which holds source text.
 """
@@ -83,6 +85,20 @@ class Serve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adapt:
+    """The adapting child's first and only message."""
+
+    root: str
+    exclude: tuple[str, ...]
+    """Patterns of policy, on top of the built-in ones and the repository's own."""
+    embedder: EmbedderSpec
+    base_sha256: str
+    """Of the encoder's weights, to be noted in the file."""
+    seconds: float
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Generate:
     id: int
     prompt: str
@@ -96,6 +112,9 @@ class Embed:
     texts: tuple[str, ...]
     query: bool
     priority: int
+    head: str = ""
+    """Path of what a repository taught, applied to the vectors; "" for none."""
+    head_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,12 +184,37 @@ class Pong:
     pass
 
 
-ToChild = Load | Serve | Generate | Embed | Cancel | Ping
-ToParent = Progress | Ready | PieceMade | Finished | Vectors | Failed | Pong
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """How far adapting is; a total of 0 is not known."""
 
-_TO_CHILD: dict[str, type[Any]] = {c.__name__: c for c in (Load, Serve, Generate, Embed, Cancel, Ping)}
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapted:
+    """The adapting child's last message. Figures are MRR@10 of the questions that were held out."""
+
+    pairs: int
+    kinds: dict[str, int]
+    held_out: int
+    before: float
+    after: float
+    gain: tuple[float, float, float]
+    """Mean of the paired differences, lower and upper end of its interval."""
+    seconds: float
+    data: str
+    """Base64 of the file to keep; "" when it is not better."""
+
+
+ToChild = Load | Serve | Adapt | Generate | Embed | Cancel | Ping
+ToParent = Progress | Ready | PieceMade | Finished | Vectors | Failed | Pong | Step | Adapted
+
+_TO_CHILD: dict[str, type[Any]] = {c.__name__: c for c in (Load, Serve, Adapt, Generate, Embed, Cancel, Ping)}
 _TO_PARENT: dict[str, type[Any]] = {
-    c.__name__: c for c in (Progress, Ready, PieceMade, Finished, Vectors, Failed, Pong)
+    c.__name__: c for c in (Progress, Ready, PieceMade, Finished, Vectors, Failed, Pong, Step, Adapted)
 }
 _converter = cattrs.Converter(forbid_extra_keys=True)
 
@@ -207,6 +251,18 @@ def _decode(line: bytes, table: dict[str, type[Any]]) -> Any:
 def pack(vectors: array[float]) -> str:
     """Base64 of a float32 array, little-endian on every machine that torch runs on."""
     return base64.b64encode(vectors.tobytes()).decode("ascii")
+
+
+def pack_bytes(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def unpack_bytes(message: Adapted) -> bytes:
+    """Raises `EngineError`."""
+    try:
+        return base64.b64decode(message.data, validate=True)
+    except ValueError as error:
+        raise EngineError("a message on the engine's pipe was malformed") from error
 
 
 def unpack(message: Vectors) -> list[list[float]]:
