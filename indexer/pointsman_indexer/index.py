@@ -141,7 +141,8 @@ class Index:
         Args:
             language: only hits in this language, as `language_of` names it.
             query_vector: the query's embedding when the caller has it; else it is made here.
-            mode: `lexical` and `dense` are one search alone, to measure the ranking against.
+            mode: `lexical` and `dense` are one search alone, to measure the ranking against, and `exact` is `dense`
+                without a graph.
         """
         if k < 1:
             raise IndexerError("k must be at least 1")
@@ -150,14 +151,14 @@ class Index:
                 return []
             self._stores.adopt()
             exclusions = self._exclusions()
-            unread = self._catalog.unread(_MOST_SCANNED) if mode != "dense" else []
+            unread = self._catalog.unread(_MOST_SCANNED) if mode in ("hybrid", "lexical") else []
             pending = scan(self._root, unread, content_terms(query), k, _SCAN_SECONDS, exclusions) if unread else []
             vector = query_vector
             if vector is not None:
                 check_vector(self._embedder, vector)
             elif self._comparable():
                 vector = embed_checked(self._embedder, [query], "query")[0]
-            search = Search(self._root, self._catalog, self._stores.live, exclusions, self._stores.serving)
+            search = Search(self._root, self._catalog, self._stores.live, exclusions)
             known = vector if self._comparable() else None
             return search.hits(query, known, k, language, mode=mode, pending=pending)
 
@@ -200,6 +201,11 @@ class Index:
     def _allowed(self, paths: Iterable[str]) -> Iterator[str]:
         exclusions = self._exclusions()
         return (path for path in paths if exclusions.excludes(path) is None)
+
+    def settle(self) -> None:
+        """Wait for the store's compacting, and for the graph that it builds, when an update has begun that."""
+        with _translated():
+            self._stores.adopt(wait=True)
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks that the index holds, by path and line."""
