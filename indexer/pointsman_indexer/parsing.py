@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -59,12 +59,22 @@ def parse_file(path: str, blob: str, data: bytes) -> ParsedFile:
     if b"\0" in data:
         return ParsedFile(language=language, skipped="binary")
     parsed = parse(data, language)
-    rows = []
-    for ordinal, one in enumerate(chunk(path, language, Lines(data), parsed)):
-        id_ = str(uuid.uuid5(_NAMESPACE, f"{path}\0{blob}\0{ordinal}"))
-        rows.append(ChunkRow(id_, values_of(one), one.sha256, packed(lexical_of(one))))
+    rows = rows_of(path, blob, chunk(path, language, Lines(data), parsed))
     notes = "" if _is_utf8(data) else "invalid_utf8"
-    return ParsedFile(language=language, notes=notes, chunks=tuple(rows), parsed=parsed)
+    return ParsedFile(language=language, notes=notes, chunks=rows, parsed=parsed)
+
+
+def rows_of(path: str, blob: str, chunks: Iterable[Chunk]) -> tuple[ChunkRow, ...]:
+    """All chunks of a file, in order, as the catalogue keeps them."""
+    return tuple(
+        ChunkRow(
+            str(uuid.uuid5(_NAMESPACE, f"{path}\0{blob}\0{ordinal}")),
+            values_of(one),
+            one.sha256,
+            packed(lexical_of(one)),
+        )
+        for ordinal, one in enumerate(chunks)
+    )
 
 
 def values_of(one: Chunk) -> tuple[str | int, ...]:

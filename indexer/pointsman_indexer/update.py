@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import time
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ class Update:
     parsers: Parsers
     progress: Callable[[Progress], None]
     should_stop: Callable[[], bool]
+    brought: Callable[[str], array[float] | None]
+    """As `Dense` has it."""
     _written: bool = False
     _stored: int = 0
     _rebuilt: int = 0
@@ -92,7 +95,7 @@ class Update:
         if done and embed:
             done = self._embed()
         if self._written:
-            self._tidy(done and embed, everything)
+            self._tidy(done and embed, done and everything)
         return self._report(started)
 
     def _needs_a_walk(self, paths: Sequence[str]) -> bool:
@@ -226,6 +229,7 @@ class Update:
             embedder=self.embedder,
             should_stop=self.should_stop,
             done=advanced,
+            brought=self.brought,
         )
         done = dense.run()
         self._embedded = dense.embedded
@@ -233,7 +237,8 @@ class Update:
         return done
 
     def _tidy(self, embedded: bool, everything: bool) -> None:
-        """Give room back, but for what takes longer than a few files do."""
+        """Give room back, but for what takes longer than a few files do, and for spares that are needed when an update
+        that was stopped goes on."""
         self.stores.wrote(self._rebuilt + self._stored + self._embedded)
         if embedded:
             self.stores.compact()

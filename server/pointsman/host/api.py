@@ -45,12 +45,16 @@ class IndexParams:
     """Any path inside the repository, absolute."""
     paths: tuple[str, ...] = ()
     """What may have changed, absolute; () looks at everything."""
+    import_from: str = ""
+    """A snapshot to take over from before, absolute; "" for none."""
+    export_to: str = ""
+    """Where to write a snapshot afterwards, absolute; "" for nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexProgress:
     stage: str
-    """scan, parse, embed, store"""
+    """scan, parse, embed, store; check, import and export of a snapshot"""
     done: int
     total: int
 
@@ -68,6 +72,10 @@ class IndexReport:
     reused: int
     model: str
     revision: str
+    imported: int = 0
+    """Files that were taken over from a snapshot."""
+    exported: int = 0
+    """Files that were written to one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
