@@ -244,7 +244,8 @@ class Index:
             return self._catalog.counts()
 
     def notes(self) -> dict[str, int]:
-        """Files that were indexed, but not as they stand, by kind: `invalid_utf8` was read with replacements."""
+        """Files that were indexed, but not as they stand, by kind: `invalid_utf8` was read with replacements, `as_text`
+        was too much for its grammar."""
         with _translated():
             return self._catalog.tally()[1]
 

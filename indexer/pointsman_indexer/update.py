@@ -53,6 +53,8 @@ class Report:
     chunks: int
     skipped: dict[str, int]
     """Files not indexed, by reason."""
+    notes: dict[str, int]
+    """Files indexed, but not as they stand: `as_text`, which were too much for their grammar, and `invalid_utf8`."""
     seconds: float
     embedded: int
     """Chunks that went through the embedder."""
@@ -254,7 +256,7 @@ class Update:
         self.catalog.vectors.drop_spare(sorted(models), *(() if keep is None else (keep,)))
 
     def _report(self, started: float) -> Report:
-        content, _ = self.catalog.tally()
+        content, notes = self.catalog.tally()
         walked = Counter(json.loads(self.catalog.meta("walked") or "{}"))
         skipped = walked + Counter(content) + Counter(unreadable=self._unreadable)
         count, chunks = self.catalog.counts()
@@ -263,6 +265,7 @@ class Update:
             files=count,
             chunks=chunks,
             skipped=dict(sorted(skipped.items())),
+            notes=dict(sorted(notes.items())),
             seconds=round(time.monotonic() - started, 3),
             embedded=self._embedded,
             reused=self._reused,

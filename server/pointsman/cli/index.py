@@ -13,6 +13,8 @@ from pointsman.cli.common import Cli, existing, json_option, visible
 from pointsman.errors import HostError
 from pointsman.host.api import HostApi, IndexParams, IndexProgress, IndexReport
 
+_NOTES = {"as_text": "as plain text, too much for their grammar", "invalid_utf8": "with bytes that are no UTF-8"}
+
 
 @click.command()
 @click.argument("path", default=".")
@@ -44,6 +46,8 @@ def index(cli: Cli, path: str, export_to: str, import_from: str, in_process: boo
         f"(embedded {report.embedded}, reused {report.reused}; skipped: {skipped}; model {report.model})",
         markup=False,
     )
+    if notes := ", ".join(f"{count} {_NOTES.get(note, note)}" for note, count in report.notes.items()):
+        cli.console.print(f"indexed, but not as they stand: {notes}", markup=False)
     if import_from:
         cli.console.print(f"{report.imported} files taken over from {visible(import_from)}", markup=False)
     if export_to:

@@ -61,7 +61,7 @@ class IndexProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
-    """The interface's `index` object. `skipped` counts files by reason."""
+    """The interface's `index` object. `skipped` counts files by reason; `notes` those indexed, but not as they are."""
 
     root: str
     files: int
@@ -72,6 +72,7 @@ class IndexReport:
     reused: int
     model: str
     revision: str
+    notes: dict[str, int]
     imported: int = 0
     """Files that were taken over from a snapshot."""
     exported: int = 0
