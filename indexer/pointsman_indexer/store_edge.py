@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 EXACT = 20_000
 """Points up to which an exact search is as quick as a graph and costs nothing to build."""
+_PAGE = 4096
+"""Points that are listed at once. To count all of them takes a fifth of a second at a million."""
 
 
 class EdgeStore:
@@ -99,9 +101,17 @@ class EdgeStore:
         with translated():
             # A deleted point stays in the postings, and so in every term's document frequency, until its segment is
             # built anew, which a small one never is. A point without terms leaves none behind.
-            doomed, _ = self._open.scroll(
-                edge.ScrollRequest(limit=self.count(), filter=condition, with_payload=False, with_vector=False)
-            )
+            doomed: list[Any] = []
+            place = None
+            while True:
+                page, place = self._open.scroll(
+                    edge.ScrollRequest(
+                        offset=place, limit=_PAGE, filter=condition, with_payload=False, with_vector=False
+                    )
+                )
+                doomed += page
+                if place is None:
+                    break
             silent: dict[str, Any] = {LEXICAL: edge.SparseVector([], [])}
             self._open.update(edge.UpdateOperation.update_vectors([edge.PointVectors(p.id, silent) for p in doomed]))
             self._open.update(edge.UpdateOperation.delete_points_by_filter(condition))

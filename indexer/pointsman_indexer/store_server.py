@@ -125,7 +125,7 @@ class ServerStore:
                 limit=limit,
                 query_filter=condition,
                 with_payload=False,
-                search_params=models.SearchParams(exact=exact),
+                search_params=models.SearchParams(exact=True) if exact and not self._in_memory else None,
             )
         return [(str(point.id), point.score) for point in found.points]
 
