@@ -24,6 +24,8 @@ from pointsman_indexer.vectors import Vectors
 
 _SPARE_VERSIONS = 4_000
 """Versions kept that no file has now."""
+_BATCH = 500
+"""Placeholders in one statement."""
 
 
 class State(IntEnum):
@@ -259,9 +261,14 @@ class Catalog(Reader):
         return chunks, files
 
     def shas(self, ids: Sequence[str]) -> dict[str, str]:
-        """The hashes of these chunks, a batch at most."""
-        query = f"SELECT id, sha FROM chunks WHERE id IN ({','.join('?' * len(ids))})"
-        return dict(self._db.execute(query, tuple(ids)).fetchall())
+        """The hashes of these chunks."""
+        found: dict[str, str] = {}
+        for start in range(0, len(ids), _BATCH):
+            batch = tuple(ids[start : start + _BATCH])
+            found.update(
+                self._db.execute(f"SELECT id, sha FROM chunks WHERE id IN ({','.join('?' * len(batch))})", batch)
+            )
+        return found
 
     def not_waiting(self, ids: Iterable[str]) -> None:
         self._db.executemany("DELETE FROM waiting WHERE id = ?", [(id_,) for id_ in ids])

@@ -19,7 +19,7 @@ from pointsman_indexer.pieces import Piece, Scopes
 from pointsman_indexer.split import LARGEST, LONGEST, parts, windows
 from pointsman_indexer.symbols import Parsed, Symbol
 
-__all__ = ["LONGEST", "VERSION", "Chunk", "chunk"]
+__all__ = ["LONGEST", "VERSION", "Chunk", "chunk", "text_of"]
 
 VERSION = 2
 """Raise it when the same file gives other chunks than before, or the same chunk another text to embed: indexes are
@@ -158,6 +158,10 @@ class _Maker:
         return (symbol.qualified for symbol in self._symbols[begin : min(end, begin + _MOST_NAMES)])
 
     def _text(self, first: int, last: int) -> str:
-        """The lines, the last of them cut where a chunk would be too large."""
-        data = self._lines.bytes(first, last)
-        return data.decode("utf-8", "replace") if len(data) <= LARGEST else data[:LARGEST].decode("utf-8", "ignore")
+        return text_of(self._lines, first, last)
+
+
+def text_of(lines: Lines, first: int, last: int) -> str:
+    """The lines as a chunk has them: the last of them is cut where it would be too large."""
+    data = lines.bytes(first, last)
+    return data.decode("utf-8", "replace") if len(data) <= LARGEST else data[:LARGEST].decode("utf-8", "ignore")

@@ -63,7 +63,7 @@ class Noting:
         """Keys of files whose points were deleted or put."""
         self.embedded: set[str] = set()
         """Ids of points that got their dense vector."""
-        self.dense, self.lexical, self.count = store.dense, store.lexical, store.count
+        self.dense, self.cosines, self.lexical, self.count = store.dense, store.cosines, store.lexical, store.count
         self.flush, self.compact, self.reset, self.close = store.flush, store.compact, store.reset, store.close
 
     def upsert(self, points: Sequence[Point]) -> None:

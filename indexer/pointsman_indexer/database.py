@@ -43,7 +43,7 @@ CREATE TABLE symbols(
     version INTEGER NOT NULL, name TEXT NOT NULL, folded TEXT NOT NULL, qualified TEXT NOT NULL, kind TEXT NOT NULL,
     start_line INTEGER NOT NULL, end_line INTEGER NOT NULL, depth INTEGER NOT NULL, signature TEXT NOT NULL);
 CREATE INDEX symbols_by_version ON symbols(version);
-CREATE INDEX symbols_by_name ON symbols(folded);
+CREATE INDEX symbols_by_name ON symbols(folded, depth);
 CREATE TABLE vectors(
     embedder TEXT NOT NULL, sha TEXT NOT NULL, used REAL NOT NULL, vector BLOB NOT NULL, PRIMARY KEY(embedder, sha));
 """

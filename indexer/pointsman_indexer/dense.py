@@ -31,6 +31,8 @@ class Dense:
     should_stop: Callable[[], bool]
     done: Callable[[int, int], None]
     """Told how many chunks of how many have their vectors."""
+    brought: Callable[[str], array[float] | None] = lambda _: None
+    """The vector, by hash, that somebody else has made and the catalogue does not hold."""
     embedded: int = 0
     reused: int = 0
     _finished: int = 0
@@ -78,6 +80,11 @@ class Dense:
         """The vectors of these texts, by hash; None when told to stop."""
         model = model_of(self.embedder)
         vectors = self.catalog.vectors.get(model, list(texts))
+        brought = {sha: one for sha in texts.keys() - vectors.keys() if (one := self.brought(sha)) is not None}
+        if brought:
+            with self.catalog.transaction():
+                self.catalog.vectors.put(model, brought)
+            vectors |= brought
         self.reused += len(vectors)
         # Texts of like length share a batch: the model then pads little.
         missing = sorted(texts.keys() - vectors.keys(), key=lambda sha: (len(texts[sha]), sha))

@@ -4,6 +4,7 @@
     ├── IndexLocked          another process, or another `Index`, has this data folder open
     ├── ExclusionsInvalid    an exclusion pattern or `.pointsmanignore` cannot be understood: nothing is indexed
     ├── EmbeddingError       the embedder broke its contract (count, dimension or a value that is no number)
+    ├── SnapshotInvalid      a snapshot is damaged, or was made by another version or with another embedder
     └── StoreError           the vector store cannot be reached or refused
 
 Messages are for the user and hold no source text. What an embedder raises itself passes through untouched.
@@ -30,6 +31,10 @@ class ExclusionsInvalid(IndexerError):
 
 
 class EmbeddingError(IndexerError):
+    pass
+
+
+class SnapshotInvalid(IndexerError):
     pass
 
 

@@ -16,7 +16,7 @@ from pointsman_indexer.layout import Layout
 from pointsman_indexer.manifests import NAMES
 from pointsman_indexer.rank_map import Ranking
 from pointsman_indexer.scope import Definition, Module, Scope
-from pointsman_indexer.symbols import CONTAINERS, Import, Parsed, Symbol
+from pointsman_indexer.symbols import CONTAINERS, Import, Parsed, References, Symbol
 from pointsman_indexer.uses import Use, find_uses
 
 SCHEMA = """
@@ -73,6 +73,11 @@ class Graph:
         rows = [(version,) for version in versions]
         self._db.executemany("DELETE FROM mentions WHERE version = ?", rows)
         self._db.executemany("DELETE FROM imports WHERE version = ?", rows)
+
+    def of(self, version: int) -> tuple[list[References], list[Import]]:
+        """What was `put`, of a version that is known."""
+        rows = self._db.execute("SELECT name, places FROM mentions WHERE version = ? ORDER BY name", (version,))
+        return [References(name, places) for name, places in rows], self._facts(version)
 
     def find(self, symbol: str) -> list[Definition]:
         """Definitions with this name or end of a qualified name, such as `Cart.add`; outer ones first."""
@@ -157,7 +162,9 @@ class Graph:
         return self._files
 
     def _facts(self, version: int) -> list[Import]:
-        rows = self._db.execute("SELECT module, name, alias, line FROM imports WHERE version = ?", (version,))
+        rows = self._db.execute(
+            "SELECT module, name, alias, line FROM imports WHERE version = ? ORDER BY rowid", (version,)
+        )
         return [Import(module=module, name=name, alias=alias, line=line) for module, name, alias, line in rows]
 
     def _scope(self) -> Scope:

@@ -20,6 +20,7 @@ from pointsman_indexer.dense import model_of
 from pointsman_indexer.embed import Embedder, check_vector, embed_checked
 from pointsman_indexer.errors import IndexerError, IndexLocked
 from pointsman_indexer.exclude import Exclusions
+from pointsman_indexer.git import revision
 from pointsman_indexer.hits import Hit
 from pointsman_indexer.outline import outline
 from pointsman_indexer.outline import text as map_text
@@ -27,6 +28,7 @@ from pointsman_indexer.pool import shared
 from pointsman_indexer.scan import scan
 from pointsman_indexer.scope import Definition
 from pointsman_indexer.search import Mode, Search
+from pointsman_indexer.snapshot import Export, Import
 from pointsman_indexer.stores import Stores
 from pointsman_indexer.terms import content_terms, telling_words
 from pointsman_indexer.update import Progress, Report, Update
@@ -105,6 +107,7 @@ class Index:
         embed: bool = True,
         progress: Callable[[Progress], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        snapshot: Import | None = None,
     ) -> Report:
         """Bring the index up to date. When `should_stop` says so it returns early, with what was done kept.
 
@@ -112,6 +115,7 @@ class Index:
             paths: what may have changed, relative to the root with `/`: files or folders, there or gone. Only these
                 are looked at, unless one of them decides which files there are. Without, everything is.
             embed: whether to go on to the second phase; without it, what is new is found by words alone.
+            snapshot: where vectors may be found for what was moved or changed a little.
         """
         with _translated():
             self._stores.adopt()
@@ -125,6 +129,7 @@ class Index:
                 parsers=shared(),
                 progress=progress or (lambda _: None),
                 should_stop=should_stop or (lambda: False),
+                brought=snapshot.vector if snapshot is not None else (lambda _: None),
             ).run(paths, embed=embed)
 
     def search(
@@ -141,7 +146,8 @@ class Index:
         Args:
             language: only hits in this language, as `language_of` names it.
             query_vector: the query's embedding when the caller has it; else it is made here.
-            mode: `lexical` and `dense` are one search alone, to measure the ranking against.
+            mode: `lexical` and `dense` are one search alone, to measure the ranking against, and `exact` is `dense`
+                without a graph.
         """
         if k < 1:
             raise IndexerError("k must be at least 1")
@@ -150,14 +156,14 @@ class Index:
                 return []
             self._stores.adopt()
             exclusions = self._exclusions()
-            unread = self._catalog.unread(_MOST_SCANNED) if mode != "dense" else []
+            unread = self._catalog.unread(_MOST_SCANNED) if mode in ("hybrid", "lexical") else []
             pending = scan(self._root, unread, content_terms(query), k, _SCAN_SECONDS, exclusions) if unread else []
             vector = query_vector
             if vector is not None:
                 check_vector(self._embedder, vector)
             elif self._comparable():
                 vector = embed_checked(self._embedder, [query], "query")[0]
-            search = Search(self._root, self._catalog, self._stores.live, exclusions, self._stores.serving)
+            search = Search(self._root, self._catalog, self._stores.live, exclusions)
             known = vector if self._comparable() else None
             return search.hits(query, known, k, language, mode=mode, pending=pending)
 
@@ -201,6 +207,25 @@ class Index:
         exclusions = self._exclusions()
         return (path for path in paths if exclusions.excludes(path) is None)
 
+    def export(self, target: Path) -> Export:
+        """Begin to write what is indexed to a file for others. `export_step` until it is done, then `close` it."""
+        return Export(target, model_of(self._embedder), revision(self._root))
+
+    def export_step(self, export: Export) -> bool:
+        """Write some; False when the file is in place. Between two steps the index may be searched and updated."""
+        with _translated():
+            return export.step(self._catalog, self._exclusions())
+
+    def import_step(self, snapshot: Import) -> bool:
+        """Take over some of a snapshot that was checked; False when there is no more. The next update uses it."""
+        with _translated():
+            return snapshot.step(self._root, self._catalog, self._exclusions())
+
+    def settle(self) -> None:
+        """Wait for the store's compacting, and for the graph that it builds, when an update has begun that."""
+        with _translated():
+            self._stores.adopt(wait=True)
+
     def chunks(self) -> Iterator[Chunk]:
         """All chunks that the index holds, by path and line."""
         with _translated():
@@ -219,7 +244,8 @@ class Index:
             return self._catalog.counts()
 
     def notes(self) -> dict[str, int]:
-        """Files that were indexed, but not as they stand, by kind: `invalid_utf8` was read with replacements."""
+        """Files that were indexed, but not as they stand, by kind: `invalid_utf8` was read with replacements, `as_text`
+        was too much for its grammar."""
         with _translated():
             return self._catalog.tally()[1]
 

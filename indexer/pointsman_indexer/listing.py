@@ -113,7 +113,7 @@ def _paths(listing: bytes) -> dict[str, None]:
 def _is_folder(root: Path, path: str) -> bool:
     """Whether an entry of git's listing is a folder: then it is a commit of another repository."""
     try:
-        return stat.S_ISDIR(os.lstat(root / path).st_mode)
+        return stat.S_ISDIR(os.lstat(f"{root}/{path}").st_mode)
     except OSError:
         return False
 
@@ -182,7 +182,7 @@ def _look(places: _Places, path: str, exclusions: Exclusions, found: Walk) -> st
     if not places.holds(path):
         return "symlink"
     try:
-        status = os.lstat(places.root / path)
+        status = os.lstat(f"{places.root}/{path}")
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError:

@@ -18,9 +18,9 @@ from pointsman_indexer.manifests import facts
 from pointsman_indexer.references import uses
 from pointsman_indexer.symbols import CONTAINERS, Parsed, Symbol
 
-_SECONDS = 2.0
-"""For parsing. A megabyte of sane code takes a seventh of a second. The query has no such limit: its progress callback
-ends the process (seen with tree-sitter 0.26.1), and its cost is linear in the tree."""
+_SECONDS = 0.4
+"""Of processor time, for parsing. A megabyte of sane code takes a seventh of a second. The query has no such limit: its
+progress callback ends the process (seen with tree-sitter 0.26.1), and its cost is linear in the tree."""
 _LARGEST = 2 * 1024 * 1024
 _BLOCK = 65536
 _MATCH_LIMIT = 65536
@@ -55,11 +55,11 @@ def parse(data: bytes, language: str) -> Parsed:
         return _UNPARSED
     if known is None:
         return Parsed(complete=False, imports=facts(data, language))
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.process_time() + _SECONDS
     try:
         tree = Parser(known.language).parse(
             lambda offset, _point: data[offset : offset + _BLOCK],
-            progress_callback=lambda _offset, _error: time.monotonic() > deadline,
+            progress_callback=lambda _offset, _error: time.process_time() > deadline,
         )
     except ValueError:  # the binding's answer to a progress callback that calls a halt
         return _UNPARSED

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import uuid
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from pointsman_indexer.chunk import Chunk, chunk
-from pointsman_indexer.languages import language_of
+from pointsman_indexer.languages import grammar, language_of
 from pointsman_indexer.lexical import lexical_of
 from pointsman_indexer.lines import Lines
 from pointsman_indexer.parse import parse
@@ -21,6 +21,8 @@ from pointsman_indexer.symbols import Parsed
 from pointsman_indexer.terms import Sparse
 
 UNPARSED = Parsed(complete=False)
+AS_TEXT = "as_text"
+"""The note of a file that was too much for its grammar: it is in windows of text, without symbols."""
 _NAMESPACE = uuid.UUID("5d9f6c1e-3a52-5f0b-9a55-0c9a3c6f1d27")
 CHUNK_FIELDS = {field.name: str(field.type) for field in fields(Chunk) if field.name != "path"}
 """What a chunk is but for its path, which is its version's: names and types, in the order of `ChunkRow.values`."""
@@ -53,18 +55,29 @@ class ParsedFile:
     parsed: Parsed = UNPARSED
 
 
-def parse_file(path: str, blob: str, data: bytes) -> ParsedFile:
-    """Parse, cut and weigh one file. `blob` is the blob id of `data`."""
+def parse_file(path: str, blob: str, data: bytes, plain: bool = False) -> ParsedFile:
+    """Parse, cut and weigh one file. `blob` is the blob id of `data`; `plain` leaves the grammar out."""
     language = language_of(path, data[:65536]) or ""
     if b"\0" in data:
         return ParsedFile(language=language, skipped="binary")
-    parsed = parse(data, language)
-    rows = []
-    for ordinal, one in enumerate(chunk(path, language, Lines(data), parsed)):
-        id_ = str(uuid.uuid5(_NAMESPACE, f"{path}\0{blob}\0{ordinal}"))
-        rows.append(ChunkRow(id_, values_of(one), one.sha256, packed(lexical_of(one))))
-    notes = "" if _is_utf8(data) else "invalid_utf8"
-    return ParsedFile(language=language, notes=notes, chunks=tuple(rows), parsed=parsed)
+    parsed = UNPARSED if plain else parse(data, language)
+    rows = rows_of(path, blob, chunk(path, language, Lines(data), parsed))
+    as_text = not parsed.complete and grammar(language) is not None
+    notes = AS_TEXT if as_text else "" if _is_utf8(data) else "invalid_utf8"
+    return ParsedFile(language=language, notes=notes, chunks=rows, parsed=parsed)
+
+
+def rows_of(path: str, blob: str, chunks: Iterable[Chunk]) -> tuple[ChunkRow, ...]:
+    """All chunks of a file, in order, as the catalogue keeps them."""
+    return tuple(
+        ChunkRow(
+            str(uuid.uuid5(_NAMESPACE, f"{path}\0{blob}\0{ordinal}")),
+            values_of(one),
+            one.sha256,
+            packed(lexical_of(one)),
+        )
+        for ordinal, one in enumerate(chunks)
+    )
 
 
 def values_of(one: Chunk) -> tuple[str | int, ...]:

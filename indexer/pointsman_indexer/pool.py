@@ -1,8 +1,8 @@
 """Parsing in child processes, started when there is work and shared by all indexes of this process.
 
 Answers come in the order of the files, as a stream: only a few batches are under way at any time, so memory does not
-grow with the repository. A file that ends its child is reported as `crashed` or `too_slow`, and a new child goes on
-with the next one. Knows nothing of what is made of the answers.
+grow with the repository. A file that ends its child is tried once more as plain text, by a new child; one that ends
+that as well is reported as `crashed` or `too_slow`. Knows nothing of what is made of the answers.
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ class _Child:
                 self._ask(batch[len(done) :], done)
             except _Ended as ended:
                 if ended.reason:
-                    done.append(ParsedFile(language="", skipped=ended.reason))
+                    source = batch[len(done)]
+                    lost = ParsedFile(language="", skipped=ended.reason)
+                    done += [lost] if source.plain else self.parse([source._replace(plain=True)])
         return done
 
     def _ask(self, batch: Sequence[Source], done: list[ParsedFile]) -> None:

@@ -14,6 +14,7 @@ from pointsman_indexer.symbols import Symbol
 
 _BATCH = 500
 """Placeholders in one statement."""
+_MOST_OF_A_NAME = 200
 _OWN = ", ".join(f"c.{name}" for name in CHUNK_FIELDS)
 _CURRENT = (
     f"SELECT c.rowid, f.path, c.version, c.id, c.sha, c.lexical, {_OWN} "
@@ -77,16 +78,23 @@ class Reader:
         ]
 
     def named(self, names: Sequence[str], limit: int) -> list[tuple[str, str]]:
-        """Chunks of symbols whose last name is one of `names` (casefolded): (chunk id, qualified name)."""
+        """Chunks of symbols whose last name is one of `names` (casefolded): (chunk id, qualified name).
+
+        Of a name that hundreds of symbols share, some of the outermost: it tells little, and all would take long.
+        """
         if not names:
             return []
+        each = (
+            "SELECT * FROM (SELECT version, qualified, kind, depth, start_line, end_line FROM symbols "
+            f"WHERE folded = ? ORDER BY depth LIMIT {_MOST_OF_A_NAME})"
+        )
+        order = "s.kind IN ('section', 'key', 'variable')"
         return self._db.execute(
-            "SELECT c.id, s.qualified FROM symbols s JOIN files f ON f.version = s.version "
+            f"SELECT c.id, s.qualified FROM (SELECT s.*, f.path FROM ({' UNION ALL '.join([each] * len(names))}) s "
+            f"JOIN files f ON f.version = s.version ORDER BY {order}, s.depth, f.path, s.start_line LIMIT ?) s "
             "JOIN chunks c ON c.version = s.version AND c.start_line <= s.end_line AND c.end_line >= s.start_line "
-            f"WHERE s.folded IN ({','.join('?' * len(names))}) "
-            "ORDER BY s.kind IN ('section', 'key', 'variable'), c.symbol <> s.qualified, s.depth, f.path, c.start_line "
-            "LIMIT ?",
-            (*names, limit),
+            f"ORDER BY {order}, c.symbol <> s.qualified, s.depth, s.path, c.start_line LIMIT ?",
+            (*names, 2 * limit, limit),
         ).fetchall()
 
     def in_files_named(self, names: Sequence[str], limit: int) -> list[tuple[str, str]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from operator import mul
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +23,7 @@ from pointsman_indexer.reader import stem
 from pointsman_indexer.store import Store
 from pointsman_indexer.terms import content_terms, query_vector
 
-Mode = Literal["hybrid", "lexical", "dense"]
+Mode = Literal["hybrid", "lexical", "dense", "exact"]
 
 _DEPTH = 100
 """Candidates of each search, at least."""
@@ -34,14 +33,13 @@ _SPREAD = 4.0
 
 
 class Search:
-    """Searches of one index. `model` made the store's dense vectors; the catalogue keeps them under that name."""
+    """Searches of one index."""
 
-    def __init__(self, root: Path, catalog: Catalog, store: Store, exclusions: Exclusions, model: str = "") -> None:
+    def __init__(self, root: Path, catalog: Catalog, store: Store, exclusions: Exclusions) -> None:
         self._root = root
         self._catalog = catalog
         self._store = store
         self._exclusions = exclusions
-        self._model = model
         self._states: dict[str, tuple[str, bool] | None] = {}
 
     def hits(
@@ -58,14 +56,16 @@ class Search:
 
         Args:
             vector: the query's embedding; without it there is no search by meaning.
-            mode: `lexical` and `dense` are one search alone, in its own order: what the ranking is measured against.
+            mode: `lexical` and `dense` are one search alone, in its own order: what the ranking is measured against;
+                `exact` is `dense` without a graph.
             pending: pieces of files that are not in the index yet, with their lexical scores.
         """
         intent = understand(query)
-        found = self.candidates(query, intent, vector, max(_DEPTH, 4 * k), language, pending)
+        found = self.candidates(query, intent, vector, max(_DEPTH, 4 * k), language, pending, exact=mode == "exact")
         if mode == "hybrid":
             asked = content_terms(query)
-            scored = [(score(features(one, asked), intent, vector is not None), one) for one in found]
+            known = found if vector is None else _supposed(found)
+            scored = [(score(features(one, asked), intent, vector is not None), one) for one in known]
         elif mode == "lexical":
             scored = [(one.lexical, one) for one in found if one.lexical is not None]
         else:
@@ -97,6 +97,8 @@ class Search:
         depth: int,
         language: str = "",
         pending: Sequence[tuple[Chunk, float]] = (),
+        *,
+        exact: bool = False,
     ) -> list[Candidate]:
         """What the searches find, each chunk once, in no order."""
         facts: dict[str, dict[str, Any]] = {}
@@ -105,7 +107,7 @@ class Search:
         for rank, id_, value in _ranked(lexical):
             facts[id_] = {"lexical": value / best, "lexical_rank": rank}
         if vector is not None:
-            for rank, id_, value in _ranked(self._store.dense(vector, depth, language)):
+            for rank, id_, value in _ranked(self._store.dense(vector, depth, language, exact=exact)):
                 facts.setdefault(id_, {}).update(dense=value, dense_rank=rank)
         for id_, fact, worth in (*self._by_name(intent), *self._by_place(intent)):
             known = facts.setdefault(id_, {})
@@ -116,22 +118,14 @@ class Search:
             if not language or one.language == language
         }
         if vector is not None:
-            self._complete(facts, chunks, vector)
+            for id_, value in self._store.cosines(vector, [id_ for id_ in chunks if "dense" not in facts[id_]]):
+                facts[id_]["dense"] = value
         found = [Candidate(id=id_, chunk=one, **facts[id_]) for id_, one in chunks.items()]
         for rank, (one, value) in enumerate(pending):
             if not language or one.language == language:
                 place = f"{one.path}:{one.start_line}"
                 found.append(Candidate(id=place, chunk=one, lexical=value / best, lexical_rank=rank))
         return found
-
-    def _complete(self, facts: dict[str, dict[str, Any]], chunks: dict[str, Chunk], vector: Sequence[float]) -> None:
-        """Give the candidates that another search found their cosine as well."""
-        missing = {id_: one.sha256 for id_, one in chunks.items() if "dense" not in facts[id_]}
-        known = self._catalog.vectors.get(self._model, list(missing.values())) if self._model else {}
-        length = math.hypot(*vector)
-        for id_, sha in missing.items():
-            if (own := known.get(sha)) is not None and (both := length * math.hypot(*own)):
-                facts[id_]["dense"] = sum(map(mul, vector, own)) / both
 
     def _by_name(self, intent: Intent) -> Iterator[tuple[str, str, float]]:
         """(chunk, fact, worth) of symbols that the query names; a method of that name of another class counts less."""
@@ -181,6 +175,17 @@ def _ranked(found: Sequence[tuple[str, float]]) -> Iterator[tuple[int, str, floa
         if value != before:
             rank, before = at, value
         yield rank, id_, value
+
+
+def _supposed(found: Sequence[Candidate]) -> list[Candidate]:
+    """What has no vector yet is taken to be as near as its words are; else whatever has one would come before it."""
+    nearest = max((one.dense for one in found if one.dense is not None), default=0.0)
+    return [
+        one
+        if one.dense is not None
+        else replace(one, dense=nearest * (one.lexical or 0.0), dense_rank=one.lexical_rank)
+        for one in found
+    ]
 
 
 def _named(one: Chunk, intent: Intent) -> str:

@@ -46,7 +46,15 @@ class Store(Protocol):
 
     def delete_files(self, files: Sequence[str]) -> None: ...
 
-    def dense(self, vector: Sequence[float], limit: int, language: str = "") -> list[tuple[str, float]]: ...
+    def dense(
+        self, vector: Sequence[float], limit: int, language: str = "", *, exact: bool = False
+    ) -> list[tuple[str, float]]:
+        """`exact` looks at every point, whatever graph there is: to measure the graph against."""
+        ...
+
+    def cosines(self, vector: Sequence[float], ids: Sequence[str]) -> list[tuple[str, float]]:
+        """Of these points, those that have a dense vector."""
+        ...
 
     def lexical(self, vector: Sparse, limit: int, language: str = "") -> list[tuple[str, float]]: ...
 

@@ -12,6 +12,7 @@ from pointsman_indexer.terms import Sparse
 
 if TYPE_CHECKING:
     import qdrant_client
+    from qdrant_client import models
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -90,8 +91,18 @@ class ServerStore:
                 self._collection, models.FilterSelector(filter=models.Filter(must=[condition])), wait=True
             )
 
-    def dense(self, vector: Sequence[float], limit: int, language: str = "") -> list[tuple[str, float]]:
-        return self._query(list(vector), DENSE, limit, language)
+    def dense(
+        self, vector: Sequence[float], limit: int, language: str = "", *, exact: bool = False
+    ) -> list[tuple[str, float]]:
+        return self._query(list(vector), DENSE, limit, _in_language(language), exact)
+
+    def cosines(self, vector: Sequence[float], ids: Sequence[str]) -> list[tuple[str, float]]:
+        from qdrant_client import models
+
+        if not ids:
+            return []
+        condition = models.Filter(must=[models.HasIdCondition(has_id=list(ids))])
+        return self._query(list(vector), DENSE, len(ids), condition, True)
 
     def lexical(self, vector: Sparse, limit: int, language: str = "") -> list[tuple[str, float]]:
         from qdrant_client import models
@@ -99,18 +110,22 @@ class ServerStore:
         if not vector.indices:
             return []
         sparse = models.SparseVector(indices=list(vector.indices), values=list(vector.values))
-        return self._query(sparse, LEXICAL, limit, language)
+        return self._query(sparse, LEXICAL, limit, _in_language(language))
 
-    def _query(self, query: Any, using: str, limit: int, language: str) -> list[tuple[str, float]]:
+    def _query(
+        self, query: Any, using: str, limit: int, condition: models.Filter | None, exact: bool = False
+    ) -> list[tuple[str, float]]:
         from qdrant_client import models
 
-        condition = None
-        if language:
-            match = models.MatchValue(value=language)
-            condition = models.Filter(must=[models.FieldCondition(key=LANGUAGE, match=match)])
         with translated():
             found = self._client.query_points(
-                self._collection, query=query, using=using, limit=limit, query_filter=condition, with_payload=False
+                self._collection,
+                query=query,
+                using=using,
+                limit=limit,
+                query_filter=condition,
+                with_payload=False,
+                search_params=models.SearchParams(exact=True) if exact and not self._in_memory else None,
             )
         return [(str(point.id), point.score) for point in found.points]
 
@@ -127,6 +142,14 @@ class ServerStore:
     def close(self) -> None:
         with translated():
             self._client.close()
+
+
+def _in_language(language: str) -> models.Filter | None:
+    from qdrant_client import models
+
+    if not language:
+        return None
+    return models.Filter(must=[models.FieldCondition(key=LANGUAGE, match=models.MatchValue(value=language))])
 
 
 def _check(url: str) -> None:

@@ -110,6 +110,7 @@ def _hashes(identifier: str) -> tuple[int, ...]:
     return tuple(_hash(term) for term in terms(identifier))
 
 
+@functools.lru_cache(maxsize=32768)
 def content_terms(text: str) -> frozenset[str]:
     """The distinct terms of a text but for the words that frame a question."""
     return frozenset(term for term in terms(text) if term not in _FRAME)

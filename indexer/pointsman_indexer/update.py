@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import time
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ class Report:
     chunks: int
     skipped: dict[str, int]
     """Files not indexed, by reason."""
+    notes: dict[str, int]
+    """Files indexed, but not as they stand: `as_text`, which were too much for their grammar, and `invalid_utf8`."""
     seconds: float
     embedded: int
     """Chunks that went through the embedder."""
@@ -76,6 +79,8 @@ class Update:
     parsers: Parsers
     progress: Callable[[Progress], None]
     should_stop: Callable[[], bool]
+    brought: Callable[[str], array[float] | None]
+    """As `Dense` has it."""
     _written: bool = False
     _stored: int = 0
     _rebuilt: int = 0
@@ -92,7 +97,7 @@ class Update:
         if done and embed:
             done = self._embed()
         if self._written:
-            self._tidy(done and embed, everything)
+            self._tidy(done and embed, done and everything)
         return self._report(started)
 
     def _needs_a_walk(self, paths: Sequence[str]) -> bool:
@@ -226,6 +231,7 @@ class Update:
             embedder=self.embedder,
             should_stop=self.should_stop,
             done=advanced,
+            brought=self.brought,
         )
         done = dense.run()
         self._embedded = dense.embedded
@@ -233,7 +239,8 @@ class Update:
         return done
 
     def _tidy(self, embedded: bool, everything: bool) -> None:
-        """Give room back, but for what takes longer than a few files do."""
+        """Give room back, but for what takes longer than a few files do, and for spares that are needed when an update
+        that was stopped goes on."""
         self.stores.wrote(self._rebuilt + self._stored + self._embedded)
         if embedded:
             self.stores.compact()
@@ -249,7 +256,7 @@ class Update:
         self.catalog.vectors.drop_spare(sorted(models), *(() if keep is None else (keep,)))
 
     def _report(self, started: float) -> Report:
-        content, _ = self.catalog.tally()
+        content, notes = self.catalog.tally()
         walked = Counter(json.loads(self.catalog.meta("walked") or "{}"))
         skipped = walked + Counter(content) + Counter(unreadable=self._unreadable)
         count, chunks = self.catalog.counts()
@@ -258,6 +265,7 @@ class Update:
             files=count,
             chunks=chunks,
             skipped=dict(sorted(skipped.items())),
+            notes=dict(sorted(notes.items())),
             seconds=round(time.monotonic() - started, 3),
             embedded=self._embedded,
             reused=self._reused,

@@ -32,6 +32,24 @@ def test_adapting_to_too_small_a_repository_counts_what_is_missing(home: Home, r
     assert home.run("index", repository, "--json").json["model"] == "code-minilm"
 
 
+def test_a_team_shares_an_index(fresh_home: Callable[..., Home], repository: Path, tmp_path: Path) -> None:
+    file = tmp_path / "team.snapshot"
+    theirs, ours = fresh_home(), fresh_home()
+    made = theirs.run("index", repository, "--export", file, "--json").json
+    assert made["exported"] == made["files"] == 5 and made["embedded"] > 5
+    taken = ours.run("index", repository, "--import", file, "--json").json
+    assert (taken["imported"], taken["embedded"], taken["chunks"]) == (5, 0, made["chunks"])
+    query = ("search", "take goods off the shelf", "--path", repository, "--json")
+    assert ours.run(*query).json["hits"] == theirs.run(*query).json["hits"]
+    assert "5 files written to" in theirs.run("index", repository, "--export", file).out
+    assert "0 files taken over from" in ours.run("index", repository, "--import", file).out  # they are known by now
+    file.write_bytes(b"no snapshot")
+    assert "damaged" in ours.run("index", repository, "--import", file, code=1).err
+    ours.run("index", repository, "--import", tmp_path / "none", code=4)
+    ours.run("index", repository, "--export", tmp_path / "none" / "file", code=4)
+    ours.run("index", repository, "--export", tmp_path, code=2)
+
+
 def test_search_finds_by_name_and_by_meaning(home: Home, repository: Path) -> None:
     by_name = home.run("search", "apply_discount", "--path", repository, "--json").json
     assert by_name["hits"][0]["path"] == "shop/cart.py"

@@ -107,7 +107,16 @@ class Host:
         yield api.IndexProgress(stage="embed", done=1, total=2)
         yield api.IndexProgress(stage="embed", done=2, total=2)
         yield api.IndexReport(
-            root=params.path, files=1, chunks=2, skipped={}, seconds=0.1, embedded=2, reused=0, model="m", revision=""
+            notes={},
+            root=params.path,
+            files=1,
+            chunks=2,
+            skipped={},
+            seconds=0.1,
+            embedded=2,
+            reused=0,
+            model="m",
+            revision="",
         )
 
     async def search(self, params: api.SearchParams) -> api.SearchReply:

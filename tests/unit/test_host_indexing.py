@@ -232,6 +232,38 @@ async def test_without_a_watch_the_next_request_looks_at_everything(
     await indexes.close()
 
 
+async def test_a_snapshot_goes_from_one_user_to_another(tmp_path: Path, root: Path) -> None:
+    embedder = Embedder("a")
+    embedder.release.set()
+
+    async def made(_: Adaptation | None) -> tuple[Embedder, int]:
+        return embedder, 3
+
+    file = tmp_path / "team.snapshot"
+    theirs = Indexes(tmp_path / "theirs", made, OPEN, NONE)
+    *steps, last = [item async for item in theirs.update(IndexParams(path=str(root), export_to=str(file)))]
+    assert isinstance(last, IndexReport) and (last.exported, last.imported, last.embedded) == (2, 0, 2)
+    assert steps[-1].stage == "export" and steps[-1].done == 2
+    await theirs.close()
+
+    (root / "closed.py").rename(root / "moved.py")
+    ours = Indexes(tmp_path / "ours", made, OPEN, NONE)
+    *steps, last = [item async for item in ours.update(IndexParams(path=str(root), import_from=str(file)))]
+    assert isinstance(last, IndexReport)
+    assert (last.exported, last.imported, last.embedded, last.reused, last.files) == (0, 1, 0, 2, 2)
+    assert {"check", "import"} <= {step.stage for step in steps}
+    assert await best(ours, root, "hidden") == ("hidden", "")
+
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(PointsmanError, match="damaged") as refused:
+        [item async for item in ours.update(IndexParams(path=str(root), import_from=str(file)))]
+    assert refused.value.remedy
+    with pytest.raises(PointsmanError, match="cannot be written"):
+        [item async for item in ours.update(IndexParams(path=str(root), export_to=str(tmp_path / "no" / "file")))]
+    assert (await update(ours, root)).files == 2
+    await ours.close()
+
+
 def test_git_says_when_everything_may_have_changed(tmp_path: Path) -> None:
     def told(*paths: str) -> tuple[str, ...] | None:
         return relevant(tmp_path, [str(tmp_path / path) for path in paths])

@@ -20,7 +20,10 @@ from pointsman_indexer import parse_worker
 
 real = parse_worker.parse_file
 
-def parse_file(path, blob, data):
+def parse_file(path, blob, data, plain):
+    if plain and path.startswith("only_"):
+        return real(path, blob, data, plain)
+    path = path.removeprefix("only_")
     if path == "crash.py":
         ctypes.string_at(0)
     if path == "slow.py":
@@ -32,10 +35,10 @@ def parse_file(path, blob, data):
         return bytearray(8 << 30)
     if path == "leave.py":
         os._exit(0)
-    return real(path, blob, data)
+    return real(path, blob, data, plain)
 
 parse_worker.parse_file = parse_file
-parse_worker._SECONDS = 0.3
+parse_worker._SECONDS = parse_worker._PLAIN_SECONDS = 0.3
 parse_worker.main()
 """
 LEAVING = """
@@ -93,12 +96,28 @@ def test_a_faulty_file_costs_itself_alone(parsers: Parsers, tmp_path: Path, monk
     script.write_text(FAULTY)
     monkeypatch.setattr(pool, "COMMAND", ("-P", str(script)))
     names = ("a.py", "crash.py", "b.py", "slow.py", "bug.py", "hungry.py", "leave.py", "c.py")
-    outcome = {(source.path, parsed.skipped) for source, parsed in parsers.parse(sources(*names))}
+    answers = list(parsers.parse(sources(*names)))
+    assert [source for source, _ in answers] == sources(*names)
+    outcome = {(source.path, parsed.skipped) for source, parsed in answers}
     assert outcome == {
         *(("a.py", ""), ("b.py", ""), ("c.py", "")),
         *(("crash.py", "crashed"), ("slow.py", "too_slow"), ("bug.py", "crashed"), ("hungry.py", "crashed")),
         ("leave.py", "crashed"),
     }
+
+
+def test_what_is_too_much_for_its_grammar_is_taken_as_text(
+    parsers: Parsers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "faulty.py"
+    script.write_text(FAULTY)
+    monkeypatch.setattr(pool, "COMMAND", ("-P", str(script)))
+    outcome = {}
+    for source, parsed in parsers.parse(sources("a.py", "only_crash.py", "only_slow.py", "b.py")):
+        kinds = {chunk_of(source.path, row.values).kind for row in parsed.chunks}
+        outcome[source.path] = (parsed.skipped, parsed.notes, kinds)
+    as_text, as_code = ("", "as_text", {"text"}), ("", "", {"function"})
+    assert outcome == {"a.py": as_code, "only_crash.py": as_text, "only_slow.py": as_text, "b.py": as_code}
 
 
 def test_a_child_that_left_after_a_while_is_started_again(

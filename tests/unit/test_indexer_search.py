@@ -124,3 +124,16 @@ def test_the_caller_may_bring_the_vector(index: Index) -> None:
 def test_odd_queries(index: Index, query: str) -> None:
     index.search(query, 5)
     assert index.counts()[0] == 5
+
+
+def test_what_has_no_vector_yet_is_found_first_by_its_words(index: Index, repo: Repo) -> None:
+    repo.write("notes.md", "# Notes\n\nThe zanzibarian clause is settled.\n")
+    index.update(["notes.md"], embed=False)
+    assert index.search("zanzibarian", 1)[0].path == "notes.md"
+    repo.write("later.md", "# Later\n\nThe mozambican clause is not.\n")
+    index.update(embed=False, should_stop=lambda: True)
+    assert index.search("mozambican", 1)[0].path == "later.md"
+
+
+def test_exact_and_dense_agree_where_there_is_no_graph(index: Index) -> None:
+    assert index.search("vat", 3, mode="exact") == index.search("vat", 3, mode="dense") != []

@@ -19,7 +19,7 @@ def identity(number: int) -> str:
     return str(uuid.UUID(int=number))
 
 
-def point(number: int, dense: list[float], text: str, path: str = "a.py", language: str = "python") -> Point:
+def point(number: int, dense: list[float] | None, text: str, path: str = "a.py", language: str = "python") -> Point:
     return Point(
         id=identity(number), file=file_key(path), language=language, dense=dense, lexical=document_vector(text)
     )
@@ -114,3 +114,30 @@ def test_points_carry_no_names(tmp_path: Path) -> None:
     made.flush()
     made.close()
     assert not any(b"canary" in file.read_bytes() for file in (tmp_path / "v").rglob("*") if file.is_file())
+
+
+def test_cosines_of_some_points(store: Store) -> None:
+    store.upsert([point(1, [1, 0, 0], "x"), point(2, [0, 5, 0], "x"), point(3, [3, 3, 0], "x"), point(4, None, "x")])
+    found = dict(store.cosines([0, 1, 0], [identity(1), identity(3), identity(4), identity(9)]))
+    without = found.pop(identity(4), None)
+    assert found == {identity(1): pytest.approx(0.0, abs=1e-5), identity(3): pytest.approx(0.5**0.5, abs=1e-5)}
+    # The server's stand-in in memory scores what has no vector; an engine does not.
+    assert without is None or isinstance(store, ServerStore)
+    assert store.cosines([0, 1, 0], []) == []
+    assert store.dense([0, 1, 0], 2, exact=True) == store.dense([0, 1, 0], 2)
+
+
+def test_all_points_of_a_file_lose_their_terms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pointsman_indexer.store_edge._PAGE", 2)
+    left, fresh = EdgeStore(tmp_path / "left", 3), EdgeStore(tmp_path / "fresh", 3)
+    kept = [point(n, [1, 0, 0], "common word", path="b.py") for n in range(4)] + [
+        point(9, [1, 0, 0], "rare", path="b.py")
+    ]
+    left.upsert([*kept, *(point(n, [1, 0, 0], "rare") for n in range(20, 27))])
+    left.delete_files([file_key("a.py")])
+    fresh.upsert(kept)
+    assert left.count() == fresh.count() == 5
+    found = [dict(store.lexical(query_vector("rare common"), 9)) for store in (left, fresh)]
+    assert found[0] == found[1] and len(found[0]) == 5
+    left.close()
+    fresh.close()

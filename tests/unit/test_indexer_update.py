@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -406,3 +407,31 @@ def test_what_is_excluded_leaves_the_copy_as_well(
         index._stores.adopt(wait=True)
         assert on_disk(data, b"canary") == on_disk(data, vector) == []
         assert len(list(data.glob("vectors*"))) <= 2
+
+
+def test_a_worktree_a_submodule_links_and_a_plain_folder(repo: Repo, tmp_path: Path) -> None:
+    library = Repo(tmp_path / "library")
+    library.write("inner.py", function("of_the_library"))
+    library.commit()
+    repo.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(library.root), "vendor/lib")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "theirs.py").write_text(function("of_somebody_else"))
+    (repo.root / "alias.py").symlink_to("shop/tax.py")
+    (repo.root / "folder").symlink_to("shop")
+    (repo.root / "away.py").symlink_to(tmp_path / "outside" / "theirs.py")
+    (repo.root / "away").symlink_to(tmp_path / "outside")
+    repo.commit()
+    repo.git("worktree", "add", "-q", str(tmp_path / "tree"), "-b", "side")
+    shutil.copytree(repo.root / "shop", tmp_path / "plain")
+    own = {"README.md", "shop/cart.py", "shop/tax.py", ".gitmodules"}
+    roots = {
+        repo.root: own | {"vendor/lib/inner.py"},
+        tmp_path / "tree": own,  # where the submodule is not checked out
+        repo.root / "vendor" / "lib": {"inner.py"},
+        tmp_path / "plain": {"cart.py", "tax.py"},
+    }
+    for number, (root, paths) in enumerate(roots.items()):
+        with Index.open(root, tmp_path / f"data{number}", CountingEmbedder()) as index:
+            index.update()
+            assert {one.path for one in index.chunks()} == paths
+            assert not [hit for hit in index.search("of_somebody_else", 20) if "of_somebody_else" in hit.text]

@@ -53,7 +53,7 @@ Group = tuple[torch.Tensor, torch.Tensor]
 def groups(root: Path, embedder: LocalEmbedder, questions: list[Question]) -> Iterator[Group]:
     with tempfile.TemporaryDirectory() as folder, Index.open(root, Path(folder), embedder) as index:
         index.update()
-        search = Search(root, index._catalog, index._stores.live, Exclusions(root), index._stores.serving)
+        search = Search(root, index._catalog, index._stores.live, Exclusions(root))
         for query, path, first, last in questions:
             vector = embedder.embed([query], kind="query")[0]
             asked = content_terms(query)

@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pointsman_indexer import files, listing
 from pointsman_indexer.commits import commits
+from pointsman_indexer.copying import contents, write
 from pointsman_indexer.doctext import overlap
 from pointsman_indexer.errors import IndexerError
-from pointsman_indexer.exclude import Exclusions
 from pointsman_indexer.languages import language_of
 from pointsman_indexer.lines import Lines
 from pointsman_indexer.pairs import blank, documentation, documented
@@ -56,10 +55,10 @@ def docstring_tasks(root: Path, copy: Path, limit: int, exclude: Sequence[str] =
     that each of them answers.
     """
     owners: dict[str, list[tuple[Place, bool]]] = defaultdict(list)
-    for path, data in _files(root, exclude):
+    for path, data in contents(root, exclude):
         language = language_of(path, data[:65536]) or ""
         blanked = blank(data, (span for _, own in documentation(data, language) for span in own))
-        _write(copy, path, blanked)
+        write(copy, path, blanked)
         lines = Lines(blanked)
         for one in documented(path, data, language):
             if one.kind in _ASKED:
@@ -120,24 +119,6 @@ def _given(row: dict[str, Any]) -> Place:
         start_line=start,
         end_line=int(row.get("end_line", start if "start_line" in row else _WHOLE_FILE)),
     )
-
-
-def _files(root: Path, exclude: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """What the index would read. `.gitignore` stays behind: the copy is no repository, where it would hide files that
-    are tracked in spite of it."""
-    for entry in listing.walk(root, Exclusions(root, exclude)).files:
-        try:
-            data = files.read(root, entry.path)
-        except OSError:
-            continue
-        if data is not None and not entry.path.endswith(".gitignore"):
-            yield entry.path, data.data
-
-
-def _write(copy: Path, path: str, data: bytes) -> None:
-    target = copy / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(data)
 
 
 def _place(path: str, start: int, end: int, lines: Lines) -> Place:

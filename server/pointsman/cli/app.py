@@ -29,6 +29,7 @@ _COMMANDS = {
     "policy": "What may leave this machine, and why.",
     "audit": "The record of what was sent.",
     "eval": "Measure quality on a repository of yours.",
+    "bench": "Measure speed on this machine.",
     "host": "The per-user host process.",
     "doctor": "Check the environment; each problem with its remedy.",
 }

@@ -12,6 +12,7 @@ import click
 from pointsman.chat.types import Answer, Question
 from pointsman.cli.common import Cli, existing, json_option, visible
 from pointsman.cli.index import update_index
+from pointsman.host.api import IndexParams
 
 
 @click.command()
@@ -42,7 +43,7 @@ async def _run(cli: Cli, text: str, path: Path, *, stream: bool) -> Answer:
             cli.err.print(visible(delta), end="", style="dim", markup=False)
 
     async with cli.services() as services:
-        await update_index(cli, services.host, path)
+        await update_index(cli, services.host, IndexParams(path=str(path)))
         answer = await services.asker.ask(Question(text=text, root=find_root(path)), show)
         show("\n\n")
         return answer

@@ -6,8 +6,8 @@ import json
 import logging
 import re
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +19,7 @@ from pointsman.settings import Paths, Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress, TaskID
 
     from pointsman.lsp.services import Services
 
@@ -132,3 +133,13 @@ def parse_range(text: str) -> tuple[Path, int, int | None]:
             f"{text!r}: the lines are in the wrong order", remedy="START counts from 1, END is not before it"
         )
     return path, start, end
+
+
+@contextmanager
+def bar_of(cli: Cli, description: str) -> Iterator[tuple[Progress, TaskID]]:
+    """A progress bar on stderr, where that is a terminal, and its one task."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=cli.err, transient=True, disable=not cli.err.is_terminal) as bar:
+        yield bar, bar.add_task(description, total=None)

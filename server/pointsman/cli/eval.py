@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from pointsman.cli.common import Cli, existing, json_option, visible
-from pointsman.errors import PointsmanError
-
-if TYPE_CHECKING:
-    from pointsman_indexer import Embedder
+from pointsman.cli.measuring import embedder_option, measured
 
 
 @click.group("eval")
@@ -32,86 +24,39 @@ def eval() -> None:
     "--kinds", default="", help="Self-made tasks: docstring,commit, the default without --tasks; question adds none."
 )
 @click.option("--limit", default=300, type=click.IntRange(1, 100_000), show_default=True, help="Tasks of a kind.")
-@click.option("--embedder", default="", help="hash needs no model; default: the one that the settings name.")
+@embedder_option
 @json_option
 @click.pass_obj
-def retrieval(cli: Cli, path: str, tasks_file: str, kinds: str, limit: int, embedder: str, as_json: bool) -> None:
+def retrieval(cli: Cli, path: str, tasks_file: str, kinds: str, limit: int, embedder: bool, as_json: bool) -> None:
     """Hybrid search beside BM25 alone, embeddings alone and keywords, on the same pieces of code.
 
     A docstring asks for its function in a copy where docstrings are blanked; a commit message asks for the files that
     it changed.
     """
-    from pointsman_indexer.evaluate.run import KINDS
+    from pointsman.policy import layers
+    from pointsman_indexer import find_root
+    from pointsman_indexer.evaluate.run import KINDS, evaluate
 
     chosen = {kind.strip() for kind in kinds.split(",") if kind.strip()}
     if not chosen <= {*KINDS, "question"}:
         raise click.BadParameter(f"kinds are {', '.join(KINDS)} and question", param_hint="--kinds")
     if "question" in chosen and not tasks_file:
         raise click.BadParameter("questions come from a file: --tasks FILE", param_hint="--kinds")
-    if embedder not in ("", "hash"):
-        raise click.BadParameter("hash, or leave it out", param_hint="--embedder")
     tasks = existing(tasks_file) if tasks_file else None
     own = tuple(kind for kind in KINDS if kind in chosen) if chosen or tasks else KINDS
-    report = asyncio.run(_run(cli, existing(path), own, tasks, limit, hashed=embedder == "hash"))
+    root = find_root(existing(path)).resolve()
+    exclude = layers.load(cli.paths, root).exclude
+    report = measured(
+        cli,
+        lambda model, progress: evaluate(
+            root, model, kinds=own, tasks_file=tasks, limit=limit, exclude=exclude, progress=progress
+        ),
+        hashed=embedder,
+    )
     if as_json:
         cli.emit(report)
     else:
         _show(cli, report)
-
-
-async def _run(
-    cli: Cli, path: Path, kinds: tuple[str, ...], tasks: Path | None, limit: int, *, hashed: bool
-) -> dict[str, Any]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from pointsman.policy import layers
-    from pointsman_indexer import IndexerError, find_root
-    from pointsman_indexer import Progress as Step
-    from pointsman_indexer.evaluate.run import evaluate
-
-    root = find_root(path).resolve()
-    exclude = layers.load(cli.paths, root).exclude
-    stopped = threading.Event()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=cli.err, transient=True, disable=not cli.err.is_terminal) as bar:
-        shown = bar.add_task("index", total=None)
-
-        def progress(step: Step) -> None:
-            if stopped.is_set():  # else an interrupted command would wait for the thread's end
-                raise IndexerError("the evaluation was stopped")
-            bar.update(shown, description=step.stage, completed=step.done, total=step.total)
-
-        async with _embedder(cli, hashed=hashed) as embedder:
-            try:
-                return await asyncio.to_thread(
-                    lambda: evaluate(
-                        root, embedder, kinds=kinds, tasks_file=tasks, limit=limit, exclude=exclude, progress=progress
-                    )
-                )
-            except IndexerError as error:
-                raise PointsmanError(error.message, remedy=error.remedy) from error
-            finally:
-                stopped.set()
-
-
-@asynccontextmanager
-async def _embedder(cli: Cli, *, hashed: bool) -> AsyncIterator[Embedder]:
-    """The embedder of the settings, in a child of this process: the user's host and its indexes are left alone."""
-    if hashed:
-        from pointsman_indexer import HashEmbedder
-
-        yield HashEmbedder()
-        return
-    from pointsman.build import build_engines
-    from pointsman.host.bridge import EmbedderBridge
-
-    engines = build_engines(cli.paths)
-    try:
-        bridge = EmbedderBridge(*await engines.embedder())
-        bridge.loop = asyncio.get_running_loop()
-        yield bridge
-    finally:
-        await engines.stop()
 
 
 def _show(cli: Cli, report: dict[str, Any]) -> None:

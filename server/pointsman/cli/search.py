@@ -10,7 +10,7 @@ import click
 
 from pointsman.cli.common import Cli, existing, json_option, visible
 from pointsman.cli.index import update_index
-from pointsman.host.api import SearchParams, SearchReply
+from pointsman.host.api import IndexParams, SearchParams, SearchReply
 
 
 @click.command()
@@ -43,5 +43,5 @@ def search(cli: Cli, query: str, path: str, count: int, lang: str, as_json: bool
 
 async def _run(cli: Cli, query: str, path: Path, count: int, language: str) -> SearchReply:
     async with cli.services() as services:
-        await update_index(cli, services.host, path)
+        await update_index(cli, services.host, IndexParams(path=str(path)))
         return await services.host.search(SearchParams(path=str(path), query=query, k=count, language=language))

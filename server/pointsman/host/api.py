@@ -45,19 +45,23 @@ class IndexParams:
     """Any path inside the repository, absolute."""
     paths: tuple[str, ...] = ()
     """What may have changed, absolute; () looks at everything."""
+    import_from: str = ""
+    """A snapshot to take over from before, absolute; "" for none."""
+    export_to: str = ""
+    """Where to write a snapshot afterwards, absolute; "" for nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexProgress:
     stage: str
-    """scan, parse, embed, store"""
+    """scan, parse, embed, store; check, import and export of a snapshot"""
     done: int
     total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
-    """The interface's `index` object. `skipped` counts files by reason."""
+    """The interface's `index` object. `skipped` counts files by reason; `notes` those indexed, but not as they are."""
 
     root: str
     files: int
@@ -68,6 +72,11 @@ class IndexReport:
     reused: int
     model: str
     revision: str
+    notes: dict[str, int]
+    imported: int = 0
+    """Files that were taken over from a snapshot."""
+    exported: int = 0
+    """Files that were written to one."""
     note: str = ""
     """What the caller should know, such as an adaptation that was removed; "" when all is well."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import hashlib
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -57,9 +58,25 @@ class Indexes:
     async def update(self, params: IndexParams) -> AsyncGenerator[IndexProgress | IndexReport, None]:
         repository = await self._repository(params.path)
         paths = await asyncio.to_thread(_inside, repository.root, params.paths) if params.paths else None
+        imported = exported = 0
+        if params.import_from:
+            async for step in repository.take_over(Path(params.import_from)):
+                if isinstance(step, IndexProgress):
+                    yield step
+                else:
+                    imported = step
         async with contextlib.aclosing(repository.update(paths)) as stream:
             async for item in stream:
-                yield item
+                if isinstance(item, IndexProgress):
+                    yield item
+                    continue
+                if params.export_to:
+                    async for step in repository.hand_out(Path(params.export_to)):
+                        if isinstance(step, IndexProgress):
+                            yield step
+                        else:
+                            exported = step
+                yield dataclasses.replace(item, imported=imported, exported=exported)
 
     async def adapt(self, params: AdaptParams) -> AsyncGenerator[AdaptProgress | AdaptReport, None]:
         root = await asyncio.to_thread(_root_of, params.path)

@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,8 @@ from pointsman.host.bridge import EmbedderBridge
 from pointsman.host.watch import changes
 from pointsman.models.base import Priority, TextEmbedder
 from pointsman_indexer import Hit, Index, IndexerError, Progress, Report
+from pointsman_indexer.dense import model_of
+from pointsman_indexer.snapshot import Import
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -84,6 +86,7 @@ class Repository:
         self._counts = (0, 0)
         self._message = ""
         self._unwatched = ""
+        self._snapshot: Import | None = None
         self._closing = False
 
     def state(self) -> IndexState:
@@ -117,15 +120,44 @@ class Repository:
     async def search(self, params: SearchParams) -> SearchReply:
         vector = (await self.embedder.embed([params.query], kind="query", priority=Priority(params.priority)))[0]
         hits, note = await self._quickly(lambda: self._look(params, vector))
-        return SearchReply(
-            root=str(self.root), hits=tuple(SearchHit(**_fields(hit, SearchHit)) for hit in hits), note=note
-        )
+        return SearchReply(root=str(self.root), hits=tuple(SearchHit(**_fields(hit)) for hit in hits), note=note)
 
     async def outline(self, params: OutlineParams) -> str:
         return await self._quickly(lambda: self._opened().repository_map(params.budget, params.focus, params.query))
 
     async def uses(self, params: UsesParams) -> UsesReply:
         return await self._quickly(lambda: self._places(params.symbol))
+
+    async def take_over(self, file: Path) -> AsyncGenerator[IndexProgress | int, None]:
+        """Put what fits of a snapshot into the index, for the next update to find: progress, and last how many files.
+
+        All of it is checked first; searches come between the steps.
+        """
+        yield IndexProgress(stage="check", done=0, total=1)
+        with _told():
+            snapshot = await asyncio.to_thread(Import, file, model_of(self._bridge))
+        try:
+            with _told():
+                await asyncio.to_thread(snapshot.check)
+            while await self._run(lambda: self._opened().import_step(snapshot)):
+                yield IndexProgress(stage="import", done=snapshot.seen, total=snapshot.total)
+        except BaseException:
+            snapshot.close()
+            raise
+        await self._drop_snapshot()
+        self._snapshot = snapshot  # the next update may find vectors in it
+        yield snapshot.taken
+
+    async def hand_out(self, file: Path) -> AsyncGenerator[IndexProgress | int, None]:
+        """Write the index to a snapshot: progress, and last how many files."""
+        export = await self._run(lambda: self._opened().export(file))
+        try:
+            while await self._run(lambda: self._opened().export_step(export)):
+                total = max(self._counts[0], export.versions)
+                yield IndexProgress(stage="export", done=export.versions, total=total)
+        finally:
+            await asyncio.to_thread(export.close)
+        yield export.versions
 
     async def close(self) -> None:
         """Whoever waits for an update or a search is told; a later request opens the index anew."""
@@ -138,6 +170,7 @@ class Repository:
             await asyncio.gather(self._watching, return_exceptions=True)
         if self._updating is not None:
             await asyncio.gather(self._updating, return_exceptions=True)
+        await self._drop_snapshot()
         # On the thread, after whatever is under way there.
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close_index)
         self._thread.shutdown(wait=False)
@@ -173,6 +206,7 @@ class Repository:
             # The callers must hear of every end. The type is logged, never the text, which may quote source.
             log.error("internal error while indexing: %s", type(error).__name__)
             outcome = PointsmanError("internal error while indexing", remedy="the host's log names the kind")
+        await self._drop_snapshot()
         self._updating = None
         self._own_accord = False
         self._tell(outcome)
@@ -190,7 +224,7 @@ class Repository:
             self._counts = (report.files, report.chunks)
             if self._alone() or not (looking or gave_way or self._is_wanted()):
                 total = dataclasses.replace(report, seconds=round(seconds, 3), embedded=embedded, reused=reused)
-                return IndexReport(**_fields(total, IndexReport), note=self.remark)
+                return IndexReport(**_fields(total), note=self.remark)
 
     async def _round(self, paths: Sequence[str] | None, looking: bool) -> tuple[Report, bool]:
         """One slice of work, and whether it ended early."""
@@ -217,6 +251,12 @@ class Repository:
             await asyncio.sleep(_PAUSE_SECONDS)
         self._message = ""
 
+    async def _drop_snapshot(self) -> None:
+        snapshot, self._snapshot = self._snapshot, None
+        if snapshot is not None:
+            # On the thread, where it is read.
+            await asyncio.get_running_loop().run_in_executor(self._thread, snapshot.close)
+
     def _is_wanted(self) -> bool:
         return self._wanted is None or bool(self._wanted)
 
@@ -236,7 +276,9 @@ class Repository:
         progress: Callable[[Progress], None],
         must_stop: Callable[[], bool],
     ) -> Report:
-        return self._opened().update(paths, embed=embed, progress=progress, should_stop=must_stop)
+        return self._opened().update(
+            paths, embed=embed, progress=progress, should_stop=must_stop, snapshot=self._snapshot
+        )
 
     def _look(self, params: SearchParams, vector: Sequence[float]) -> tuple[list[Hit], str]:
         """Hits, and what the caller should know of them. Opening the index asks the policy: once is enough."""
@@ -307,17 +349,23 @@ class Repository:
             raise _closed()
         loop = asyncio.get_running_loop()
         self._bridge.loop = loop
-        try:
+        with _told():
             return await loop.run_in_executor(self._thread, work)
-        except IndexerError as error:
-            raise PointsmanError(str(error), remedy=getattr(error, "remedy", "")) from error
 
 
 def _closed() -> PointsmanError:
     return PointsmanError("the index was closed, for the embedder or the host changes", remedy="try again")
 
 
-def _fields(value: Report | Hit, message: type[IndexReport] | type[SearchHit]) -> dict[str, Any]:
-    """What the message takes over from the indexer's own value, field by field of the same name."""
-    fields = (field.name for field in dataclasses.fields(message))
-    return {name: getattr(value, name) for name in fields if hasattr(value, name)}
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """The indexer's errors as the host's."""
+    try:
+        yield
+    except IndexerError as error:
+        raise PointsmanError(error.message, remedy=error.remedy) from error
+
+
+def _fields(value: Report | Hit) -> dict[str, Any]:
+    """What a message takes over from the indexer's own value: its fields, of the same names."""
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

@@ -1,0 +1,67 @@
+"""`pointsman bench` as a user types it, on a small repository and without a model."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import Home, make_home
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Home:
+    """A home without any model."""
+    return make_home(tmp_path / "home", None)
+
+
+def is_untouched(home: Home, repository: Path) -> bool:
+    changed = subprocess.run(["git", "status", "--short"], cwd=repository, capture_output=True, check=True).stdout
+    return not changed and not list((home.path / "data").rglob("catalog.sqlite"))
+
+
+def test_index_tells_each_step_and_embeds_nothing_twice(bare: Home, repository: Path) -> None:
+    report = bare.run("bench", "index", "--path", repository, "--embedder", "hash", "--json").json
+    assert (report["files"], report["skipped"]) == (5, {"excluded": 1})
+    assert 0 < report["seconds"]["words"] <= report["seconds"]["parsed"] <= report["seconds"]["embedded"]
+    assert report["changed_file_ms"]["n"] == report["branch_switch"]["files"] == 5
+    assert report["branch_switch"]["there"]["embedded"] > 0
+    assert report["branch_switch"]["back"]["embedded"] == 0
+    assert report["peak_memory_mb"] > 20
+    assert report["machine"].keys() == {"cores", "memory_mb", "load"}
+    assert is_untouched(bare, repository)
+
+
+def test_index_draws_a_table(bare: Home, repository: Path) -> None:
+    shown = bare.run("bench", "index", "--path", repository, "--switched", "2", "--embedder", "hash").out
+    assert "a branch of 2 files" in shown and "embedded 0" in shown
+
+
+def test_search_over_the_repository(bare: Home, repository: Path) -> None:
+    report = bare.run("bench", "search", "--path", repository, "--queries", "20", "--embedder", "hash", "--json").json
+    assert (report["files"], report["synthetic"], report["mode"]) == (5, False, "exact")
+    assert report["nearest_found"] == 1.0
+    assert report["search_ms"]["n"] == 20 and report["search_ms"]["p50"] <= report["search_ms"]["p95"]
+    assert report["resident_mb"] >= report["private_mb"] > 0
+    assert len(report["beside"]) == 1
+    assert is_untouched(bare, repository)
+
+
+def test_search_over_made_up_chunks(bare: Home, repository: Path) -> None:
+    command = ("bench", "search", "--path", repository, "--chunks", "1030", "--queries", "20", "--embedder", "hash")
+    report = bare.run(*command, "--json").json
+    assert (report["files"], report["chunks"], report["synthetic"], report["path"]) == (52, 1030, True, "")
+    assert report["changed_file_ms"]["n"] == 9
+    shown = bare.run(*command).out
+    assert "made-up code: 52 files, 1030 chunks" in shown and "times as long" in shown
+    assert is_untouched(bare, repository)
+
+
+def test_a_folder_without_text_and_another_embedder_are_refused(bare: Home, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for kind in ("index", "search"):
+        assert "text" in bare.run("bench", kind, "--path", empty, "--embedder", "hash", code=1).err
+        assert "--embedder" in bare.run("bench", kind, "--path", empty, "--embedder", "gpt", code=2).err
+        bare.run("bench", kind, "--path", tmp_path / "none", code=4)
