@@ -70,6 +70,14 @@ class Paths:
         return self.data / "audit"
 
     @property
+    def audit_bodies(self) -> Path:
+        return self.data / "audit-bodies"
+
+    @property
+    def quota(self) -> Path:
+        return self.data / "quota.sqlite3"
+
+    @property
     def logs(self) -> Path:
         return self.cache / "log"
 

@@ -16,6 +16,7 @@ import pytest
 
 from pointsman.errors import GatewayError, VerificationError
 from pointsman.gateway.audit import AuditLog
+from pointsman.gateway.signing import Head, Signer
 
 
 @pytest.fixture
@@ -141,7 +142,8 @@ def test_a_rewritten_tail_differs_from_the_head(folder: Path) -> None:
     change(folder, 3, lambda line: b"")
     head = (folder.parent / "audit-head.json").read_bytes()
     value = json.loads(lines(folder)[1][2])
-    (folder.parent / "audit-head.json").write_text(json.dumps({"seq": 2, "hash": value["hash"]}))
+    signed = Signer(folder.parent / "audit-key").sign(Head(2, value["hash"]))  # by whoever has the key
+    (folder.parent / "audit-head.json").write_bytes(signed)
     log.append("intent", {"id": "forged"})
     (folder.parent / "audit-head.json").write_bytes(head)
     assert log.verify().bad_seq == 3

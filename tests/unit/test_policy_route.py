@@ -62,7 +62,10 @@ PROBLEM = Problem(layer="user", file="policy.toml", line=3, message="unknown key
         ({}, {"tasks": ("chat",)}, "closed.tasks"),
         ({}, {"regions": ()}, "route.regions"),
         ({}, {"regions": ("ch",)}, "route.regions"),
-        ({}, {"endpoints": (endpoint(api="responses"),)}, "closed.endpoints"),
+        ({}, {"local_only": True}, "local_only"),
+        ({"local_data": True}, {}, "route.local_paths"),
+        ({"symbols": -1}, {}, "policy.facts"),
+        ({"down": frozenset(("vendor", "second"))}, {}, "endpoint.down"),
     ],
 )
 def test_each_obstacle_refuses_what_was_asked_and_keeps_the_rest_local(

@@ -80,6 +80,9 @@ class HostService:
     async def closed_send(self, params: api.ClosedRequest) -> api.ClosedReply:
         return await self._gateway.send(params)
 
+    def closed_stream(self, params: api.ClosedRequest) -> AsyncGenerator[api.ClosedPiece | api.ClosedReply, None]:
+        return self._gateway.stream(params)
+
     async def shutdown(self, params: api.Nothing) -> api.Nothing:
         self._on_shutdown()
         return api.Nothing()
