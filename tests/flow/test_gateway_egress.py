@@ -539,3 +539,17 @@ async def test_every_refusal_is_recorded_with_the_policy_that_judged(site: Site)
     records = site.records()
     assert [r["rule"] for r in records] == ["gateway.gateway", "exclude.paths"]
     assert all(len(r["policy_sha256"]) == 64 for r in records) and site.received == []
+
+
+async def test_bodies_are_kept_for_the_holder_of_the_policys_key(site: Site, tmp_path: Path) -> None:
+    from pointsman.gateway.bodies import SealedBodies, new_key, read_key
+
+    public = new_key(tmp_path / "key")
+    site.policy(extra=f'[audit]\nbodies_key = "{public}"\n')
+    reply = await site.gateway().send(site.request("remember this"))
+    store = SealedBodies(site.paths.audit_bodies)
+    assert store.open(reply.record_id, "request", read_key(tmp_path / "key")) == site.received[0]
+    assert store.open(reply.record_id, "reply", read_key(tmp_path / "key")) == b"done"
+    assert b"remember this" not in site.everything_written()
+    intent, outcome = site.records()
+    assert len(intent["sealed_request_sha256"]) == len(outcome["sealed_reply_sha256"]) == 64

@@ -89,7 +89,7 @@ class Preparer:
             task=request.task,
             lines=request.lines,
             files=len(files),
-            local_data=bool(policy.local_paths) and _kept_local(workspace, files, policy.local_paths),
+            local_data=bool(policy.local_paths) and kept_local(workspace, files, policy.local_paths),
             down=frozenset(e.name for e in policy.endpoints if self._breaker.is_open(e.name, e.base_url)),
             target="closed",
             trusted=policy.trusted,
@@ -168,7 +168,7 @@ def _check_form(request: ClosedRequest) -> None:
         raise UsageError("the request to the closed model is malformed")
 
 
-def _kept_local(workspace: Path, files: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
+def kept_local(workspace: Path, files: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
     """Whether a file is one that policy keeps for the local model, by its name or by where links lead."""
     root = Path(os.path.realpath(workspace))
     try:

@@ -20,6 +20,8 @@ Task = Literal["completion", "chat"]
 class GenerateParams:
     task: Task
     request: GenerateRequest
+    workspace: str = ""
+    """Root of the workspace whose text the prompt holds: its policy may forbid a server of the team's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,7 @@ class HostService:
         return self._engines.facts(params.task)
 
     async def generate(self, params: api.GenerateParams) -> AsyncGenerator[Piece | Finish, None]:
-        generator = await self._engines.generator(params.task)
+        generator = await self._engines.generator(params.task, params.workspace)
         async with contextlib.aclosing(generator.generate(params.request)) as stream:
             async for item in stream:
                 yield item

@@ -5,7 +5,7 @@ Reads only the user's action and trusted configuration. Nothing that a repositor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pointsman.policy.effective import Effective
@@ -68,6 +68,19 @@ def decide(facts: Facts, policy: Effective) -> Decision:
         endpoint=endpoint,
         model=endpoint.models[0],
     )
+
+
+def preferring(choice: Literal["auto", "local", "closed"], facts: Facts, policy: Effective) -> Decision:
+    """As `decide`, for a user whose settings prefer one of the two where a request does not say.
+
+    A preference for the closed model counts where policy allows it, and is no reason to refuse where it does not.
+    """
+    if facts.target != "auto" or choice == "auto":
+        return decide(facts, policy)
+    if choice == "local":
+        return Decision(target="local", rule="settings.target", reason="the settings prefer the local model")
+    found = decide(replace(facts, target="closed"), policy)
+    return found if found.target == "closed" else replace(found, target="local")
 
 
 def usable(policy: Effective) -> tuple[Endpoint, ...]:
