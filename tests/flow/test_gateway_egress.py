@@ -553,3 +553,17 @@ async def test_bodies_are_kept_for_the_holder_of_the_policys_key(site: Site, tmp
     assert b"remember this" not in site.everything_written()
     intent, outcome = site.records()
     assert len(intent["sealed_request_sha256"]) == len(outcome["sealed_reply_sha256"]) == 64
+
+
+async def test_a_mistake_while_judging_is_a_recorded_no(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = site.gateway()
+    monkeypatch.setattr("pointsman.gateway.prepare.decide", lambda *a: 1 / 0)
+    with pytest.raises(GatewayError, match="ZeroDivisionError"):
+        await gateway.send(site.request())
+    assert site.received == [] and [r["kind"] for r in site.records()] == ["refused"]
+
+
+async def test_half_a_character_in_a_stream_is_no_crash(site: Site) -> None:
+    streaming(site, chat_events(["a\ud83d", "b"]))
+    pieces, reply = await parts_of(site)
+    assert "".join(pieces) == reply.text == "a?b"

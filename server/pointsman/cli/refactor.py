@@ -104,6 +104,8 @@ def _show(cli: Cli, result: Refactoring, dry_run: bool) -> None:
     cli.err.print(f"route: {where}, {route.model or 'no model'}: {visible(route.reason)}", markup=False)
     if dry_run or (result.preview and not result.edits):
         cli.code(result.preview)
+        for mark in result.marks:
+            cli.err.print(visible(f"redacted {mark}"), markup=False)
         body = f"sha256 {result.preview_sha256}, {result.redactions} redactions; " if result.preview_sha256 else ""
         cli.err.print(f"{body}nothing was sent", markup=False)
         return

@@ -179,7 +179,7 @@ class Exchange:
             return
         so_far, text = Streamed(), []
         async for data in events(content):
-            if part := api.event(data, so_far):
+            if part := api.event(data, so_far).encode("utf-8", "replace").decode("utf-8"):
                 text.append(part)
                 yield part
         yield streamed_answer(self.endpoint.api, "".join(text), so_far)

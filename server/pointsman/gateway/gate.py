@@ -174,6 +174,11 @@ class Gateway:
             if run.begun:
                 await _to_its_end(asyncio.to_thread(self._end, run, prepared, "cancelled", None))
             raise
+        except Exception as error:
+            # A mistake of ours while judging is a no. Its own words may quote the request.
+            refusal = GatewayError(f"the request could not be judged ({type(error).__name__}), so nothing is sent")
+            await _to_its_end(asyncio.to_thread(self._record_refusal, run, request, refusal))
+            raise refusal from None
         async with aclosing(self._exchange(run, prepared, request, key, bound)) as parts:
             async for part in parts:
                 yield part

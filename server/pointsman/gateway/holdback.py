@@ -53,7 +53,8 @@ class HoldBack:
             return ""
         start = max(0, self._shown - _BEFORE)
         spans = sorted((left + start, right + start) for left, right in self._findings(self._text[start:]))
-        held = [] if last else [*spans, *self.redactor.places(self._text)]
+        places = [] if last else self.redactor.places(self._text[start:])
+        held = [] if last else [*spans, *((left + start, right + start) for left, right in places)]
         while cut := [left for left, right in held if left < limit and (limit < right or right == len(self._text))]:
             limit = min(cut)
         parts, at = [], self._shown

@@ -184,7 +184,7 @@ class Exclude(_Strict):
 class CustomRule(_Strict):
     name: Name
     pattern: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_pattern)]
-    """RE2; group 1, when there is one, is what gets redacted."""
+    """RE2; each group, when there are any, is what gets redacted."""
 
 
 class Redact(_Strict):

@@ -186,6 +186,7 @@ def _previewed(preview: ClosedPreview, request: ClosedRequest) -> Refactoring:
         diff="",
         checks=_UNTOUCHED,
         redactions=preview.redactions,
+        marks=tuple(f"{mark.placeholder}: {mark.rule}, {mark.count} times" for mark in preview.marks),
         preview=preview.body,
         preview_sha256=preview.sha256,
     )

@@ -75,6 +75,8 @@ class Refactoring:
     diff: str
     checks: Checks
     redactions: int = 0
+    marks: tuple[str, ...] = ()
+    """Each placeholder of the preview, with the rule that put it there and how often it stands."""
     receipt: Receipt | None = None
     """What left, when anything did."""
     applied: bool = False
