@@ -155,3 +155,35 @@ def test_settings_take_a_preference(home: Path, monkeypatch: pytest.MonkeyPatch)
     assert Settings.load(Paths.resolve(), {"POINTSMAN_TARGET": "local"}).target == "local"
     with pytest.raises(ConfigError):
         Settings.load(Paths.resolve(), {"POINTSMAN_TARGET": "cloud"})
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def documented(name: str) -> list[str]:
+    """The policies in a document."""
+    blocks = (ROOT / name).read_text().split("```toml\n")[1:]
+    return [text for text in (block.split("```")[0] for block in blocks) if "version = 1" in text]
+
+
+@pytest.mark.parametrize(("name", "count"), [("docs/policy.md", 3), ("README.md", 1)])
+def test_every_policy_in_the_documents_is_sound(name: str, count: int) -> None:
+    found = documented(name)
+    assert len(found) == count
+    for text in found:
+        assert parse(text.encode(), PolicyFile, layer="user", file=name)[1] == ()
+
+
+def test_the_company_s_policy_passes_the_strict_check(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(documented("docs/policy.md")[1])
+    checked = run(policy, "check", "--layer", "organisation", "--strict", str(file))
+    assert checked.exit_code == 0, checked.output
+
+
+def test_every_test_that_the_security_page_names_is_there() -> None:
+    import re2
+
+    page = (ROOT / "docs" / "security.md").read_text()
+    for path in re2.findall(r"`(tests/[\w/.]+\.py)`", page):
+        assert (ROOT / path).is_file(), path
