@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pointsman.gateway.rules import Rule, bare, compiled, literal, mixed, password, token, very_random
+from pointsman.gateway.rules import Rule, bare, compiled, literal, mixed, near, password, token, very_random
 
 # ruff: noqa: E501  (a table: one rule a line)
 
@@ -21,17 +21,17 @@ _LOOSE = r"(?:password|passwd|passphrase|pwd|pass_|pw_)[\w.-]+"
 _SECRET = (
     r"(?:(?:secret|api[_.-]?key|apikey|access[_.-]?key|auth[_.-]?key|private[_.-]?key|signing[_.-]?key|"
     r"encrypt(?:ion)?[_.-]?key|master[_.-]?key|account[_.-]?key|shared[_.-]?key|license[_.-]?key|secret[_.-]?key|"
-    r"session[_.-]?key|jwt[_.-]?key|hmac[_.-]?key|app[_.-]?key|service[_.-]?key|client[_.-]?secret|credentials?)"
+    r"session[_.-]?key|jwt[_.-]?key|hmac[_.-]?key|app[_.-]?key|service[_.-]?key|client[_.-]?secret|credentials?|session[_.-]?(?:id|cookie)|csrf)"
     r"[\w.-]*|tokens?(?:[_.-][\w.-]*|(?-i:[A-Z0-9])\w*|\b)|(?:\b|_)(?:creds?|auth|bearer|salt|pepper))"
 )
 _PLAIN_SECRET = r"(?:secret(?:[_.-]?(?:key|token|key_base))?)"
-_SECRET_WORDS = ("secret", "token", "key", "auth", "cred", "bearer", "salt", "pepper")
+_SECRET_WORDS = ("secret", "token", "key", "auth", "cred", "bearer", "salt", "pepper", "session", "csrf")
 _NAMED_KEY = r"key"
 # What may stand between a name and its value: what closes the name, a type, and the sign that gives.
 _CLOSE = r"(?:\[\w*\]|[\"'`\])}]){0,3}"
 _TYPE = r"(?:\s?:\s?[&*]?[A-Za-z_][\w<>\[\]., |&']*?)?"
 _IS = r"\s{0,8}(?::=|=>|<-|\?=|\|\|[:=]?|\?\?=?|={1,3}|!={1,2}|:|\bor\b|\bby lazy \{)\s{0,8}"
-_BESIDE = r"(?:\s{0,8}(?:,|\(|\{|->|::)\s{0,8}|[ \t]{1,4})"
+_BESIDE = r"(?:\s{0,8}(?:,|\(|\{|->|::)\s{0,8}|[ \t]{1,4}|\.(?:send_?keys|type|fill|set_?value|set_?text|input)\()"
 _DEFAULT = r"(?:[\w.]*[({,]?\s?(?:default(?:_?value)?|value|val|initial)\s{0,3}[=:]\s{0,3})?"
 _BETWEEN = rf"{_CLOSE}{_TYPE}(?:{_IS}|{_BESIDE}){_DEFAULT}"
 # A call that only wraps the value, then the quote with what the language puts before it.
@@ -41,6 +41,11 @@ _SHUT = r"[\"'`\])}]"
 _BARE = r"[^\s\"'`\\(){}\[\]<>;,&|]"
 _LINE = r"(?im)^[ \t]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+|-[ \t]+|-e[ \t]+|\$env:|--|\#[ \t]*)?"
 _END = r"[ \t]*(?:[#;][^\n]*)?\\?$"
+_NEAR = (
+    r"(?:password|passwd|passphrase|secret|credential|api[_.-]?key|auth[_.-]?token|access[_.-]?token|private[_.-]?key)"
+)
+_NEAR_WORDS = ("passw", "passphrase", "secret", "credential", "api", "token", "private")
+_STRING = r"[\"'`]([^\"'`\n]*)[\"'`]"
 # Makers whose keys have no shape: 32 letters say nothing, but `datadog_key = "…"` does.
 _MAKERS = (
     *("adafruit", "adobe", "airtable", "algolia", "amplitude", "asana", "atlassian", "auth0", "beamer", "bitbucket"),
@@ -55,18 +60,22 @@ _MAKERS = (
 )
 
 _RULES: tuple[tuple[str, tuple[str, ...], str, Callable[[str], bool]], ...] = (
-    ("password", _PASSWORD_WORDS, rf"(?i){_PASSWORD}{_CLOSE}{_TYPE}{_IS}{_OPEN}([^\"'`\\\n]{{4,}}){_SHUT}", password),
+    ("password", _PASSWORD_WORDS, rf"(?i){_PASSWORD}{_CLOSE}{_TYPE}{_IS}{_OPEN}([^\"'`\n]{{4,}}){_SHUT}", password),
     ("password-beside", _PASSWORD_WORDS, rf"(?i){_PASSWORD}{_BETWEEN}{_OPEN}([^\"'`\\\n]{{4,}}){_SHUT}", mixed),
     ("password-second", _PASSWORD_WORDS, rf"(?i)\w\s?,\s?{_PASSWORD}\s?:?=\s?{_OPEN}[^\"'`\n]*{_SHUT},\s?{_OPEN}([^\"'`\\\n]{{4,}}){_SHUT}", password),
     ("password-place", _PASSWORD_WORDS, rf"(?i)\$\{{[\w.]*{_PASSWORD}:-?([^\s\"'`{{}}]{{4,}})\}}", password),
     ("password-loose", ("pass", "pwd", "pw_"), rf"(?i){_LOOSE}{_BETWEEN}{_OPEN}([^\"'`\\\s]{{6,}}){_SHUT}", token),
     ("password-line", _PASSWORD_WORDS, rf"{_LINE}[\w./:-]*?{_PASSWORD}[\"']?[ \t]?(?:[=:]|[ \t])[ \t]?({_BARE}{{4,}}){_END}", bare),
     ("password-env", ("pass", "pwd", "pw"), r"(?m)(?:^|[\s;])(?:export\s+|ENV\s+|-e\s+)?[A-Z0-9_]*(?:PASSWORD|PASSWD|PASS|PWD|PW)[A-Z0-9_]*=([^\s\"'`(){}\[\];,$<]{4,})(?:\s|$)", literal),
-    ("password-pair", ("pass", "pwd", "pw"), r"(?im)(?:^|[\s?&;,=\"'(])(?:[\w.-]*[_.-])?(?:password|passwd|passphrase|pwd|pass|pw)=([^\s&;\"'`(){}\[\]<>,]{4,})(?:[\s&;\"']|$)", bare),
+    ("password-pair", ("pass", "pwd", "pw"), r"(?im)(?:^|[\s?&;,=\"'(])(?:[\w.-]*(?:password|passwd|passphrase|pwd)|(?:[\w.-]*[_.-])?(?:pass|pw))=([^\s&;\"'`(){}\[\]<>,]{4,})(?:[\s&;\"']|$)", bare),
     ("password-tag", ("pass", "secret", "token", "key"), r"(?i)<(?:[\w.:-]*(?:password|passwd|pass|secret|token|apikey|api-key))(?:\s[^<>]*)?>\s*([^<>\s]{4,})\s*</", literal),
     ("plain-secret", ("secret",), rf"(?i){_PLAIN_SECRET}{_BETWEEN}{_OPEN}([^\"'`\\\n]{{6,}}){_SHUT}", mixed),
     ("plain-secret-line", ("secret",), rf"{_LINE}[\w./:-]*?{_PLAIN_SECRET}[\"']?[ \t]?[=:][ \t]?({_BARE}{{8,}}){_END}", bare),
     ("named-secret", _SECRET_WORDS, rf"(?i){_SECRET}{_BETWEEN}{_OPEN}([^\"'`\\\n]{{8,}}){_SHUT}", token),
+    ("named-value", ("name",), rf"(?i)name[\"']?\s*[:=>]\s*[\"']?[\w.-]*(?:{_PASSWORD}|{_SECRET})[\"']?\s*(?:,|\n|</name>)\s*[-\"'<{{]*value[\"']?\s*[:=>]\s*[\"']?([^\s\"'<>{{}}]{{4,}})", mixed),
+    # Whatever the shape of the line: a word that speaks of a secret, and a string that looks like one.
+    ("near-after", _NEAR_WORDS, rf"(?i){_NEAR}[^\n\"'`]*{_STRING}(?:[^\n\"'`]*{_STRING})?(?:[^\n\"'`]*{_STRING})?", near),
+    ("near-before", _NEAR_WORDS, rf"(?i){_STRING}[^\n\"'`]{{0,30}}{_NEAR}", near),
     ("named-key", ("key",), rf"(?i){_NAMED_KEY}{_BETWEEN}{_OPEN}([A-Za-z0-9+/_=.:-]{{12,}}){_SHUT}", very_random),
     ("named-line", _SECRET_WORDS, rf"{_LINE}[\w./:-]*?{_SECRET}[\"']?[ \t]?(?:[=:]|[ \t])[ \t]?({_BARE}{{8,}}){_END}", token),
     ("named-bare", _SECRET_WORDS, rf"(?im)(?:^|[\s\"'{{,.-]){_SECRET}[\"']?\s?[=:]\s?([A-Za-z0-9+/_~!-]{{16,}}={{0,2}})(?:[\s;,\"'}}]|$)", very_random),

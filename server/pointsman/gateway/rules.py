@@ -66,6 +66,9 @@ _IDENTIFIER = compiled(r"[A-Za-z]+[0-9]{0,2}(?:[ _.-][A-Za-z]+[0-9]{0,2})*")
 _WEAK = compiled(r"(?i)(?:top|super|very|ultra|my)[_-]?(?:secret|password)\w*|change[_-]?(?:me|it)\w*")
 _AFTER_A_STRING = " ,+)]}:;"
 """What code goes on with after a string: the quotes around such a value are the end of one and the start of another."""
+_VERSION = compiled(r"[A-Za-z.]{0,12}[0-9]+(?:[.:_-][0-9A-Za-z]{1,6})*")
+_SEPARATORS = compiled(r"[^A-Za-z]+")
+_HYPHENATED = compiled(r"[a-z]{2,}(?:-[a-z]{2,}){1,5}")
 _SYMBOLS = frozenset("!@#$%^&*?~")
 _VOCABULARY = frozenset(
     (
@@ -139,7 +142,19 @@ def password(value: str) -> bool:
         return len(words) >= 4 and plain and not _VOCABULARY & set(words)
     if _WEAK.fullmatch(value) is not None:
         return True
-    return value.isalpha() and len(value) >= 5 and value.lower() not in _VOCABULARY
+    bare_words = [word for word in _SEPARATORS.sub(" ", value.lower().rstrip("!?.:")).split() if word.isalpha()]
+    known = bool(_VOCABULARY & set(bare_words))
+    if (
+        len(value) >= 6
+        and _SYMBOLS & set(value)
+        and value[0].isalnum()
+        and _PATH.fullmatch(value) is None
+        and bare_words
+    ):
+        return not known
+    return (value.isalpha() and len(value) >= 5 and not known) or (
+        _HYPHENATED.fullmatch(value) is not None and len(value) >= 10 and not known
+    )
 
 
 def bare(value: str) -> bool:
@@ -164,3 +179,10 @@ def token(value: str) -> bool:
     if not mixed(value) or entropy(value) < 2.5:
         return False
     return _IDENTIFIER.fullmatch(value) is None or sum(c.isdigit() for c in value) >= 3
+
+
+def near(value: str) -> bool:
+    """As `token`, of one word, with digits that no name or version would have there."""
+    if len(value) < 6 or any(c.isspace() for c in value) or "/" in value or not any(c.isdigit() for c in value):
+        return False
+    return token(value) and _VERSION.fullmatch(value) is None
