@@ -567,3 +567,21 @@ async def test_half_a_character_in_a_stream_is_no_crash(site: Site) -> None:
     streaming(site, chat_events(["a\ud83d", "b"]))
     pieces, reply = await parts_of(site)
     assert "".join(pieces) == reply.text == "a?b"
+
+
+async def test_the_next_address_of_the_name_is_tried_and_one_bad_one_spoils_all(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[str] = []
+
+    async def lookup(self: Any, host: str, port: int, **options: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answers]
+
+    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", lookup)
+    site.policy(url=f"http://localhost:{site.server.port}/v1")
+    answers[:] = ["127.0.0.99", "127.0.0.1"]  # Nobody listens at the first.
+    assert (await site.gateway().send(site.request())).text == "done"
+    answers[:] = ["127.0.0.1", "93.184.216.34"]
+    with pytest.raises(EndpointFailure, match="not allowed"):
+        await site.gateway().send(site.request())
+    assert len(site.received) == 1

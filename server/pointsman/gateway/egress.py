@@ -78,7 +78,7 @@ class Exchange:
         """
         name, way = self.endpoint.name, self._way()
         try:
-            async with asyncio.timeout(self.caps.total), self._pool(way) as pool:
+            async with asyncio.timeout(self.caps.total), await self._pool(way) as pool:
                 response = await pool.handle_async_request(self._request())
                 try:
                     self._check(response)
@@ -119,11 +119,11 @@ class Exchange:
             address.host, address.port, "private" if self.endpoint.proxy is not None else self.endpoint.network
         )
 
-    def _pool(self, way: PinnedBackend) -> httpcore2.AsyncConnectionPool:
+    async def _pool(self, way: PinnedBackend) -> httpcore2.AsyncConnectionPool:
         proxy, certificates = self.endpoint.proxy, self.endpoint.ca_file
         if proxy is not None and not self.endpoint.base_url.startswith("https:"):
             raise AddressRefused("only https goes through a proxy")
-        context = tls(certificates)
+        context = await asyncio.to_thread(tls, certificates)  # Reads a long list of certificates.
         through = None
         if proxy is not None:
             through = httpcore2.Proxy(proxy, ssl_context=context if proxy.startswith("https:") else None)

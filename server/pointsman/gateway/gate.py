@@ -7,10 +7,10 @@ of them again. Holds no state but files and which endpoints failed just now; kno
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -118,7 +118,7 @@ class Gateway:
         Raises `PolicyRefusal` when it may not leave, `GatewayError` or `VerificationError` when it cannot be redacted,
         charged or recorded, or the endpoint fails, `ConfigError` for a bad key reference or pattern file, `UsageError`.
         """
-        async with aclosing(self.stream(request)) as parts:
+        async with contextlib.aclosing(self.stream(request)) as parts:
             async for part in parts:
                 if isinstance(part, ClosedReply):
                     return part
@@ -148,7 +148,7 @@ class Gateway:
             wait_jitter=retry.first_wait,
         )
         parts, part = await caller.on(self._worth_another)(opened)
-        async with aclosing(parts):
+        async with contextlib.aclosing(parts):
             yield part
             async for part in parts:
                 yield part
@@ -176,10 +176,10 @@ class Gateway:
             raise
         except Exception as error:
             # A mistake of ours while judging is a no. Its own words may quote the request.
-            refusal = GatewayError(f"the request could not be judged ({type(error).__name__}), so nothing is sent")
-            await _to_its_end(asyncio.to_thread(self._record_refusal, run, request, refusal))
-            raise refusal from None
-        async with aclosing(self._exchange(run, prepared, request, key, bound)) as parts:
+            no = GatewayError(f"the request could not be judged ({type(error).__name__}), so nothing is sent")
+            await _to_its_end(asyncio.to_thread(self._record_refusal, run, request, no))
+            raise no from None
+        async with contextlib.aclosing(self._exchange(run, prepared, request, key, bound)) as parts:
             async for part in parts:
                 yield part
 
@@ -195,7 +195,7 @@ class Gateway:
         shown: list[str] = []
         exchange = egress.Exchange(endpoint, key, prepared.body, self._caps or egress.Caps())
         try:
-            async with aclosing(exchange.run()) as parts:
+            async with contextlib.aclosing(exchange.run()) as parts:
                 async for part in parts:
                     if not isinstance(part, str):
                         answer = part
@@ -276,7 +276,8 @@ class Gateway:
             raise
         run.begun = True
         self._breaker.try_now(endpoint.name, endpoint.base_url)
-        self._bodies.prune(self._audit.prune(policy.keep_days))
+        with contextlib.suppress(PointsmanError, OSError):  # What is too old leaves another time.
+            self._bodies.prune(self._audit.prune(policy.keep_days))
 
     def _end(self, run: _Run, prepared: Prepared, status: str, charge: Charge | None, reply: str | None = None) -> None:
         """Record how it went and settle; None means that nothing left, so nothing is charged."""

@@ -8,6 +8,7 @@ checked against the name, not the address. Nothing is taken from the environment
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -45,8 +46,20 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         if (host.strip("[]"), port) != (self._host, self._port):
             raise AddressRefused("a connection to another address was attempted and refused")
-        address = await self._address(timeout)
-        stream = await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+        *others, last = await self._addresses(timeout)
+        for address in others:
+            with contextlib.suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                return await self._connect(address, timeout, local_address, socket_options)
+        return await self._connect(last, timeout, local_address, socket_options)
+
+    async def _connect(
+        self,
+        address: str,
+        timeout: float | None,
+        local_address: str | None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None,
+    ) -> httpcore2.AsyncNetworkStream:
+        stream = await self._inner.connect_tcp(address, self._port, timeout, local_address, socket_options)
         self.connected = True
         return stream
 
@@ -58,27 +71,23 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         await self._inner.sleep(seconds)
 
-    async def _address(self, timeout: float | None) -> str:
-        """The first address of the name; all must be allowed, so that no order of theirs can choose a forbidden one."""
-        try:
-            return str(
-                ipaddress.ip_address(self._host)
-            )  # Written in the policy itself: nothing to be turned elsewhere.
-        except ValueError:
-            pass
+    async def _addresses(self, timeout: float | None) -> list[str]:
+        """Where the name leads, looked up once; all must be allowed, so that no order of theirs can choose another."""
+        with contextlib.suppress(ValueError):
+            return [str(ipaddress.ip_address(self._host))]  # Written in the policy: nothing to be turned elsewhere.
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
                 found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore2.ConnectError("the name is not known") from error
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout("the name was not found in time") from error
-        addresses = [str(entry[4][0]) for entry in found]
+        except (OSError, UnicodeError) as error:
+            raise httpcore2.ConnectError("the name is not known") from error
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         loops_back = baseurl.loopback(self._host)
         if not addresses or not all(allowed(address, self._network, loops_back=loops_back) for address in addresses):
             raise AddressRefused("the endpoint's name leads to an address that is not allowed")
-        return addresses[0]
+        return addresses
 
 
 def allowed(address: str, network: Network, *, loops_back: bool = False) -> bool:
