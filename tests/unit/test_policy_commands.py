@@ -133,7 +133,7 @@ def test_kept_bodies_open_with_the_private_half_alone(home: Path, tmp_path: Path
     fields = store.keep("abc1", "request", "naïve body".encode(), public)
     (file,) = (home / "data" / "audit-bodies").iterdir()
     assert b"body" not in file.read_bytes() and file.stat().st_mode & 0o077 == 0 and "sealed_request_sha256" in fields
-    assert run(audit, "body", "abc1", "--key", str(tmp_path / "key")).output == "naïve body\n"
+    assert run(audit, "body", "abc1", "--key", str(tmp_path / "key")).output == "naïve body"
     assert store.keep("abc2", "request", b"x", None) == {}
     new_key(tmp_path / "other")
     with pytest.raises(GatewayError, match="does not open"):
@@ -187,3 +187,24 @@ def test_every_test_that_the_security_page_names_is_there() -> None:
     page = (ROOT / "docs" / "security.md").read_text()
     for path in re2.findall(r"`(tests/[\w/.]+\.py)`", page):
         assert (ROOT / path).is_file(), path
+
+
+def test_eval_policy_names_places_and_checks_decisions(home: Path, tmp_path: Path) -> None:
+    from pointsman.cli.eval import eval as group
+
+    repo = tmp_path / "repo"
+    (repo / ".git").mkdir(parents=True)
+    secret = "ghp_" + "Zx9Qw8Er7Ty6Ui5Op4As3Df2Gh1Jk0LzXcVb"
+    (repo / "a.py").write_text(f"x = 1\nkey = '{secret}'\n")
+    (repo / ".env").write_text(f"KEY={secret}\n")
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text('{"task": "refactor", "target": "closed", "expect": "refused", "rule": "closed"}\n')
+    shown = run(group, "policy", "--path", str(repo), "--tasks", str(cases), "--json")
+    assert shown.exit_code == 0, shown.output
+    report = json.loads(shown.output)
+    assert report["files"] == 1 and any(place.startswith("a.py:2 ") for place in report["places"])
+    assert report["decisions"][0]["as_expected"] and secret not in shown.output
+    cases.write_text('{"task": "completion", "target": "closed", "expect": "closed"}\n')
+    assert isinstance(run(group, "policy", "--path", str(repo), "--tasks", str(cases)).exception, ConfigError)
+    cases.write_text('{"surprise": 1, "expect": "local"}\n')
+    assert isinstance(run(group, "policy", "--path", str(repo), "--tasks", str(cases)).exception, UsageError)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -124,7 +125,10 @@ def body(cli: Cli, record: str, key: Path, reply: bool) -> None:
     opened = bodies.SealedBodies(cli.paths.audit_bodies).open(
         record, "reply" if reply else "request", bodies.read_key(key.absolute())
     )
-    cli.code(opened.decode("utf-8", "replace"))
+    if sys.stdout.isatty():
+        cli.code(opened.decode("utf-8", "replace"))
+    else:
+        click.echo(opened, nl=False)
 
 
 @audit.command()

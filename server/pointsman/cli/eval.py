@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pointsman.cli.common import Cli, existing, json_option, visible
+from pointsman.cli.eval_policy import policy
 from pointsman.errors import PointsmanError
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 @click.group("eval")
 def eval() -> None:
     """Measure quality on a repository of yours; nothing of it is kept."""
+
+
+eval.add_command(policy)
 
 
 @eval.command()
