@@ -57,7 +57,7 @@ _PERSONAL: tuple[tuple[str, tuple[str, ...], str, Callable[[str], bool]], ...] =
     ("card-number", (), r"(?:^|[^\w.])([0-9](?:[ -]?[0-9]){12,18})\b", _luhn),
     ("bank-account", (), r"\b([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\b", _iban),
     ("public-address", (), r"\b((?:[0-9]{1,3}\.){3}[0-9]{1,3})\b", _public_address),
-    ("public-address-6", ("::",), r"\b([0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,7})\b", _public_address),
+    ("public-address-6", ("::",), r"(?i)(?:^|[^\w.:])([23][0-9a-f]{3}(?::[0-9a-f]{0,4}){2,7})\b", _public_address),
     ("phone-number", ("+",), r"(\+[1-9][0-9]{0,2}(?:[ .-]?\(?[0-9]{2,4}\)?){2,5})\b", _phone),
     (
         "phone-number-named",
