@@ -456,7 +456,7 @@ async def test_placeholders_split_over_pieces_turn_back(site: Site) -> None:
     streaming(site, chat_events([answer[at : at + 5] for at in range(0, len(answer), 5)]))
     pieces, reply = await parts_of(site, text)
     assert "".join(pieces) == reply.text == answer.replace(mark.placeholder, secret)
-    assert reply.secrets_left_out == 0
+    assert reply.secrets_written == 0
 
 
 # -- the responses API -------------------------------------------------------------------------------------------------
@@ -585,3 +585,26 @@ async def test_the_next_address_of_the_name_is_tried_and_one_bad_one_spoils_all(
     with pytest.raises(EndpointFailure, match="not allowed"):
         await site.gateway().send(site.request())
     assert len(site.received) == 1
+
+
+async def test_secrets_that_the_model_made_up_are_counted(site: Site) -> None:
+    made_up = "ghp_" + "Zx9Qw8Er7Ty6Ui5Op4As3Df2Gh1Jk0LzXcVb"
+    site.reply = lambda body: f"key = '{made_up}'"
+    assert (await site.gateway().send(site.request())).secrets_written == 1
+    preview = await site.gateway().preview(site.request(f"key = '{made_up}'"))
+    site.reply = lambda body: f"key = '{preview.marks[0].placeholder}'"
+    assert (await site.gateway().send(site.request(f"key = '{made_up}'"))).secrets_written == 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_stream_travels_through_the_host_s_socket(site: Site, stream: bool) -> None:
+    from pointsman.host import wire
+    from pointsman.host.api import ClosedPiece, ClosedReply, ClosedRequest
+
+    request = wire.from_plain(json.loads(wire.encode(wire.to_plain(site.request(stream=stream)))), ClosedRequest)
+    assert request == site.request(stream=stream)
+    kinds = wire.METHODS["closed_stream"].result
+    parts = [part async for part in site.gateway().stream(request)]
+    again = [wire.from_plain(json.loads(wire.encode(wire.to_plain(part))), kinds) for part in parts]
+    assert again == parts and isinstance(again[-1], ClosedReply)
+    assert [type(part) for part in again[:-1]] == [ClosedPiece] * stream

@@ -250,7 +250,7 @@ async def test_25_a_secret_split_over_events_is_shown_nowhere(attack: Attack) ->
     for cut in range(at, at + len(secret) + 1, 4):
         streaming(attack.site, chat_events([text[:cut], text[cut : cut + 3], text[cut + 3 :]]))
         pieces, reply = await parts_of(attack.site)
-        assert secret not in reply.text and reply.secrets_left_out == 1
+        assert secret not in reply.text and reply.secrets_written == 1
         assert not any(secret[:6] in piece for piece in pieces)
     attack.check(before, sent=len(attack.site.received))
 

@@ -221,6 +221,7 @@ class Gateway:
             await _to_its_end(asyncio.to_thread(self._end, run, prepared, "broken off", bound))
             raise
         self._breaker.worked(endpoint.name, endpoint.base_url)
+        secrets = held.secrets if held is not None else await asyncio.to_thread(_written, prepared, answer.text)
         used_in, used_out = _plausible(answer, len(prepared.body), request.max_tokens)
         charge = Charge(tokens=used_in + used_out, micro_usd=_price(endpoint, used_in, used_out))
         await _to_its_end(asyncio.to_thread(self._end, run, prepared, "answered", charge, answer.text))
@@ -240,7 +241,7 @@ class Gateway:
             spans=request.spans,
             marks=_marks(prepared),
             attempts=run.attempt,
-            secrets_left_out=held.secrets if held is not None else 0,
+            secrets_written=secrets,
         )
 
     def _prepare(self, run: _Run, request: ClosedRequest) -> Prepared:
@@ -317,6 +318,14 @@ def _marks(prepared: Prepared) -> tuple[Redaction, ...]:
     return tuple(
         Redaction(placeholder=name, rule=rule, count=count) for name, rule, count in prepared.redactor.marks(text)
     )
+
+
+def _written(prepared: Prepared, text: str) -> int:
+    """How many secrets an answer holds besides placeholders. One that cannot be scanned to its end counts as one."""
+    try:
+        return len(prepared.redactor.uncovered(text, prepared.finder.find(text)))
+    except GatewayError:
+        return 1
 
 
 def _bound(prepared: Prepared, max_tokens: int) -> Charge:

@@ -230,8 +230,8 @@ class ClosedReply:
     marks: tuple[Redaction, ...] = ()
     attempts: int = 1
     """How often it was sent; each has a record of its own, this is the last one's receipt."""
-    secrets_left_out: int = 0
-    """Secrets that the model wrote and that a streamed answer does not show."""
+    secrets_written: int = 0
+    """Values in the answer that look like secrets and are none of the request's; a streamed answer leaves them out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

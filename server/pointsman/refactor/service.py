@@ -131,6 +131,7 @@ class RefactorService:
             ),
             redactions=reply.redactions,
             receipt=_receipt(reply),
+            note=_warning(reply),
             preview="",
             preview_sha256="",
         )
@@ -207,6 +208,12 @@ def _receipt(reply: ClosedReply) -> Receipt:
         body_sha256=reply.body_sha256,
         attempts=reply.attempts,
     )
+
+
+def _warning(reply: ClosedReply) -> str:
+    if not reply.secrets_written:
+        return ""
+    return f"The answer holds {reply.secrets_written} values that look like secrets: look at them before you apply it."
 
 
 def _span(query: RefactorQuery, selection: Selection) -> Span:
