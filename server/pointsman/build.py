@@ -142,9 +142,9 @@ class _Router:
         files: int,
         target: Target,
         *,
-        symbols: int = 0,
-        difficulty: int = 0,
-        paths: tuple[str, ...] = (),
+        symbols: int,
+        difficulty: int,
+        paths: tuple[str, ...],
     ) -> RouteTaken:
         from pointsman.chat.types import RouteTaken
         from pointsman.gateway.prepare import kept_local

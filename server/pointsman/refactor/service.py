@@ -34,6 +34,7 @@ from pointsman.refactor.local import change_locally, local_task
 from pointsman.refactor.prompt import NEIGHBOURS, closed_messages, lines_shown
 from pointsman.refactor.types import Checks, Receipt, Refactoring, RefactorQuery, Target
 from pointsman.settings import Settings
+from pointsman_indexer.effort import measure
 
 _UNTOUCHED = Checks(parses=True, in_scope=True)
 
@@ -41,7 +42,18 @@ _UNTOUCHED = Checks(parses=True, in_scope=True)
 class Router(Protocol):
     """Where a request may go: the policy's answer for this workspace, as it is now."""
 
-    def decide(self, task: str, root: Path, lines: int, files: int, target: Target) -> RouteTaken:
+    def decide(
+        self,
+        task: str,
+        root: Path,
+        lines: int,
+        files: int,
+        target: Target,
+        *,
+        symbols: int,
+        difficulty: int,
+        paths: tuple[str, ...],
+    ) -> RouteTaken:
         """May read policy files, so it is called in a thread. `target` of the answer: local, closed or refused."""
         ...
 
@@ -82,8 +94,19 @@ class RefactorService:
             if query.target == "closed":
                 raise PolicyRefusal("only files of a repository may go to a closed model", rule="workspace.none")
             return RouteTaken(target="local", model="", reason="the document belongs to no repository")
+        effort = await asyncio.to_thread(
+            measure, snapshot.text.encode("utf-8", "replace"), snapshot.language, selection.start, selection.end
+        )
         return await asyncio.to_thread(
-            self._router.decide, "refactor", snapshot.root, lines_shown(selection), 1, query.target
+            self._router.decide,
+            "refactor",
+            snapshot.root,
+            lines_shown(selection),
+            1,
+            query.target,
+            symbols=effort.symbols,
+            difficulty=effort.difficulty,
+            paths=(snapshot.relative,),
         )
 
     # -- local ---------------------------------------------------------------------------------------------------
