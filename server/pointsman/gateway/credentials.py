@@ -13,7 +13,7 @@ from pointsman.gateway.rules import Rule, bare, compiled, literal, mixed, near, 
 
 # A name that ends in one of these is a password's; `pass` and `pw` only as words of their own.
 _PASSWORD = (
-    r"(?:password|passwd|passphrase|passcode|pswd|pwd|(?:^|[^A-Za-z0-9])(?:pass|pw)|(?-i:[a-z0-9](?:Pass|Pw|PW))"
+    r"(?:password|passwd|passphrase|passcode|pswd|pwd|storepass|keypass|requirepass|masterauth|(?:^|[^A-Za-z0-9])(?:pass|pw)|(?-i:[a-z0-9](?:Pass|Pw|PW))"
     r"|wifi_?psk|psk|passwort|contrase[nñ]a|mot_?de_?passe|kennwort)[0-9]{0,2}"
 )
 _PASSWORD_WORDS = ("pass", "pw", "pswd", "psk", "kennwort", "contrase", "mot")
@@ -30,16 +30,16 @@ _NAMED_KEY = r"key"
 # What may stand between a name and its value: what closes the name, a type, and the sign that gives.
 _CLOSE = r"(?:\[\w*\]|[\"'`\])}]){0,3}"
 _TYPE = r"(?:\s?:\s?[&*]?[A-Za-z_][\w<>\[\]., |&']*?)?"
-_IS = r"\s{0,8}(?::=|=>|<-|\?=|\|\|[:=]?|\?\?=?|={1,3}|!={1,2}|:|\bor\b|\bby lazy \{)\s{0,8}"
+_IS = r"\s{0,8}(?::=|=>|<-|\?=|\|\|[:=]?|\?\?=?|={1,3}|!={1,2}|:|\bor\b|\bby lazy \{|[({:) ]{0,6}\breturn\b)\s{0,8}"
 _BESIDE = r"(?:\s{0,8}(?:,|\(|\{|->|::)\s{0,8}|[ \t]{1,4}|\.(?:send_?keys|type|fill|set_?value|set_?text|input)\()"
 _DEFAULT = r"(?:[\w.]*[({,]?\s?(?:default(?:_?value)?|value|val|initial)\s{0,3}[=:]\s{0,3})?"
 _BETWEEN = rf"{_CLOSE}{_TYPE}(?:{_IS}|{_BESIDE}){_DEFAULT}"
 # A call that only wraps the value, then the quote with what the language puts before it.
-_WRAP = r"(?:[\w.: ]*(?:encoder?|encode|encrypt|hash|from|String|Some|bytes|valueOf|crypt)\(\)?\.?){0,2}"
+_WRAP = r"(?:[\w.: ]*(?:encoder?|encode|encrypt|hash|from|String|Some|bytes|\[\]byte|valueOf|crypt)\(\)?\.?){0,2}"
 _OPEN = _WRAP + r"[rbufRBUFL@$]{0,2}(?:\"\"\"|[\"'`]|\[\[|%[qQ]?[({\[])"
 _SHUT = r"[\"'`\])}]"
 _BARE = r"[^\s\"'`\\(){}\[\]<>;,&|]"
-_LINE = r"(?im)^[ \t]*(?:export[ \t]+|set[ \t]+|ENV[ \t]+|ARG[ \t]+|-[ \t]+|-e[ \t]+|\$env:|--|\#[ \t]*)?"
+_LINE = r"(?im)^[ \t]*(?:export[ \t]+|set[ \t]+|Environment=|ENV[ \t]+|ARG[ \t]+|-[ \t]+|-e[ \t]+|\$env:|--|\#[ \t]*)?"
 _END = r"[ \t]*(?:[#;][^\n]*)?\\?$"
 _NEAR = (
     r"(?:password|passwd|passphrase|secret|credential|api[_.-]?key|auth[_.-]?token|access[_.-]?token|private[_.-]?key)"
@@ -65,7 +65,7 @@ _RULES: tuple[tuple[str, tuple[str, ...], str, Callable[[str], bool]], ...] = (
     ("password-second", _PASSWORD_WORDS, rf"(?i)\w\s?,\s?{_PASSWORD}\s?:?=\s?{_OPEN}[^\"'`\n]*{_SHUT},\s?{_OPEN}([^\"'`\\\n]{{4,}}){_SHUT}", password),
     ("password-place", _PASSWORD_WORDS, rf"(?i)\$\{{[\w.]*{_PASSWORD}:-?([^\s\"'`{{}}]{{4,}})\}}", password),
     ("password-loose", ("pass", "pwd", "pw_"), rf"(?i){_LOOSE}{_BETWEEN}{_OPEN}([^\"'`\\\s]{{6,}}){_SHUT}", token),
-    ("password-line", _PASSWORD_WORDS, rf"{_LINE}[\w./:-]*?{_PASSWORD}[\"']?[ \t]?(?:[=:]|[ \t])[ \t]?({_BARE}{{4,}}){_END}", bare),
+    ("password-line", _PASSWORD_WORDS, rf"{_LINE}[\w./:-]*?{_PASSWORD}[\"']?[ \t]?(?:[:?+]?=|:|[ \t])[ \t]{{0,8}}({_BARE}{{4,}}){_END}", bare),
     ("password-env", ("pass", "pwd", "pw"), r"(?m)(?:^|[\s;])(?:export\s+|ENV\s+|-e\s+)?[A-Z0-9_]*(?:PASSWORD|PASSWD|PASS|PWD|PW)[A-Z0-9_]*=([^\s\"'`(){}\[\];,$<]{4,})(?:\s|$)", literal),
     ("password-pair", ("pass", "pwd", "pw"), r"(?im)(?:^|[\s?&;,=\"'(])(?:[\w.-]*(?:password|passwd|passphrase|pwd)|(?:[\w.-]*[_.-])?(?:pass|pw))=([^\s&;\"'`(){}\[\]<>,]{4,})(?:[\s&;\"']|$)", bare),
     ("password-tag", ("pass", "secret", "token", "key"), r"(?i)<(?:[\w.:-]*(?:password|passwd|pass|secret|token|apikey|api-key))(?:\s[^<>]*)?>\s*([^<>\s]{4,})\s*</", literal),
@@ -77,7 +77,7 @@ _RULES: tuple[tuple[str, tuple[str, ...], str, Callable[[str], bool]], ...] = (
     ("near-after", _NEAR_WORDS, rf"(?i){_NEAR}[^\n\"'`]*{_STRING}(?:[^\n\"'`]*{_STRING})?(?:[^\n\"'`]*{_STRING})?", near),
     ("near-before", _NEAR_WORDS, rf"(?i){_STRING}[^\n\"'`]{{0,30}}{_NEAR}", near),
     ("named-key", ("key",), rf"(?i){_NAMED_KEY}{_BETWEEN}{_OPEN}([A-Za-z0-9+/_=.:-]{{12,}}){_SHUT}", very_random),
-    ("named-line", _SECRET_WORDS, rf"{_LINE}[\w./:-]*?{_SECRET}[\"']?[ \t]?(?:[=:]|[ \t])[ \t]?({_BARE}{{8,}}){_END}", token),
+    ("named-line", _SECRET_WORDS, rf"{_LINE}[\w./:-]*?{_SECRET}[\"']?[ \t]?(?:[:?+]?=|:|[ \t])[ \t]{{0,8}}({_BARE}{{8,}}){_END}", token),
     ("named-bare", _SECRET_WORDS, rf"(?im)(?:^|[\s\"'{{,.-]){_SECRET}[\"']?\s?[=:]\s?([A-Za-z0-9+/_~!-]{{16,}}={{0,2}})(?:[\s;,\"'}}]|$)", very_random),
     (
         "maker-named",

@@ -25,7 +25,7 @@ _RULES: tuple[tuple[str, tuple[str, ...], str, Callable[[str], bool]], ...] = (
     ),
     ("azure-account-key", ("accountkey", "sharedaccess"), r"(?i:AccountKey|SharedAccess(?:Key|Signature))=([A-Za-z0-9+/]{40,}={0,2})", random),
     # headers
-    ("authorization-header", ("bearer", "basic", "token", "apikey"), r"(?i)\b(?:bearer|basic|token|apikey)[ :=]+([A-Za-z0-9._~+/=-]{16,})", random),
+    ("authorization-header", ("bearer", "basic", "token", "apikey"), r"(?i)\b(?:bearer|basic|token|apikey)[ :=]+([A-Za-z0-9._~+/=-]{12,})", random),
     ("header-key", ("x-", "api-key"), r"(?i)\b(?:x-[\w-]*(?:key|token|secret|auth)|api-key)[\"'`]?\s{0,3}[:=,\]]{1,2}\s{0,4}=?\s{0,2}[\"'`]?([A-Za-z0-9._~+/=-]{12,})", random),
     ("cookie", ("sess", "sid", "csrf", "token", "jwt"), r"(?i)\bcookie[^\n]*?\b(?:[\w-]*(?:sess|sid|auth|token|jwt))[\w-]{0,10}=([A-Za-z0-9%._~-]{16,})", random),
     # URLs and connection strings
@@ -38,7 +38,7 @@ _RULES: tuple[tuple[str, tuple[str, ...], str, Callable[[str], bool]], ...] = (
     ("netrc", ("password",), r"(?m)\blogin\s+\S+\s+password\s+([^\s\"'`]{4,})", literal),
     # commands
     ("password-option", ("-p", "-a ", "pass"), r"(?:\bmysql\w*|\bmariadb\w*|\bsshpass|\bredis-cli|\bmongo\w*|\bpsql|\bdocker login|\bpodman login|\bhelm registry|\baz login|\bsqlcmd)\b[^\n]*?\s(?:-p ?|-P |-a |--password[= ]|--pass[= ])['\"]?([^\s'\"$-][^\s'\"]{3,})", literal),
-    ("long-option", ("--pass", "--secret", "--token", "--api-key", "--pw"), r"--(?:[\w-]*(?:password|passwd|passphrase|secret|token|api-key|pw))[= ]['\"]?([^\s'\"$<>{}\[\](),-][^\s'\"<>,)]{3,})", mixed),
+    ("long-option", ("-pass", "pass", "--secret", "--token", "--api-key", "--pw"), r"--?(?:[\w-]*(?:password|passwd|passphrase|pass|secret|token|api-key|pw))[= ]['\"]?([^\s'\"$<>{}\[\](),-][^\s'\"<>,)]{3,})", mixed),
     ("curl-user", ("curl", "http"), r"\b(?:curl|http|https)\b[^\n]*?\s(?:-u|--user|-a|--auth|--proxy-user|-U)[ =]?['\"]?[^\s:'\"]+:([^\s'\"]{4,})", literal),
     ("command-secret", ("htpasswd", "openssl", "chpasswd", "passwd", "requirepass", "masterauth", "vncpasswd", "rabbitmqctl", "zip", "mosquitto", "7z", "-u", "xfreerdp"), r"(?m)\bhtpasswd\s+-\w*b\w*\s+\S+\s+\S+\s+([^\s\"'`]{4,})|\bopenssl\b[^\n]*\bpass:([^\s\"'`]{4,})|\becho\s+-?\w{0,2}\s?['\"]?(?:[\w.-]+:)?([^\s'\":|]{4,})['\"]?\s*\|\s*(?:sudo\s+)?(?:ch)?passwd\b|^\s*(?:requirepass|masterauth)\s+([^\s\"'`]{4,})|\bvncpasswd\s*<<<\s*['\"]?([^\s'\"]{4,})|\brabbitmqctl\s+(?:add_user|change_password)\s+\S+\s+([^\s\"'`]{4,})|\b(?:zip|unzip|mosquitto_\w+)\b[^\n]*?\s-P\s?([^\s\"'`]{4,})|\b7z\w?\b[^\n]*?\s-p([^\s\"'`]{4,})|\blftp\b[^\n]*?\s-u\s?[\w.-]+,([^\s\"'`]{4,})|\bxfreerdp\b[^\n]*?\s/p:([^\s\"'`]{4,})|\b(?:smbclient|rpcclient|net)\b[^\n]*?-U\s?[\w.\\-]+%([^\s\"'`]{4,})", literal),
     ("sql-user", ("identified", "with password", "encrypted password", "set password", "password '"), r"(?i)\bidentified\s+(?:with\s+\w+\s+)?(?:by|as)\s+(?:password\s+)?['\"]([^'\"\n]{4,})['\"]|\bpassword\s*(?:=\s*)?(?:\(\s*)?'([^'\n]{4,})'", password),
