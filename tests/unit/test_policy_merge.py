@@ -14,7 +14,7 @@ from pointsman.policy.merge import Grant, Limit, merge
 from pointsman.policy.route import Facts, decide, usable
 from pointsman.policy.schema import LimitFile, PolicyFile, Quota
 
-MANY = int(os.environ.get("POINTSMAN_TEST_POLICIES", "300"))
+MANY = int(os.environ.get("POINTSMAN_TEST_POLICIES", "500"))
 """Generated policies a property; 10000 for the whole promise."""
 NAMES, URLS = ("a", "b", "c"), ("https://one.example/v1", "https://two.example/v1")
 REGIONS, MODELS, TASKS = ("eu", "us"), ("m1", "m2", "m3"), ("refactor", "chat")

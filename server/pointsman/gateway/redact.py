@@ -6,6 +6,7 @@ compute, so that one forged by a repository or a model is left as it is. What co
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import hmac
 import json
@@ -20,6 +21,8 @@ from pointsman.gateway.rules import compiled, entropy
 
 _PASSES = 4
 """Replacing one secret can bare another; text that is not clean after so many passes is not sent."""
+_MOST_VALUES = 2000
+"""Different secrets in one request: a text with more is no code, and would take minutes."""
 _ESCAPE = compiled(r"\\(?:u[0-9a-fA-F]{4}|.)")
 """An escape of JSON: its letter is no part of the text, and must neither hide a secret nor look like one."""
 
@@ -112,10 +115,11 @@ class Redactor:
         return [(start, end) for start, end, _ in self._merged(text, findings)]
 
     def _merged(self, text: str, findings: Sequence[Finding]) -> list[tuple[int, int, str]]:
-        mine = self.places(text)
+        mine = self.places(text)  # In order, and none overlaps another.
+        starts, ends = [left for left, _ in mine], [right for _, right in mine]
         merged: list[tuple[int, int, str]] = []
         for start, end, rule in sorted(findings):
-            touched = [span for span in mine if span[0] < end and start < span[1]]
+            touched = mine[bisect.bisect_right(ends, start) : bisect.bisect_left(starts, end)]
             if _covered(start, end, touched):
                 continue
             start, end = min([start, *(left for left, _ in touched)]), max([end, *(right for _, right in touched)])
@@ -148,6 +152,8 @@ class Redactor:
     def _placeholder(self, value: str, rule: str) -> str:
         known = self._by_value.get(value)
         if known is None:
+            if len(self._by_value) >= _MOST_VALUES:
+                raise GatewayError(f"the text holds more than {_MOST_VALUES} secrets, so nothing is sent")
             known = f"POINTSMAN_SECRET_{len(self._by_value) + 1}_{self.nonce}"
             self._by_value[value] = known
             self._by_placeholder[known] = value
