@@ -15,7 +15,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from pointsman.gateway.finder import Kingfisher
-from pointsman.gateway.gate import Gateway
+from pointsman.gateway.gate import Gateway, Retry
 from pointsman.host.api import ClosedRequest, Message
 from pointsman.policy import layers
 from pointsman.policy.trust import Trust
@@ -29,11 +29,12 @@ enabled = true
 tasks = ["refactor", "chat"]
 [[closed.endpoints]]
 name = "vendor"
-base_url = "{url}v1"
+base_url = "{url}"
 region = "eu"
 models = ["big-1", "big-2"]
 key = "{key}"
 usd_per_mtok = {{ input = 1.0, output = 10.0 }}
+{entry}
 [closed.quota]
 {quota}
 [exclude]
@@ -65,11 +66,23 @@ class Site:
     reply: Callable[[dict[str, Any]], str] = lambda body: "done"
     usage: Any = field(default_factory=lambda: {"prompt_tokens": 11, "completion_tokens": 3})
 
-    def policy(self, *, quota: str = "", outbound: str = "never", key: str = "env:VENDOR_KEY", extra: str = "") -> None:
-        text = POLICY.format(url=self.server.url_for("/"), quota=quota, outbound=outbound, key=key) + extra
+    def policy(
+        self,
+        *,
+        quota: str = "",
+        outbound: str = "never",
+        key: str = "env:VENDOR_KEY",
+        extra: str = "",
+        entry: str = "",
+        url: str = "",
+    ) -> None:
+        """`entry` goes into the endpoint's table, `extra` after everything."""
+        url = url or self.server.url_for("/v1")
+        text = POLICY.format(url=url, quota=quota, outbound=outbound, key=key, entry=entry) + extra
         (self.paths.config / "policy.toml").write_text(text)
 
     def gateway(self, **options: Any) -> Gateway:
+        options.setdefault("retry", Retry(first_wait=0.01))
         load = functools.partial(layers.load, self.paths, organisation=self.repo.parent / "none.toml", env={})
         return Gateway(self.paths, load, kingfisher=self.kingfisher, **options)
 

@@ -173,7 +173,8 @@ class FixedRouter:
         self.reason = reason
         self.asked: list[tuple[object, ...]] = []
 
-    def decide(self, task: str, root: Path, lines: int, files: int, target: str) -> RouteTaken:
+    def decide(self, task: str, root: Path, lines: int, files: int, target: str, **measured: object) -> RouteTaken:
+        self.measured = measured
         self.asked.append((task, root, lines, files, target))
         return RouteTaken(target=self.target, model="", reason=self.reason, rule="route.test")
 

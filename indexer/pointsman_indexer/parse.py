@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tree_sitter import Node, Parser, QueryCursor
+from tree_sitter import Node, Parser, QueryCursor, Tree
 
 from pointsman_indexer.languages import Grammar, grammar
 from pointsman_indexer.lines import Lines
@@ -51,20 +51,28 @@ class _Found:
 def parse(data: bytes, language: str) -> Parsed:
     """Symbols and error ranges of `data`. `complete` is False without a grammar or when the limits were hit."""
     known = grammar(language)
-    if len(data) > _LARGEST or (language == "yaml" and _too_deep_for_yaml(data)):
-        return _UNPARSED
-    if known is None:
+    if known is None and len(data) <= _LARGEST:
         return Parsed(complete=False, imports=facts(data, language))
+    tree = syntax_tree(data, language)
+    if tree is None or known is None:
+        return _UNPARSED
+    root = tree.root_node
+    return _UNPARSED if root.has_error and _hopeless(root) else _collect(known, language, root, Lines(data))
+
+
+def syntax_tree(data: bytes, language: str) -> Tree | None:
+    """The whole tree; None without a grammar or when the limits were hit."""
+    known = grammar(language)
+    if known is None or len(data) > _LARGEST or (language == "yaml" and _too_deep_for_yaml(data)):
+        return None
     deadline = time.process_time() + _SECONDS
     try:
-        tree = Parser(known.language).parse(
+        return Parser(known.language).parse(
             lambda offset, _point: data[offset : offset + _BLOCK],
             progress_callback=lambda _offset, _error: time.process_time() > deadline,
         )
     except ValueError:  # the binding's answer to a progress callback that calls a halt
-        return _UNPARSED
-    root = tree.root_node
-    return _UNPARSED if root.has_error and _hopeless(root) else _collect(known, language, root, Lines(data))
+        return None
 
 
 def _too_deep_for_yaml(data: bytes) -> bool:

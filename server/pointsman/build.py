@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pointsman.models.base import Adaptation, Generator, TextEmbedder
     from pointsman.models.card import Card
     from pointsman.policy.schema import OwnEndpoint as OwnEntry
+    from pointsman.policy.schema import Quota
     from pointsman.refactor.types import Target
     from pointsman.worker.link import TorchLink
     from pointsman.worker.messages import EmbedderSpec
@@ -100,7 +101,7 @@ def build_host(paths: Paths, *, on_shutdown: Callable[[], None] = lambda: None) 
             engines.embedder,
             Surroundings(
                 exclusions=exclusions,
-                store=lambda: _vector_server(settings.current()),
+                store=lambda: _vector_server(paths, settings.current()),
                 pause=lambda: pause.reason(settings.current().index_pause, pause.on_battery, pause.is_loaded),
             ),
             Adaptations(_Learner(maker, settings.current), exclusions),
@@ -110,10 +111,13 @@ def build_host(paths: Paths, *, on_shutdown: Callable[[], None] = lambda: None) 
     )
 
 
-def _vector_server(settings: Settings) -> tuple[str, str]:
-    """URL and API key of the Qdrant server that the user chose; ("", "") for none."""
+def _vector_server(paths: Paths, settings: Settings) -> tuple[str, str]:
+    """URL and API key of the Qdrant server that the user chose; ("", "") for none, or where policy wants no other."""
     from pointsman.gateway import keys
+    from pointsman.policy import layers
 
+    if settings.store_url and layers.load(paths, None).local_only:
+        return "", ""
     key = keys.resolve(settings.store_key).reveal() if settings.store_url and settings.store_key else ""
     return settings.store_url, key
 
@@ -139,14 +143,36 @@ class _Router:
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
 
-    def decide(self, task: str, root: Path, lines: int, files: int, target: Target) -> RouteTaken:
+    def decide(
+        self,
+        task: str,
+        root: Path,
+        lines: int,
+        files: int,
+        target: Target,
+        *,
+        symbols: int,
+        difficulty: int,
+        paths: tuple[str, ...],
+    ) -> RouteTaken:
         from pointsman.chat.types import RouteTaken
+        from pointsman.gateway.prepare import kept_local
         from pointsman.policy import layers
-        from pointsman.policy.route import Facts, decide
+        from pointsman.policy.route import Facts, preferring
 
         policy = layers.load(self._paths, root)
-        facts = Facts(task=task, lines=lines, files=files, target=target, trusted=policy.trusted)
-        decision = decide(facts, policy)
+        facts = Facts(
+            task=task,
+            lines=lines,
+            files=files,
+            symbols=symbols,
+            difficulty=difficulty,
+            local_data=bool(policy.local_paths) and kept_local(root, paths, policy.local_paths),
+            target=target,
+            trusted=policy.trusted,
+            quota_left=self._quota_left(policy.quota) if policy.enabled else None,
+        )
+        decision = preferring(Settings.load(self._paths).target, facts, policy)
         return RouteTaken(
             target=decision.target,
             model=decision.model,
@@ -154,6 +180,16 @@ class _Router:
             endpoint=decision.endpoint.name if decision.endpoint else "",
             rule=decision.rule,
         )
+
+    def _quota_left(self, limits: Quota) -> bool | None:
+        """None when it cannot be said: the gateway, which reserves, then says no."""
+        from pointsman.errors import GatewayError
+        from pointsman.gateway.quota import QuotaStore
+
+        try:
+            return QuotaStore(self._paths.quota).left(limits)
+        except GatewayError:
+            return None
 
 
 class _Learner:
@@ -236,6 +272,20 @@ class _Maker:
             return repr(self._own_entry(settings))
         self._check_licence(card)
         return ""
+
+    def admit(self, settings: Settings, workspace: str) -> None:
+        from pointsman.errors import PolicyRefusal
+        from pointsman.policy import layers
+
+        if settings.engine != "own" or not workspace:
+            return
+        entry = self._own_entry(settings)
+        if entry.name not in {listed.name for listed in layers.load(self._paths, Path(workspace)).own}:
+            raise PolicyRefusal(
+                f"this repository's policy does not allow the own endpoint {entry.name}",
+                rule="own.endpoints",
+                remedy="pointsman models use NAME --engine auto",
+            )
 
     def generator(self, card: Card, settings: Settings) -> Generator:
         kind = self._engine_for(card, settings)

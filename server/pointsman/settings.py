@@ -19,6 +19,7 @@ from pointsman.errors import ConfigError
 EngineChoice = Literal["auto", "torch", "llama.cpp", "own"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["nf4", "full"]
+TargetChoice = Literal["auto", "local", "closed"]
 PauseChoice = Literal["never", "battery", "load", "both"]
 
 
@@ -70,6 +71,14 @@ class Paths:
         return self.data / "audit"
 
     @property
+    def audit_bodies(self) -> Path:
+        return self.data / "audit-bodies"
+
+    @property
+    def quota(self) -> Path:
+        return self.data / "quota.sqlite3"
+
+    @property
     def logs(self) -> Path:
         return self.cache / "log"
 
@@ -103,6 +112,9 @@ class Settings:
     """Its API key by reference: keyring:NAME, env:NAME or file:PATH."""
     index_pause: PauseChoice = "never"
     """When embedding pauses, written `index.pause`: never, on battery, under load, or both."""
+    target: TargetChoice = "auto"
+    """Who does a refactor that does not say: policy's choice, always the local model, or the closed one where policy
+    allows it."""
     idle_minutes: float = 15.0
     """The host exits after this long without a client."""
     max_completion_tokens: int = 64
@@ -170,6 +182,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "engine": ("auto", "torch", "llama.cpp", "own"),
     "device": ("auto", "cpu", "cuda"),
     "precision": ("nf4", "full"),
+    "target": ("auto", "local", "closed"),
     "index_pause": ("never", "battery", "load", "both"),
 }
 _NUMBERS: dict[str, type[int] | type[float]] = {

@@ -49,7 +49,8 @@ def test_show_names_the_layer_of_each_value(home: Site) -> None:
 
 
 def test_check(home: Site, tmp_path: Path) -> None:
-    assert as_json("policy", "check", home.repo) == {"ok": True, "problems": []}
+    found = as_json("policy", "check", home.repo)
+    assert found["ok"] and found["problems"] == [] and any("review.outbound" in line for line in found["warnings"])
     bad = tmp_path / "bad.toml"
     bad.write_text("version = 1\n\nbogus = 1\n")
     result = run("policy", "check", home.paths.config / "policy.toml", bad)

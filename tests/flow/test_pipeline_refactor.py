@@ -114,6 +114,7 @@ async def test_the_router_gets_facts_only() -> None:
     await RefactorService(FakeHost("x", "x"), router, rules, Settings()).refactor(query())
     root = query().snapshot.root
     assert router.asked == [("refactor", root, 8, 1, "auto")]
+    assert router.measured["paths"] == ("pkg/a.py",) and router.measured["symbols"] == 1
 
 
 async def test_a_closed_change_goes_out_once_with_its_facts() -> None:

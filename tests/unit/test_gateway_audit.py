@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from pointsman.errors import GatewayError, VerificationError
 from pointsman.gateway.audit import AuditLog
+from pointsman.gateway.signing import Head, Signer
 
 
 @pytest.fixture
@@ -141,7 +143,8 @@ def test_a_rewritten_tail_differs_from_the_head(folder: Path) -> None:
     change(folder, 3, lambda line: b"")
     head = (folder.parent / "audit-head.json").read_bytes()
     value = json.loads(lines(folder)[1][2])
-    (folder.parent / "audit-head.json").write_text(json.dumps({"seq": 2, "hash": value["hash"]}))
+    signed = Signer(folder.parent / "audit-key").sign(Head(2, value["hash"]))  # by whoever has the key
+    (folder.parent / "audit-head.json").write_bytes(signed)
     log.append("intent", {"id": "forged"})
     (folder.parent / "audit-head.json").write_bytes(head)
     assert log.verify().bad_seq == 3
@@ -193,6 +196,99 @@ def test_a_crash_between_record_and_head(folder: Path) -> None:
     assert log.verify().sound
 
 
+class Days:
+    """A clock that the test moves on."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def over_days(folder: Path, count: int = 6) -> tuple[AuditLog, Days]:
+    """Two records a day."""
+    days = Days()
+    log = AuditLog(folder, now=days)
+    for day in range(count):
+        for number in range(2):
+            log.append("intent", {"id": f"d{day}n{number}"})
+        path = sorted(folder.glob("*.jsonl"))[-1]
+        os.utime(path, (days.now.timestamp(),) * 2)
+        days.now += timedelta(days=1)
+    return log, days
+
+
+def test_each_day_has_a_file_and_a_signed_checkpoint(folder: Path) -> None:
+    log, _ = over_days(folder)
+    assert [path.stem for path in sorted(folder.glob("*.jsonl"))] == [f"{1 + 2 * day:012d}" for day in range(6)]
+    assert len((folder.parent / "audit-checkpoints.jsonl").read_bytes().splitlines()) == 5
+    assert log.verify().sound
+
+
+def test_old_days_leave_by_policy_and_the_chain_holds(folder: Path) -> None:
+    log, days = over_days(folder)
+    assert log.prune(30) is None
+    assert log.prune(3) == days.now.date() - timedelta(days=3)
+    verdict = log.verify()
+    assert verdict.sound and next(r["id"] for r in log.records() if "id" in r) == "d3n0"
+    pruned = [r for r in log.records() if r["kind"] == "pruned"]
+    assert [(r["up_to"], r["keep_days"]) for r in pruned] == [(6, 3)]
+    log.append("intent", {"id": "later"})
+    assert log.verify().sound and log.prune(3) is None
+
+
+def test_days_that_somebody_else_removed_are_missed(folder: Path) -> None:
+    log, _ = over_days(folder)
+    sorted(folder.glob("*.jsonl"))[0].unlink()
+    verdict = log.verify()
+    assert (verdict.bad_seq, "missing" in verdict.why) == (1, True)
+    log.prune(3)
+    sorted(folder.glob("*.jsonl"))[0].unlink()
+    assert log.verify().bad_seq == 7
+
+
+@pytest.mark.parametrize("name", ["audit-checkpoints.jsonl", "audit-head.json"])
+def test_a_flipped_byte_beside_the_log_is_noticed(folder: Path, name: str) -> None:
+    log, _ = over_days(folder)
+    path = folder.parent / name
+    whole = path.read_bytes()
+    key_free = [at for at in range(0, len(whole) - 1, 7) if b"public_key" not in whole[max(0, at - 80) : at + 12]]
+    for at in key_free:
+        flipped = bytearray(whole)
+        flipped[at] ^= 1
+        path.write_bytes(flipped)
+        assert not AuditLog(folder).verify().sound, at
+    path.write_bytes(whole)
+    assert log.verify().sound
+
+
+def test_a_lost_or_another_key_stops_the_log(folder: Path) -> None:
+    filled(folder, 2)
+    key = folder.parent / "audit-key"
+    key.write_bytes(os.urandom(32))
+    assert not AuditLog(folder).verify().sound
+    key.unlink()
+    assert not AuditLog(folder).verify().sound
+    with pytest.raises(VerificationError, match="key"):
+        AuditLog(folder).append("intent", {})
+
+
+def test_a_head_that_was_kept_elsewhere_shows_a_rewritten_log(folder: Path, tmp_path: Path) -> None:
+    log = filled(folder, 4)
+    elsewhere = log.head()
+    log.append("intent", {"id": "r4"})
+    assert log.verify(elsewhere).sound
+    for path in (*folder.glob("*.jsonl"), folder.parent / "audit-head.json", folder.parent / "audit-checkpoints.jsonl"):
+        path.unlink(missing_ok=True)
+    for number in range(5):  # By somebody who has the key: sound in itself.
+        log.append("intent", {"id": f"forged{number}"})
+    assert log.verify().sound
+    assert log.verify(elsewhere).bad_seq == 4
+    with pytest.raises(VerificationError):
+        log.verify(b"{}")
+
+
 WRITER = """
 import sys
 from pathlib import Path
@@ -207,7 +303,7 @@ while True:
 
 def test_killed_while_writing_no_acknowledged_record_is_lost(folder: Path) -> None:
     rng = random.Random(7)
-    for _ in range(6):
+    for _ in range(int(os.environ.get("POINTSMAN_TEST_KILLS", "6"))):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE)
         assert writer.stdout is not None
         acknowledged = 0

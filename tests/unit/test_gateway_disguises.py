@@ -10,6 +10,7 @@ import pytest
 from pointsman.gateway import views
 from pointsman.gateway.finder import Finder, Kingfisher
 from pointsman.gateway.redact import Redactor, nonce
+from tests.credentials_in_code import CREDENTIALS_IN_CODE, ORDINARY_CODE
 from tests.secret_samples import SHAPED, disguises, fill, samples
 
 
@@ -53,3 +54,23 @@ def test_a_run_over_lines_needs_no_quotes(finder: Finder) -> None:
     secret = fill("ghp_{an36}", random.Random(3))
     (clean,) = redactor(finder).redact([f"see {secret[:20]}\n    {secret[20:]}\n# next line"])
     assert secret[:20] not in clean and secret[20:] not in clean and clean.endswith(" line")
+
+
+def test_ordinary_credentials_in_code_are_found_and_ordinary_code_is_left_alone(finder: Finder) -> None:
+    around = "import x\n\n{}\n\ny = 1\n"
+    missed = [
+        text
+        for text, secret in CREDENTIALS_IN_CODE
+        if secret in redactor(finder).redact([around.format(text) if "{" not in text else text])[0]
+    ]
+    assert len(missed) <= 0.06 * len(CREDENTIALS_IN_CODE), missed
+    assert [text for text in ORDINARY_CODE if redactor(finder).redact([text]) != [text]] == []
+
+
+def test_the_quick_views_are_exact_in_texts_of_many_bytes() -> None:
+    view = views.folded("é€𝕏 'a\\x41' 'b'\u200bc %C3%A9!")
+    assert view is not None and view.text == "é€𝕏 'aAbc é!".replace("bc", "b'c")
+    at = view.text.index("A")
+    assert view.origin(at, at + 1) == [(6, 10)]
+    run = views.run_on("ü1\n   # ü2")
+    assert run is not None and run.text == "ü1ü2" and run.origin(0, 4) == [(0, 2), (8, 10)]

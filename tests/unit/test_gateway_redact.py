@@ -159,3 +159,10 @@ def test_a_failing_scanner_lets_nothing_out(kingfisher: Kingfisher, monkeypatch:
     monkeypatch.setattr(broken, "_scanner", Broken())
     with pytest.raises(GatewayError, match="TimeoutError"):
         redactor(Finder(broken, secrets=True, personal=False)).redact(["text"])
+
+
+def test_a_text_of_secrets_alone_is_refused_soon(finder: Finder) -> None:
+    with pytest.raises(GatewayError, match="more than"):
+        redactor(finder).redact(["".join(f"password = 'xk{n:05d}-qqpz'\n" for n in range(3000))])
+    (clean,) = redactor(finder).redact(["password = 'xk29-qqpz-771' " * 3000])
+    assert "xk29" not in clean

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.build import _Maker
-from pointsman.errors import ConfigError
+from pointsman.build import _Maker, _vector_server
+from pointsman.errors import ConfigError, PolicyRefusal
 from pointsman.host.engines import Engines
+from pointsman.policy.trust import Trust
 from pointsman.settings import Paths, Settings
 
 POLICY = """version = 1
@@ -44,3 +45,29 @@ async def test_an_own_endpoint_is_used_only_while_policy_lists_it(paths: Paths) 
     with pytest.raises(ConfigError, match="no own endpoint"):
         await engines.generator("completion")
     await engines.stop()
+
+
+async def test_a_trusted_repository_may_forbid_it_for_its_own_text(paths: Paths, tmp_path: Path) -> None:
+    settings = Settings(engine="own")
+    engines = Engines(lambda: settings, _Maker(paths))
+    grant(paths, 8001)
+    for name, policy in (("free", "version = 1\n"), ("strict", "version = 1\n[own]\nendpoints = []\n")):
+        (tmp_path / name / ".pointsman").mkdir(parents=True)
+        (tmp_path / name / ".pointsman" / "policy.toml").write_text(policy)
+        Trust(paths.config).trust(tmp_path / name)
+    await engines.generator("completion", str(tmp_path / "free"))
+    with pytest.raises(PolicyRefusal, match="does not allow") as refused:
+        await engines.generator("completion", str(tmp_path / "strict"))
+    assert refused.value.rule == "own.endpoints"
+    await engines.stop()
+
+
+def test_local_only_turns_own_endpoint_and_vector_server_off(paths: Paths) -> None:
+    grant(paths, 8001)
+    settings = Settings(engine="own", store_url="https://vectors.example")
+    assert _vector_server(paths, settings) == ("https://vectors.example", "")
+    file = paths.config / "policy.toml"
+    file.write_text("version = 1\nlocal_only = true\n" + POLICY.format(port=8001).split("\n", 1)[1])
+    assert _vector_server(paths, settings) == ("", "")
+    with pytest.raises(ConfigError, match="no own endpoint"):
+        _Maker(paths).grant(_Maker(paths).card("smollm2-135m"), settings)

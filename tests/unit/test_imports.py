@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = (ROOT / "server", ROOT / "indexer")
 
 HEAVY = ("torch", "transformers", "bitsandbytes", "xllamacpp", "gguf")
-HTTP = ("openai", "httpx", "httpx2", "requests", "urllib.request", "http.client", "aiohttp", "urllib3")
+HTTP = ("openai", "httpx", "httpx2", "httpcore2", "requests", "urllib.request", "http.client", "aiohttp", "urllib3")
 ONLY_UNDER: dict[tuple[str, ...], tuple[str, ...]] = {
     HEAVY: ("pointsman/worker/",),
     HTTP: ("pointsman/gateway/", "pointsman/models/download.py", "pointsman/models/store.py"),

@@ -179,7 +179,12 @@ def test_a_file_in_unsafe_hands_switches_the_closed_model_off(home: Home, spoil:
     if spoil is stranger and os.geteuid() != 0:
         pytest.skip("only root can give a file away")
     assert callable(spoil)
-    spoil(home)
+    try:
+        spoil(home)
+    except OSError:
+        if spoil is not stranger:
+            raise
+        pytest.skip("this root knows no other user: a namespace of its own")
     found = layers.load(home.paths, None, organisation=home.organisation, env={})
     assert not found.enabled
     (problem,) = found.problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from typing import Any, Literal
 
 from hypothesis import given, settings
@@ -13,6 +14,8 @@ from pointsman.policy.merge import Grant, Limit, merge
 from pointsman.policy.route import Facts, decide, usable
 from pointsman.policy.schema import LimitFile, PolicyFile, Quota
 
+MANY = int(os.environ.get("POINTSMAN_TEST_POLICIES", "500"))
+"""Generated policies a property; 10000 for the whole promise."""
 NAMES, URLS = ("a", "b", "c"), ("https://one.example/v1", "https://two.example/v1")
 REGIONS, MODELS, TASKS = ("eu", "us"), ("m1", "m2", "m3"), ("refactor", "chat")
 
@@ -36,7 +39,12 @@ endpoints = st.fixed_dictionaries(
         "models": some(MODELS, 1),
         "key": st.sampled_from(("env:A", "env:B")),
         "usd_per_mtok": prices,
-    }
+    },
+    optional={
+        "api": st.sampled_from(("chat", "responses")),
+        "network": st.sampled_from(("public", "private")),
+        "proxy": st.just("http://proxy.example:3128"),
+    },
 )
 limits = st.fixed_dictionaries(
     {"name": st.sampled_from(NAMES)},
@@ -44,6 +52,9 @@ limits = st.fixed_dictionaries(
         "base_url": st.sampled_from(URLS),
         "models": some(MODELS),
         "key": st.just("env:C"),
+        "api": st.sampled_from(("chat", "responses")),
+        "network": st.sampled_from(("public", "private")),
+        "proxy": st.just("http://proxy.example:3128"),
         "usd_per_mtok": prices,
     },
 )
@@ -58,8 +69,12 @@ def files(closed: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[s
         {"version": st.just(1), "closed": closed},
         optional={
             "route": optional(
-                regions=some(REGIONS), closed_when=optional(min_lines=st.integers(0, 9), files=st.integers(0, 9))
+                regions=some(REGIONS),
+                closed_when=optional(min_lines=st.integers(0, 9), files=st.integers(0, 9), symbols=st.integers(0, 3)),
+                local_paths=some(("x/**", "y/**")),
             ),
+            "local_only": st.sampled_from((False, False, False, True)),
+            "audit": optional(keep_days=st.integers(1, 400)),
             "exclude": optional(paths=some(("x/**", "y/**"))),
             "redact": optional(secrets=st.booleans(), pii=st.booleans()),
             "review": optional(
@@ -80,15 +95,17 @@ grants = files(
 restrictions = files(optional(enabled=mostly, tasks=some(TASKS), endpoints=several(limits, 0), quota=quotas))
 TARGETS: tuple[Literal["auto", "closed", "local"], ...] = ("auto", "closed", "local")
 ALL_FACTS = [
-    Facts(task=task, lines=lines, files=count, target=target, trusted=True)
-    for task, lines, count, target in itertools.product((*TASKS, "completion"), (0, 4, 9), (0, 5, 9), TARGETS)
+    Facts(task=task, lines=lines, files=count, symbols=symbols, target=target, trusted=True)
+    for task, lines, count, symbols, target in itertools.product(
+        (*TASKS, "completion"), (0, 9), (0, 5, 9), (0, 3), TARGETS
+    )
 ]
 
 
 def allowed(policy: Effective, *, asked_only: bool = False) -> set[tuple[object, ...]]:
     """Every (facts, endpoint, model) that may leave: any usable endpoint and model of a closed decision."""
     return {
-        (facts, entry.name, entry.base_url, entry.region, entry.api, model)
+        (facts, entry.name, entry.base_url, entry.region, entry.api, entry.network, entry.proxy, entry.ca_file, model)
         for facts in ALL_FACTS
         if not (asked_only and facts.target == "auto") and decide(facts, policy).target == "closed"
         for entry in usable(policy)
@@ -115,13 +132,17 @@ def no_laxer(lower: Effective, upper: Effective) -> None:
     assert not (upper.review_outbound == "first" and lower.review_outbound == "never")
     assert not (upper.review_edits == "always" and lower.review_edits == "protected")
     assert upper.licences is None or set(lower.licences or ()) <= set(upper.licences)
+    assert lower.local_only >= upper.local_only and set(upper.local_paths) <= set(lower.local_paths)
+    assert lower.bodies_key == upper.bodies_key
+    # Only what an upper layer said binds; the default does not.
+    assert lower.keep_days >= upper.keep_days or upper.provenance["audit.keep_days"] == "default"
     prices = {entry.name: entry.usd_per_mtok for entry in upper.endpoints}
     for entry in lower.endpoints:
         assert entry.usd_per_mtok.input >= prices[entry.name].input
         assert entry.usd_per_mtok.output >= prices[entry.name].output
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=MANY, deadline=None)
 @given(st.lists(grants, min_size=1, max_size=2), restrictions, restrictions)
 def test_a_repository_and_the_environment_only_take_away(
     upper: list[dict[str, Any]], repository: dict[str, Any], extra: dict[str, Any]
@@ -134,7 +155,7 @@ def test_a_repository_and_the_environment_only_take_away(
     assert {entry.key for entry in twice.endpoints} <= {entry.key for entry in base.endpoints}
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=MANY, deadline=None)
 @given(grants, grants)
 def test_the_user_stays_within_the_organisation(organisation: dict[str, Any], user: dict[str, Any]) -> None:
     upper, both = build([organisation], []), build([organisation, user], [])

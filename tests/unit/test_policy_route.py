@@ -10,7 +10,7 @@ import pytest
 from pointsman.policy import explain
 from pointsman.policy.effective import Effective
 from pointsman.policy.parse import Problem
-from pointsman.policy.route import Facts, decide
+from pointsman.policy.route import Facts, decide, preferring
 from pointsman.policy.schema import ClosedWhen, Endpoint, Price
 
 
@@ -34,6 +34,37 @@ OPEN = Effective(
     trusted=True,
 )
 ASKED = Facts(task="refactor", lines=1, files=1, target="closed", trusted=True)
+
+
+@pytest.mark.parametrize(
+    ("choice", "policy", "target", "rule"),
+    [
+        ("local", OPEN, "local", "settings.target"),
+        ("closed", OPEN, "closed", "closed.endpoints.vendor"),
+        ("closed", dataclasses.replace(OPEN, enabled=False), "local", "closed.enabled"),
+        ("auto", OPEN, "local", "route.closed_when"),
+    ],
+)
+def test_a_setting_prefers_and_never_refuses(choice: Any, policy: Effective, target: str, rule: str) -> None:
+    found = preferring(choice, dataclasses.replace(ASKED, target="auto"), policy)
+    assert (found.target, found.rule) == (target, rule)
+    if choice != "auto":  # What the request itself says goes before any setting.
+        asked = preferring(choice, dataclasses.replace(ASKED, target="local"), policy)
+        assert (asked.target, asked.rule) == ("local", "target.local")
+
+
+@pytest.mark.parametrize("name", ["symbols", "difficulty"])
+def test_measured_difficulty_counts(name: str) -> None:
+    policy = dataclasses.replace(OPEN, closed_when=ClosedWhen.model_validate({name: 5}))
+    easy = dataclasses.replace(ASKED, target="auto", **{name: 4})
+    hard = dataclasses.replace(easy, **{name: 5})
+    assert decide(easy, policy).target == "local"
+    assert (decide(hard, policy).target, decide(hard, policy).rule) == ("closed", f"route.closed_when.{name}")
+
+
+def test_the_next_endpoint_serves_while_the_first_rests() -> None:
+    found = decide(dataclasses.replace(ASKED, down=frozenset(("vendor",))), OPEN)
+    assert found.endpoint is not None and found.endpoint.name == "second"
 
 
 def test_asked_for_and_listed() -> None:
@@ -62,7 +93,10 @@ PROBLEM = Problem(layer="user", file="policy.toml", line=3, message="unknown key
         ({}, {"tasks": ("chat",)}, "closed.tasks"),
         ({}, {"regions": ()}, "route.regions"),
         ({}, {"regions": ("ch",)}, "route.regions"),
-        ({}, {"endpoints": (endpoint(api="responses"),)}, "closed.endpoints"),
+        ({}, {"local_only": True}, "local_only"),
+        ({"local_data": True}, {}, "route.local_paths"),
+        ({"symbols": -1}, {}, "policy.facts"),
+        ({"down": frozenset(("vendor", "second"))}, {}, "endpoint.down"),
     ],
 )
 def test_each_obstacle_refuses_what_was_asked_and_keeps_the_rest_local(

@@ -57,7 +57,7 @@ class ChatService:
         grounded = ground(draft, found.sources)
         reason = "chat is answered on this machine"
         if not grounded.text:
-            grounded = await self._source_by_source(question.text, found, facts)
+            grounded = await self._source_by_source(question, found, facts)
             reason = "chat is answered on this machine; the draft did not hold, so each source was asked alone"
         if grounded.text:
             text, used = grounded.text, grounded.used
@@ -76,29 +76,33 @@ class ChatService:
         prompt = render_chat(
             facts.chat, build_messages(question.text, found.sources, question.history), facts.special_tokens
         )
-        return await self._written(prompt, Sampling(max_tokens=self._settings.max_answer_tokens), facts, on_delta)
+        return await self._written(
+            prompt, Sampling(max_tokens=self._settings.max_answer_tokens), facts, on_delta, str(question.root)
+        )
 
-    async def _source_by_source(self, question: str, found: Found, facts: ModelFacts) -> Grounded:
+    async def _source_by_source(self, question: Question, found: Found, facts: ModelFacts) -> Grounded:
         """What the first sources say, one sentence each: a model too small for many sources can often read one."""
         assert facts.chat is not None
         sampling = Sampling(max_tokens=_SENTENCE_TOKENS)
         sentences: list[str] = []
         used: list[int] = []
         for number, source in enumerate(found.sources[:_ASKED_ALONE], start=1):
-            messages, start = build_sentence(question, source)
+            messages, start = build_sentence(question.text, source)
             prompt = render_chat(facts.chat, messages, facts.special_tokens, answer_start=start)
-            written = await self._written(prompt, sampling, facts, lambda delta: None)
+            written = await self._written(prompt, sampling, facts, lambda delta: None, str(question.root))
             if held := sentence(written, source, number):
                 sentences.append(held)
                 used.append(number)
         return Grounded(text=" ".join(sentences), used=tuple(used))
 
     async def _written(
-        self, prompt: str, sampling: Sampling, facts: ModelFacts, on_delta: Callable[[str], None]
+        self, prompt: str, sampling: Sampling, facts: ModelFacts, on_delta: Callable[[str], None], workspace: str
     ) -> str:
         request = GenerateRequest(prompt=prompt, sampling=sampling, priority=Priority.CHAT)
         written = ""
-        async with aclosing(self._host.generate(GenerateParams(task="chat", request=request))) as stream:
+        async with aclosing(
+            self._host.generate(GenerateParams(task="chat", request=request, workspace=workspace))
+        ) as stream:
             async for item in stream:
                 if isinstance(item, Finish):
                     break

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import click
 
-from pointsman.cli.common import Cli, json_option, visible
+from pointsman.cli.common import Cli, existing, json_option, visible
 from pointsman.errors import NotFound, VerificationError
 from pointsman.gateway.audit import AuditLog
 
@@ -17,7 +19,8 @@ _Format = Literal["jsonl", "csv"]
 _COLUMNS = (
     *("seq", "time", "kind", "id", "request_id", "task", "endpoint", "model", "rule", "status", "body_sha256"),
     *("body_bytes", "files", "redactions", "redaction_rules", "tokens", "usd", "approved", "policy_sha256"),
-    *("workspace", "healed_bytes", "healed_sha256", "prev", "hash"),
+    *("workspace", "attempt", "spans", "sealed_request_sha256", "sealed_reply_sha256", "up_to", "keep_days"),
+    *("healed_bytes", "healed_sha256", "prev", "hash"),
 )
 
 
@@ -67,11 +70,12 @@ def show(cli: Cli, record: str, as_json: bool) -> None:
 
 
 @audit.command()
+@click.option("--against", type=click.Path(path_type=Path), help="A head that `audit head` printed earlier.")
 @json_option
 @click.pass_obj
-def verify(cli: Cli, as_json: bool) -> None:
-    """Check the whole log against its hashes. Exit 1 names the first bad record."""
-    verdict = _log(cli).verify()
+def verify(cli: Cli, against: Path | None, as_json: bool) -> None:
+    """Check the whole log against its hashes and signatures. Exit 1 names the first bad record."""
+    verdict = _log(cli).verify(existing(str(against)).read_bytes() if against else None)
     if as_json:
         cli.emit(
             {
@@ -90,6 +94,41 @@ def verify(cli: Cli, as_json: bool) -> None:
     if not as_json:
         healed = f"; {verdict.healed_bytes} bytes of a broken-off record removed" if verdict.healed_bytes else ""
         cli.console.print(f"{verdict.records} records, all sound{healed}")
+
+
+@audit.command()
+@click.pass_obj
+def head(cli: Cli) -> None:
+    """The signed end of the log, as JSON. Kept elsewhere, it shows later that nothing before it was rewritten."""
+    click.echo(_log(cli).head())
+
+
+@audit.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_obj
+def keygen(cli: Cli, file: Path) -> None:
+    """Make a key for keeping bodies: the private half into FILE, the public one for audit.bodies_key on stdout."""
+    from pointsman.gateway import bodies
+
+    click.echo(bodies.new_key(file.absolute()))
+
+
+@audit.command()
+@click.argument("record", metavar="ID")
+@click.option("--key", required=True, type=click.Path(path_type=Path), help="The private half.")
+@click.option("--reply", is_flag=True, help="What came back, instead of what left.")
+@click.pass_obj
+def body(cli: Cli, record: str, key: Path, reply: bool) -> None:
+    """What left for one request, if policy kept it; byte for byte."""
+    from pointsman.gateway import bodies
+
+    opened = bodies.SealedBodies(cli.paths.audit_bodies).open(
+        record, "reply" if reply else "request", bodies.read_key(key.absolute())
+    )
+    if sys.stdout.isatty():
+        cli.code(opened.decode("utf-8", "replace"))
+    else:
+        click.echo(opened, nl=False)
 
 
 @audit.command()

@@ -7,12 +7,16 @@ from typing import Any
 import click
 
 from pointsman.cli.common import Cli, existing, json_option, visible
+from pointsman.cli.eval_policy import policy
 from pointsman.cli.measuring import embedder_option, measured
 
 
 @click.group("eval")
 def eval() -> None:
     """Measure quality on a repository of yours; nothing of it is kept."""
+
+
+eval.add_command(policy)
 
 
 @eval.command()

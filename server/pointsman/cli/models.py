@@ -65,6 +65,7 @@ def pull(cli: Cli, names: tuple[str, ...], accept_terms: bool, relock: bool, as_
     from pointsman.models.store import check_licence
 
     catalogue, store = _open(cli)
+    _may_download(cli)
     allowed = _allowed_licences(cli)
     cards = [catalogue.get(name) for name in names or defaults(cli.settings)]
     for card in cards:
@@ -231,6 +232,18 @@ def _allowed_licences(cli: Cli) -> Sequence[str] | None:
     from pointsman.policy import layers
 
     return layers.load(cli.paths, None).licences
+
+
+def _may_download(cli: Cli) -> None:
+    """Raises `PolicyRefusal` where policy keeps everything on this machine."""
+    from pointsman.policy import layers
+
+    if layers.load(cli.paths, None).local_only:
+        raise PolicyRefusal(
+            "policy keeps everything on this machine, so no model is downloaded",
+            rule="local_only",
+            remedy="copy the folder of an installed model from another machine: docs/policy.md",
+        )
 
 
 def _sorted(cards: Sequence[Card]) -> list[Card]:

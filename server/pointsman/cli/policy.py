@@ -7,13 +7,17 @@ from typing import Any, Literal, get_args
 
 import click
 
+from pointsman import safefile
 from pointsman.cli.common import Cli, existing, json_option, visible
-from pointsman.errors import ConfigError
+from pointsman.errors import ConfigError, UsageError
+from pointsman.gateway.prepare import kept_local
+from pointsman.gateway.quota import QuotaStore
 from pointsman.policy import explain as in_words
-from pointsman.policy import layers
+from pointsman.policy import layers, lint, presets
 from pointsman.policy.effective import Effective
-from pointsman.policy.parse import Problem
-from pointsman.policy.route import Decision, Facts, decide
+from pointsman.policy.parse import Problem, parse
+from pointsman.policy.route import Decision, Facts, preferring
+from pointsman.policy.schema import PolicyFile
 from pointsman.policy.trust import Trust
 
 _TASKS = ("refactor", "chat", "completion")
@@ -34,7 +38,7 @@ def show(cli: Cli, path: str, as_json: bool) -> None:
     root = _workspace(path)
     found = layers.load(cli.paths, root)
     if as_json:
-        cli.emit(_plain(root, found))
+        cli.emit(_plain(root, found) | {"used": _used(QuotaStore(cli.paths.quota))})
         return
     cli.console.print(f"{visible(str(root))}: {'trusted' if found.trusted else 'not trusted'}", markup=False)
     rows = in_words.rows(found)
@@ -42,26 +46,128 @@ def show(cli: Cli, path: str, as_json: bool) -> None:
     for key, value, layer in rows:
         cli.console.print(f"  {key:<{width}}  {visible(value)}  [{layer}]", markup=False)
     cli.console.print(f"  {'sha256':<{width}}  {found.sha256}", markup=False)
+    used, stale = QuotaStore(cli.paths.quota).usage(), QuotaStore(cli.paths.quota).unsettled()
+    for period, sums in (("day", used.day), ("month", used.month)):
+        spent = f"{sums.requests} requests, {sums.tokens} tokens, {sums.micro_usd / 1e6:.4f} USD"
+        cli.console.print(f"  {f'used this {period}':<{width}}  {spent}", markup=False)
+    if stale:
+        cli.err.print(f"{len(stale)} requests never came to an end and stay charged at their bound", style="yellow")
     _print_problems(cli, found.problems)
 
 
 @policy.command()
 @click.argument("paths", nargs=-1, metavar="[FILE…|PATH]")
+@click.option("--layer", type=click.Choice(get_args(layers.Layer)), help="Read FILE as this layer.")
+@click.option("--organisation", type=click.Path(), help="Take this file for the organisation's layer.")
+@click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
 @json_option
 @click.pass_obj
-def check(cli: Cli, paths: tuple[str, ...], as_json: bool) -> None:
-    """Check policy files, or all layers of PATH's workspace. Exit 1 when one is wrong."""
+def check(
+    cli: Cli, paths: tuple[str, ...], layer: layers.Layer | None, organisation: str | None, strict: bool, as_json: bool
+) -> None:
+    """Check policy files, or all layers of PATH's workspace. Exit 1 when one is wrong.
+
+    For an organisation's CI: `policy check --layer organisation --strict policy.toml`. Needs no model and no host.
+    """
     problems: list[Problem] = []
+    warned: list[str] = []
+    above = existing(organisation) if organisation else None
     for path in map(existing, paths or (".",)):
-        problems += layers.check(path) if not path.is_dir() else layers.load(cli.paths, _workspace(path)).problems
+        if path.is_dir():
+            found = layers.load(cli.paths, _workspace(path), organisation=above)
+        else:
+            found = layers.check(path, layer)
+        problems += found.problems
+        warned += lint.warnings(found)
     if as_json:
-        cli.emit({"ok": not problems, "problems": [_problem(problem) for problem in problems]})
+        cli.emit(
+            {
+                "ok": not problems and not (strict and warned),
+                "problems": [_problem(problem) for problem in problems],
+                "warnings": warned,
+            }
+        )
     for problem in problems[1:]:
         cli.err.print(visible(str(problem)), markup=False)
+    if not as_json:
+        for warning in warned:
+            cli.err.print(f"warning: {visible(warning)}", style="yellow", markup=False)
     if problems:
         raise ConfigError(str(problems[0]), remedy="the closed model stays off until this is mended")
+    if strict and warned:
+        raise ConfigError(f"{len(warned)} warnings", remedy="mend them, or leave out --strict")
     if not as_json:
         cli.console.print("no problems")
+
+
+@policy.command("add-endpoint")
+@click.argument("preset", required=False)
+@click.option("--model", "models", multiple=True, help="A model that may be asked; the first is the default.")
+@click.option("--price", nargs=2, type=click.FloatRange(0), metavar="IN OUT", help="US dollars a million tokens.")
+@click.option("--name", default="", help="The entry's name; that of the preset if left out.")
+@click.option("--base-url", default="", help="For presets whose address is yours to say.")
+@click.option("--region", default="", help="Where it works, as route.regions knows it.")
+@click.option("--key", default="", help="keyring:NAME, env:NAME or file:PATH; never the key itself.")
+@click.option("--proxy", default="", help="The only proxy to use.")
+@click.option("--ca-file", default="", help="Certificates to trust instead of the built-in ones.")
+@click.option("--file", "target", type=click.Path(path_type=Path), help="The policy file; yours if left out.")
+@click.option("--print", "only_print", is_flag=True, help="Print the entry, write nothing.")
+@click.pass_obj
+def add_endpoint(
+    cli: Cli,
+    preset: str | None,
+    models: tuple[str, ...],
+    price: tuple[float, float] | None,
+    name: str,
+    base_url: str,
+    region: str,
+    key: str,
+    proxy: str,
+    ca_file: str,
+    target: Path | None,
+    only_print: bool,
+) -> None:
+    """Write a commented entry for a closed endpoint into your policy file; without PRESET, list what is known.
+
+    It grants nothing by itself: closed.enabled, closed.tasks and your trust in a workspace stay yours to give.
+    """
+    if preset is None:
+        for known in presets.all_presets().values():
+            cli.console.print(f"{known.name:<14} {known.title}", markup=False)
+            for fact in known.facts:
+                cli.console.print(f"{'':<14}   {fact}", markup=False)
+        return
+    if not models or price is None:
+        raise UsageError(
+            "models and prices are yours to say", remedy="--model NAME --price IN OUT, from the maker's price list"
+        )
+    chosen = {"name": name, "base_url": base_url, "region": region, "key": key, "proxy": proxy, "ca_file": ca_file}
+    text = presets.entry(presets.get(preset), models=models, prices=price, **chosen)
+    if only_print:
+        click.echo(text, nl=False)
+        return
+    file = (target or cli.paths.config / "policy.toml").expanduser().absolute()
+    _append(file, text)
+    cli.console.print(f"added to {visible(str(file))}", markup=False)
+    found = layers.check(file)
+    if not found.enabled:
+        cli.err.print("closed.enabled is not true there, so it is not used yet", style="yellow")
+
+
+def _append(file: Path, text: str) -> None:
+    """Put an entry at the end of a policy file, once the whole of it is known to be sound. Raises `ConfigError`."""
+    try:
+        before = safefile.read(file)
+    except FileNotFoundError:
+        before = b"version = 1\n\n[closed]\nenabled = false  # true, and tasks below, when you mean it\n"
+    after = before.rstrip(b"\n") + b"\n\n" + text.encode()
+    _, problems = parse(after, PolicyFile, layer="user", file=str(file))
+    if problems:
+        raise ConfigError(str(problems[0]), remedy="nothing was written")
+    try:
+        safefile.replace(file, after)
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
 
 
 @policy.command()
@@ -69,15 +175,39 @@ def check(cli: Cli, paths: tuple[str, ...], as_json: bool) -> None:
 @click.option("--task", type=click.Choice(_TASKS), default="refactor", show_default=True)
 @click.option("--lines", type=click.IntRange(0), default=1, show_default=True, help="Lines of code that would leave.")
 @click.option("--files", type=click.IntRange(0), default=1, show_default=True, help="Files that they come from.")
+@click.option("--symbols", type=click.IntRange(0), default=0, show_default=True, help="Functions and classes in them.")
+@click.option("--difficulty", type=click.IntRange(0), default=0, show_default=True, help="Branches, nested ones more.")
+@click.option("--file", "names", multiple=True, help="A file of the request, relative to the root.")
 @click.option("--target", type=click.Choice(get_args(_Target)), default="auto", show_default=True)
 @json_option
 @click.pass_obj
-def explain(cli: Cli, path: str, task: str, lines: int, files: int, target: _Target, as_json: bool) -> None:
+def explain(
+    cli: Cli,
+    path: str,
+    task: str,
+    lines: int,
+    files: int,
+    symbols: int,
+    difficulty: int,
+    names: tuple[str, ...],
+    target: _Target,
+    as_json: bool,
+) -> None:
     """Who would do a request in PATH's workspace, and which line of policy decides that. Sends nothing."""
     root = _workspace(path)
     found = layers.load(cli.paths, root)
-    facts = Facts(task=task, lines=lines, files=files, target=target, trusted=found.trusted)
-    decision = decide(facts, found)
+    facts = Facts(
+        task=task,
+        lines=lines,
+        files=max(files, len(names)),
+        symbols=symbols,
+        difficulty=difficulty,
+        local_data=bool(names) and bool(found.local_paths) and kept_local(root, names, found.local_paths),
+        target=target,
+        trusted=found.trusted,
+        quota_left=QuotaStore(cli.paths.quota).left(found.quota) if found.enabled else None,
+    )
+    decision = preferring(cli.settings.target, facts, found)
     layer = _layer_of(decision, found)
     if as_json:
         cli.emit(
@@ -150,6 +280,18 @@ def _plain(root: Path, found: Effective) -> dict[str, Any]:
         "policy": found.plain(),
         "layers": dict(found.provenance),
         "problems": [_problem(problem) for problem in found.problems],
+    }
+
+
+def _used(store: QuotaStore) -> dict[str, Any]:
+    used = store.usage()
+    periods = {"day": used.day, "month": used.month}
+    return {
+        **{
+            name: {"requests": sums.requests, "tokens": sums.tokens, "usd": sums.micro_usd / 1e6}
+            for name, sums in periods.items()
+        },
+        "unsettled": store.unsettled(),
     }
 
 

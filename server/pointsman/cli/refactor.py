@@ -12,7 +12,7 @@ from pointsman.cli.common import Cli, json_option, parse_range, visible
 from pointsman.cli.documents import snapshot_of
 from pointsman.errors import PointsmanError, PolicyRefusal
 from pointsman.lsp.positions import Lines
-from pointsman.refactor.types import Refactoring, RefactorQuery, Target
+from pointsman.refactor.types import Receipt, Refactoring, RefactorQuery, Target
 
 
 @click.command()
@@ -72,6 +72,15 @@ def _apply(result: Refactoring, query: RefactorQuery) -> Refactoring:
     return dataclasses.replace(result, applied=True)
 
 
+def _receipt(receipt: Receipt) -> str:
+    redacted = f"{len(receipt.redacted)} redactions ({', '.join(sorted(set(receipt.redacted)))})"
+    return (
+        f"receipt {receipt.record_id}: {', '.join(receipt.spans)} to {receipt.endpoint} by {receipt.rule}; "
+        f"{redacted if receipt.redacted else 'nothing to redact'}; {receipt.input_tokens} tokens in, "
+        f"{receipt.output_tokens} out, {receipt.usd:.4f} USD"
+    )
+
+
 def _failures(result: Refactoring) -> str:
     checks = result.checks
     reasons = [
@@ -95,11 +104,15 @@ def _show(cli: Cli, result: Refactoring, dry_run: bool) -> None:
     cli.err.print(f"route: {where}, {route.model or 'no model'}: {visible(route.reason)}", markup=False)
     if dry_run or (result.preview and not result.edits):
         cli.code(result.preview)
+        for mark in result.marks:
+            cli.err.print(visible(f"redacted {mark}"), markup=False)
         body = f"sha256 {result.preview_sha256}, {result.redactions} redactions; " if result.preview_sha256 else ""
         cli.err.print(f"{body}nothing was sent", markup=False)
         return
     if result.diff:
         cli.code(result.diff, lambda line: {"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
+    if (receipt := result.receipt) is not None:
+        cli.err.print(visible(_receipt(receipt)), markup=False)
     if result.note:
         cli.err.print(visible(result.note), markup=False)
     if result.edits and not result.checks.passed:

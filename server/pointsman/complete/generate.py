@@ -33,7 +33,9 @@ class Draft:
     """True when the answer does not begin with the white space that the prompt held back."""
 
 
-async def draft(host: HostApi, prompt: Prompt, scope: Scope, *, max_tokens: int, alternative: int = 0) -> Draft:
+async def draft(
+    host: HostApi, prompt: Prompt, scope: Scope, *, max_tokens: int, alternative: int = 0, workspace: str = ""
+) -> Draft:
     """The likeliest suggestion; with `alternative` above 0 a drawn one, the same one for the same number.
 
     Cancelling closes the stream, which frees the engine before its next token.
@@ -50,7 +52,9 @@ async def draft(host: HostApi, prompt: Prompt, scope: Scope, *, max_tokens: int,
     written, logprob, tokens = "", 0.0, 0
     ended_by, finish = "stop", None
     begun = first = time.perf_counter()
-    async with aclosing(host.generate(GenerateParams(task="completion", request=request))) as stream:
+    async with aclosing(
+        host.generate(GenerateParams(task="completion", request=request, workspace=workspace))
+    ) as stream:
         async for item in stream:
             if isinstance(item, Finish):
                 finish, ended_by = item, item.reason

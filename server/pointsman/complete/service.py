@@ -118,7 +118,12 @@ class CompletionService:
         reason = ""
         for alternative in range(query.count):
             made = await draft(
-                self._host, prompt, scope, max_tokens=self._settings.max_completion_tokens, alternative=alternative
+                self._host,
+                prompt,
+                scope,
+                max_tokens=self._settings.max_completion_tokens,
+                alternative=alternative,
+                workspace=str(query.snapshot.root or ""),
             )
             _note_draft(trail, made)
             begun = time.perf_counter()

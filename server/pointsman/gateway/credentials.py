@@ -1,23 +1,51 @@
-"""Secrets that only their name or their place gives away: `password = "…"`, a user and password in a URL, `curl -u`.
+"""Secrets that only the name beside them gives away: `password = "…"`, `api_key: …`, `export TOKEN=…`.
 
-A value must look like one: see the tests in `rules`.
+A value must look like one: see the tests in `rules`. Secrets that a place gives away are in `places`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from pointsman.gateway.rules import Rule, compiled, literal, password, random, very_random
+from pointsman.gateway.rules import Rule, bare, compiled, literal, mixed, near, password, token, very_random
 
-_PASSWORD = r"(?:pass(?:word|wd|phrase|code)?|passwd|pwd|pswd)"
-_NAME = (
-    r"(?:pass(?:word|wd|phrase|code)|passwd|pwd|secret|token|api[_.-]?key|apikey|access[_.-]?key|auth[_.-]?key|"
-    r"private[_.-]?key|signing[_.-]?key|encrypt(?:ion)?[_.-]?key|master[_.-]?key|account[_.-]?key|shared[_.-]?key|"
-    r"license[_.-]?key|secret[_.-]?key|session[_.-]?key|client[_.-]?secret|credentials?|creds?|auth|bearer|salt|pepper)"
+# ruff: noqa: E501  (a table: one rule a line)
+
+# A name that ends in one of these is a password's; `pass` and `pw` only as words of their own.
+_PASSWORD = (
+    r"(?:password|passwd|passphrase|passcode|pswd|pwd|storepass|keypass|requirepass|masterauth|(?:^|[^A-Za-z0-9])(?:pass|pw)|(?-i:[a-z0-9](?:Pass|Pw|PW))"
+    r"|wifi_?psk|psk|passwort|contrase[nñ]a|mot_?de_?passe|kennwort)[0-9]{0,2}"
 )
-_WORDS = (
-    "pass", "pwd", "pswd", "secret", "token", "api", "key", "auth", "cred", "bearer", "salt", "pepper",
-)  # fmt: skip
+_PASSWORD_WORDS = ("pass", "pw", "pswd", "psk", "kennwort", "contrase", "mot")
+_LOOSE = r"(?:password|passwd|passphrase|pwd|pass_|pw_)[\w.-]+"
+_SECRET = (
+    r"(?:(?:secret|api[_.-]?key|apikey|access[_.-]?key|auth[_.-]?key|private[_.-]?key|signing[_.-]?key|"
+    r"encrypt(?:ion)?[_.-]?key|master[_.-]?key|account[_.-]?key|shared[_.-]?key|license[_.-]?key|secret[_.-]?key|"
+    r"session[_.-]?key|jwt[_.-]?key|hmac[_.-]?key|app[_.-]?key|service[_.-]?key|client[_.-]?secret|credentials?|session[_.-]?(?:id|cookie)|csrf)"
+    r"[\w.-]*|tokens?(?:[_.-][\w.-]*|(?-i:[A-Z0-9])\w*|\b)|(?:\b|_)(?:creds?|auth|bearer|salt|pepper))"
+)
+_PLAIN_SECRET = r"(?:secret(?:[_.-]?(?:key|token|key_base))?)"
+_SECRET_WORDS = ("secret", "token", "key", "auth", "cred", "bearer", "salt", "pepper", "session", "csrf")
+_NAMED_KEY = r"key"
+# What may stand between a name and its value: what closes the name, a type, and the sign that gives.
+_CLOSE = r"(?:\[\w*\]|[\"'`\])}]){0,3}"
+_TYPE = r"(?:\s?:\s?[&*]?[A-Za-z_][\w<>\[\]., |&']*?)?"
+_IS = r"\s{0,8}(?::=|=>|<-|\?=|\|\|[:=]?|\?\?=?|={1,3}|!={1,2}|:|\bor\b|\bby lazy \{|[({:) ]{0,6}\breturn\b)\s{0,8}"
+_BESIDE = r"(?:\s{0,8}(?:,|\(|\{|->|::)\s{0,8}|[ \t]{1,4}|\.(?:send_?keys|type|fill|set_?value|set_?text|input)\()"
+_DEFAULT = r"(?:[\w.]*[({,]?\s?(?:default(?:_?value)?|value|val|initial)\s{0,3}[=:]\s{0,3})?"
+_BETWEEN = rf"{_CLOSE}{_TYPE}(?:{_IS}|{_BESIDE}){_DEFAULT}"
+# A call that only wraps the value, then the quote with what the language puts before it.
+_WRAP = r"(?:[\w.: ]*(?:encoder?|encode|encrypt|hash|from|String|Some|bytes|\[\]byte|valueOf|crypt)\(\)?\.?){0,2}"
+_OPEN = _WRAP + r"[rbufRBUFL@$]{0,2}(?:\"\"\"|[\"'`]|\[\[|%[qQ]?[({\[])"
+_SHUT = r"[\"'`\])}]"
+_BARE = r"[^\s\"'`\\(){}\[\]<>;,&|]"
+_LINE = r"(?im)^[ \t]*(?:export[ \t]+|set[ \t]+|Environment=|ENV[ \t]+|ARG[ \t]+|-[ \t]+|-e[ \t]+|\$env:|--|\#[ \t]*)?"
+_END = r"[ \t]*(?:[#;][^\n]*)?\\?$"
+_NEAR = (
+    r"(?:password|passwd|passphrase|secret|credential|api[_.-]?key|auth[_.-]?token|access[_.-]?token|private[_.-]?key)"
+)
+_NEAR_WORDS = ("passw", "passphrase", "secret", "credential", "api", "token", "private")
+_STRING = r"[\"'`]([^\"'`\n]*)[\"'`]"
 # Makers whose keys have no shape: 32 letters say nothing, but `datadog_key = "…"` does.
 _MAKERS = (
     *("adafruit", "adobe", "airtable", "algolia", "amplitude", "asana", "atlassian", "auth0", "beamer", "bitbucket"),
@@ -30,46 +58,32 @@ _MAKERS = (
     *("sidekiq", "contribsys", "snyk", "sonar", "spotify", "squarespace", "sumo", "telegram", "travis", "trello"),
     *("twitch", "twitter", "typeform", "wakatime", "yandex", "zendesk", "zoho", "deepseek", "together", "cloudflare"),
 )
-_ASSIGN = r"""["'`\])]{0,2}\s{0,6}(?::=|=>|->|\?=|\|\|:?|={1,3}|:|,|\()\s{0,6}[rbuRBU]{0,2}"""
-_QUOTED = r"""["'`]"""
-_BARE = r"[^\s\"'`\\(){}\[\]<>;,&|]"
 
 _RULES: tuple[tuple[str, tuple[str, ...], str, Callable[[str], bool]], ...] = (
-    (
-        "aws-secret-key",
-        ("aws", "amz", "secret"),
-        r"(?i:aws|amz|secret)[\w\s'\"`:=>.-]{0,40}?['\"`=:\s]([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|\z)",
-        random,
-    ),
-    ("azure-account-key", ("accountkey", "sharedaccess"), r"(?i:AccountKey|SharedAccess(?:Key|Signature))=([A-Za-z0-9+/]{40,100}={0,2})", random),  # noqa: E501
-    ("authorization-header", ("bearer", "basic", "token", "apikey"), r"(?i)\b(?:bearer|basic|token|apikey)[ :=]+([A-Za-z0-9._~+/=-]{16,})", random),  # noqa: E501
-    ("url-password", ("://",), r"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@'\"`<>\\]{0,200}:([^\s/@'\"`<>\\]{2,200})@", literal),  # noqa: E501
-    ("url-parameter", ("=",), r"(?i)[?&][\w.-]{0,30}(?:key|token|secret|sig|signature|password|passwd|pwd|auth)=([A-Za-z0-9._~%+/-]{12,300})", random),  # noqa: E501
-    ("password", ("pass", "pwd", "pswd"), rf"(?i){_PASSWORD}[\w.-]{{0,30}}{_ASSIGN}{_QUOTED}([^\s\"'`\\]{{6,200}}){_QUOTED}", password),  # noqa: E501
-    ("passphrase", ("passphrase", "pass_phrase"), rf"(?i)pass_?phrase[\w.-]{{0,30}}{_ASSIGN}{_QUOTED}([^\"'`\\\n]{{12,200}}){_QUOTED}", literal),  # noqa: E501
-    ("password-bare", ("pass", "pwd", "pswd"), rf"(?im)(?:^|[\s;?&-]){_PASSWORD}[\w.-]{{0,30}}\s?[=:]\s?({_BARE}{{6,200}})(?:[\s;&\"']|$)", very_random),  # noqa: E501
-    ("password-env", ("pass", "pwd"), r"(?m)^\s{0,20}(?:export\s+|ENV\s+|-e\s+)?[A-Z0-9_]{0,60}(?:PASSWORD|PASSWD|PASS|PWD)[A-Z0-9_]{0,20}=([^\s\"'`(){}\[\];,$<]{6,200})\s*$", literal),  # noqa: E501
-    ("password-tag", ("pass", "secret", "token", "key"), r"(?i)<(?:[\w.:-]{0,30}(?:password|passwd|secret|token|apikey))>([^<>\s]{6,300})</", literal),  # noqa: E501
-    ("password-option", ("-p", "pass"), r"(?:\bmysql\w*|\bsshpass|\bredis-cli|\bmongo\w*|\bpsql)\b[^\n]{0,120}?\s(?:-p|-a |--password[= ]|--pass[= ])['\"]?([^\s'\"-][^\s'\"]{5,100})", literal),  # noqa: E501
-    ("curl-user", ("curl",), r"\bcurl\b[^\n]{0,200}?\s(?:-u|--user)[ =]?['\"]?[^\s:'\"]{1,100}:([^\s'\"]{4,200})", literal),  # noqa: E501
-    ("netrc", ("password",), r"(?m)\blogin\s+\S{1,100}\s+password\s+(\S{4,200})", literal),
-    ("connection-string", ("pwd", "password"), r"(?i);\s?(?:pwd|password)\s?=\s?([^;\"'\s]{4,200})", literal),
-    ("user-and-password", ("auth", "login"), r"(?i)(?:auth\s?=\s?\(|basicauth\(|login\()\s?['\"][^'\"\s]{1,100}['\"],\s?['\"]([^'\"\s]{6,200})['\"]", password),  # noqa: E501
-    ("named-secret", _WORDS, rf"(?i){_NAME}[\w.-]{{0,30}}{_ASSIGN}{_QUOTED}([^\s\"'`\\]{{8,500}}){_QUOTED}", very_random),  # noqa: E501
-    ("named-key", ("key",), rf"(?i)\b[\w.-]{{0,40}}key{_ASSIGN}{_QUOTED}([A-Za-z0-9+/_=.-]{{16,500}}){_QUOTED}", very_random),  # noqa: E501
-    ("named-bare", _WORDS, rf"(?im)(?:^|[\s\"'{{,.]){_NAME}[\w.-]{{0,30}}[\"']?\s?[=:]\s?([A-Za-z0-9+/_~!-]{{16,500}}={{0,2}})(?:[\s;,\"'}}]|$)", very_random),  # noqa: E501
-    (
-        "environment-line",
-        ("password", "passwd", "secret", "token", "key", "auth", "cred"),
-        r"(?m)^\s{0,20}(?:export\s+|ENV\s+|-\s+)?[A-Z0-9_]{0,60}(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|_KEY|AUTH|CREDENTIALS?)"
-        r"[A-Z0-9_]{0,40}\s?[=:]\s?([^\s\"'`(){}\[\];,]{8,500})\s*$",
-        random,
-    ),
+    ("password", _PASSWORD_WORDS, rf"(?i){_PASSWORD}{_CLOSE}{_TYPE}{_IS}{_OPEN}([^\"'`\n]{{4,}}){_SHUT}", password),
+    ("password-beside", _PASSWORD_WORDS, rf"(?i){_PASSWORD}{_BETWEEN}{_OPEN}([^\"'`\\\n]{{4,}}){_SHUT}", mixed),
+    ("password-second", _PASSWORD_WORDS, rf"(?i)\w\s?,\s?{_PASSWORD}\s?:?=\s?{_OPEN}[^\"'`\n]*{_SHUT},\s?{_OPEN}([^\"'`\\\n]{{4,}}){_SHUT}", password),
+    ("password-place", _PASSWORD_WORDS, rf"(?i)\$\{{[\w.]*{_PASSWORD}:-?([^\s\"'`{{}}]{{4,}})\}}", password),
+    ("password-loose", ("pass", "pwd", "pw_"), rf"(?i){_LOOSE}{_BETWEEN}{_OPEN}([^\"'`\\\s]{{6,}}){_SHUT}", token),
+    ("password-line", _PASSWORD_WORDS, rf"{_LINE}[\w./:-]*?{_PASSWORD}[\"']?[ \t]?(?:[:?+]?=|:|[ \t])[ \t]{{0,8}}({_BARE}{{4,}}){_END}", bare),
+    ("password-env", ("pass", "pwd", "pw"), r"(?m)(?:^|[\s;])(?:export\s+|ENV\s+|-e\s+)?[A-Z0-9_]*(?:PASSWORD|PASSWD|PASS|PWD|PW)[A-Z0-9_]*=([^\s\"'`(){}\[\];,$<]{4,})(?:\s|$)", literal),
+    ("password-pair", ("pass", "pwd", "pw"), r"(?im)(?:^|[\s?&;,=\"'(])(?:[\w.-]*(?:password|passwd|passphrase|pwd)|(?:[\w.-]*[_.-])?(?:pass|pw))=([^\s&;\"'`(){}\[\]<>,]{4,})(?:[\s&;\"']|$)", bare),
+    ("password-tag", ("pass", "secret", "token", "key"), r"(?i)<(?:[\w.:-]*(?:password|passwd|pass|secret|token|apikey|api-key))(?:\s[^<>]*)?>\s*([^<>\s]{4,})\s*</", literal),
+    ("plain-secret", ("secret",), rf"(?i){_PLAIN_SECRET}{_BETWEEN}{_OPEN}([^\"'`\\\n]{{6,}}){_SHUT}", mixed),
+    ("plain-secret-line", ("secret",), rf"{_LINE}[\w./:-]*?{_PLAIN_SECRET}[\"']?[ \t]?[=:][ \t]?({_BARE}{{8,}}){_END}", bare),
+    ("named-secret", _SECRET_WORDS, rf"(?i){_SECRET}{_BETWEEN}{_OPEN}([^\"'`\\\n]{{8,}}){_SHUT}", token),
+    ("named-value", ("name",), rf"(?i)name[\"']?\s*[:=>]\s*[\"']?[\w.-]*(?:{_PASSWORD}|{_SECRET})[\"']?\s*(?:,|\n|</name>)\s*[-\"'<{{]*value[\"']?\s*[:=>]\s*[\"']?([^\s\"'<>{{}}]{{4,}})", mixed),
+    # Whatever the shape of the line: a word that speaks of a secret, and a string that looks like one.
+    ("near-after", _NEAR_WORDS, rf"(?i){_NEAR}[^\n\"'`]*{_STRING}(?:[^\n\"'`]*{_STRING})?(?:[^\n\"'`]*{_STRING})?", near),
+    ("near-before", _NEAR_WORDS, rf"(?i){_STRING}[^\n\"'`]{{0,30}}{_NEAR}", near),
+    ("named-key", ("key",), rf"(?i){_NAMED_KEY}{_BETWEEN}{_OPEN}([A-Za-z0-9+/_=.:-]{{12,}}){_SHUT}", very_random),
+    ("named-line", _SECRET_WORDS, rf"{_LINE}[\w./:-]*?{_SECRET}[\"']?[ \t]?(?:[:?+]?=|:|[ \t])[ \t]{{0,8}}({_BARE}{{8,}}){_END}", token),
+    ("named-bare", _SECRET_WORDS, rf"(?im)(?:^|[\s\"'{{,.-]){_SECRET}[\"']?\s?[=:]\s?([A-Za-z0-9+/_~!-]{{16,}}={{0,2}})(?:[\s;,\"'}}]|$)", very_random),
     (
         "maker-named",
         _MAKERS,
-        rf"(?i)(?:{'|'.join(name.replace('-', '[ .-]') for name in _MAKERS)})[\w .\t-]{{0,40}}{_ASSIGN}[\"'`=\s]{{0,5}}"
-        r"([A-Za-z0-9_=+/.~-]{15,200})(?:[\"'`\s;,)]|\\|\z)",
+        rf"(?i)(?:{'|'.join(name.replace('-', '[ .-]') for name in _MAKERS)})[\w .\t-]*{_CLOSE}(?:{_IS}|{_BESIDE})[\"'`=\s]{{0,5}}"
+        r"([A-Za-z0-9_=+/.~-]{15,})(?:[\"'`\s;,)]|\\|\z)",
         very_random,
     ),
 )  # fmt: skip

@@ -18,6 +18,7 @@ from pointsman.gateway import views
 from pointsman.gateway.credentials import CREDENTIALS
 from pointsman.gateway.formats import FORMATS
 from pointsman.gateway.personal import PERSONAL
+from pointsman.gateway.places import PLACES
 from pointsman.gateway.rules import Rule, compiled
 from pointsman.policy.schema import CustomRule
 
@@ -74,7 +75,7 @@ class Finder:
         self._rules = _Rules(
             (
                 *(FORMATS if secrets else ()),
-                *(CREDENTIALS if secrets else ()),
+                *((*CREDENTIALS, *PLACES) if secrets else ()),
                 *(PERSONAL if personal else ()),
                 *(Rule(f"custom.{rule.name}", compiled(rule.pattern)) for rule in custom),
             )
@@ -159,10 +160,10 @@ def _set_of(words: Sequence[str]) -> Any:
 
 def _matches(rule: Rule, text: str) -> Iterator[Finding]:
     for match in rule.pattern.finditer(text):
-        group = 1 if rule.pattern.groups else 0
-        start, end = match.span(group)
-        if start < end and rule.accept(text[start:end]):
-            yield start, end, rule.name
+        for group in rule.groups:
+            start, end = match.span(group)
+            if start < end and rule.accept(text[start:end]):
+                yield start, end, rule.name
 
 
 def _back(view: views.View | None, findings: Iterable[Finding]) -> Iterator[Finding]:

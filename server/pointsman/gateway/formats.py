@@ -42,6 +42,7 @@ _SHAPED: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("contentful", ("cfpat-",), rf"CFPAT-{_ID}{{43}}"),
     ("databricks", ("dapi",), r"dapi[a-f0-9]{32}(?:-\d)?"),
     ("digitalocean", ("_v1_",), r"do[opr]_v1_[a-f0-9]{64}"),
+    ("discord-bot", (".",), rf"[MNO]{_ID}{{23,27}}\.{_ID}{{6}}\.{_ID}{{27,40}}"),
     (
         "discord-webhook",
         ("/api/webhooks/",),
@@ -124,6 +125,7 @@ _SHAPED: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("sendgrid", ("sg.",), r"SG\.[A-Za-z0-9_=.-]{60,80}"),
     ("sendinblue", ("xkeysib-", "xsmtpsib-"), r"x(?:key|smtp)sib-[a-f0-9]{64}-[A-Za-z0-9]{16}"),
     ("sentry", ("sntrys_", "sntryu_"), r"(?:sntrys_[A-Za-z0-9+/=]{40,}(?:_[A-Za-z0-9+/]{43})?|sntryu_[a-f0-9]{64})"),
+    ("sentry-dsn", ("https://",), r"https://([a-f0-9]{32})(?::[a-f0-9]{32})?@[\w.-]+/\d+"),
     ("settlemint", ("sm_",), r"sm_(?:aat|pat|sat)_[A-Za-z0-9]{16}"),
     ("shippo", ("shippo_",), r"shippo_(?:live|test)_[A-Fa-f0-9]{40}"),
     ("shopify", ("shp",), r"shp(?:at|ca|pa|ss)_[A-Fa-f0-9]{32}"),
@@ -173,8 +175,15 @@ PRIVATE_KEY = Rule(
     keywords=("private key",),
     shaped=True,
 )
+CRYPT_HASH = Rule(
+    "crypt-hash",
+    compiled(r"\$(?:1|2[aby]|5|6|7|y|gy|apr1|argon2(?:id|i|d)|pbkdf2-\w+)\$[./A-Za-z0-9$=,+]{20,200}"),
+    keywords=("$",),
+    shaped=True,
+)
 FORMATS = (
     PRIVATE_KEY,
+    CRYPT_HASH,
     *(
         Rule(
             f"{name}-key",

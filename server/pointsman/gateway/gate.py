@@ -1,36 +1,57 @@
 """The only way out to a closed model: prepare, admit, reserve, record, and only then send.
 
-Each step that fails ends the request with nothing sent. Holds no state but files; knows nothing of HTTP.
+Each step that fails ends the request with nothing sent, and leaves a record of that. Every attempt goes through all
+of them again. Holds no state but files and which endpoints failed just now; knows nothing of HTTP.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import contextlib
 import importlib
-import os
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+import stamina
+import stamina.instrumentation
 
 from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal
-from pointsman.gateway import chatapi, keys
+from pointsman.gateway import keys, records
 from pointsman.gateway.audit import AuditLog
+from pointsman.gateway.bodies import SealedBodies
+from pointsman.gateway.breaker import Breaker
 from pointsman.gateway.finder import Kingfisher
+from pointsman.gateway.holdback import HoldBack
 from pointsman.gateway.prepare import Prepared, Preparer
 from pointsman.gateway.quota import Charge, QuotaStore, micro
 from pointsman.gateway.reviews import Reviews
-from pointsman.host.api import ClosedPreview, ClosedReply, ClosedRequest
+from pointsman.host.api import ClosedPiece, ClosedPreview, ClosedReply, ClosedRequest, Redaction
 from pointsman.policy.effective import Effective
 from pointsman.policy.schema import Endpoint
 from pointsman.settings import Paths
 
 if TYPE_CHECKING:
+    from pointsman.gateway.apis import Answer
     from pointsman.gateway.egress import Caps
 
 T = TypeVar("T")
+_Parts = AsyncGenerator[ClosedPiece | ClosedReply, None]
+
+stamina.instrumentation.set_on_retry_hooks([])  # They would note what is tried again: the request.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often a request is tried in all, and the seconds before it is tried again."""
+
+    attempts: int = 3
+    first_wait: float = 0.5
+    longest_wait: float = 8.0
+    """An endpoint that asks for a longer wait is not asked again."""
+    total: float = 30.0
 
 
 @dataclass(slots=True)
@@ -38,6 +59,8 @@ class _Run:
     """One sending; `record` is its id in the audit log and the quota."""
 
     record: str
+    attempt: int
+    policy_sha256: str = ""
     begun: bool = False
     """Reserved and recorded, so that its end must be as well."""
 
@@ -52,16 +75,22 @@ class Gateway:
         *,
         kingfisher: Kingfisher | None = None,
         caps: Caps | None = None,
+        retry: Retry | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         self._caps = caps
+        self._retry = retry or Retry()
+        self._breaker = breaker or Breaker()
         self._audit = AuditLog(paths.audit)
-        self._quota = QuotaStore(paths.data / "quota.sqlite3")
+        self._bodies = SealedBodies(paths.audit_bodies)
+        self._quota = QuotaStore(paths.quota)
         self._reviews = Reviews(paths.data / "reviewed.json")
         self._preparer = Preparer(
             load_policy=load_policy,
             quota_left=self._quota.left,
             kingfisher=kingfisher or Kingfisher(paths.cache),
             reviews=self._reviews,
+            breaker=self._breaker,
             secret_file=paths.data / "gateway-secret",
         )
 
@@ -70,7 +99,7 @@ class Gateway:
 
         Raises `PolicyRefusal`, `GatewayError`, `ConfigError`, `UsageError`.
         """
-        prepared = await asyncio.to_thread(self._preparer.prepare, request)
+        prepared = await asyncio.to_thread(lambda: self._preparer.prepare(request, self._preparer.policy(request)))
         return ClosedPreview(
             endpoint=prepared.endpoint.name,
             model=prepared.decision.model,
@@ -80,6 +109,7 @@ class Gateway:
             sha256=prepared.sha256,
             redactions=prepared.redactor.count,
             needs_approval=prepared.needs_approval,
+            marks=_marks(prepared),
         )
 
     async def send(self, request: ClosedRequest) -> ClosedReply:
@@ -88,44 +118,116 @@ class Gateway:
         Raises `PolicyRefusal` when it may not leave, `GatewayError` or `VerificationError` when it cannot be redacted,
         charged or recorded, or the endpoint fails, `ConfigError` for a bad key reference or pattern file, `UsageError`.
         """
-        run = _Run(uuid.uuid4().hex)
+        async with contextlib.aclosing(self.stream(request)) as parts:
+            async for part in parts:
+                if isinstance(part, ClosedReply):
+                    return part
+        raise GatewayError("the answer broke off")
+
+    async def stream(self, request: ClosedRequest) -> _Parts:
+        """As `send`, piece by piece when the request asks for that; the receipt last. Tried again only before the
+        first piece."""
+        tried = 0
+
+        async def opened() -> tuple[_Parts, ClosedPiece | ClosedReply]:
+            nonlocal tried
+            tried += 1
+            parts = self._attempt(request, tried)
+            try:
+                return parts, await anext(parts)
+            except BaseException:
+                await parts.aclose()
+                raise
+
+        retry = self._retry
+        caller = stamina.AsyncRetryingCaller(
+            attempts=retry.attempts,
+            timeout=retry.total,
+            wait_initial=retry.first_wait,
+            wait_max=retry.longest_wait,
+            wait_jitter=retry.first_wait,
+        )
+        parts, part = await caller.on(self._worth_another)(opened)
+        async with contextlib.aclosing(parts):
+            yield part
+            async for part in parts:
+                yield part
+
+    def _worth_another(self, error: Exception) -> bool | float:
+        """Whether a failure may be over in a moment; the seconds to wait where the endpoint says how long."""
+        wait = getattr(error, "wait", 0.0)
+        if not getattr(error, "passing", False) or wait > self._retry.longest_wait:
+            return False
+        return wait or True
+
+    async def _attempt(self, request: ClosedRequest, number: int) -> _Parts:
+        run = _Run(uuid.uuid4().hex, number)
         try:
-            prepared = await asyncio.to_thread(self._preparer.prepare, request)
+            prepared = await asyncio.to_thread(self._prepare, run, request)
             key = await asyncio.to_thread(self._admit, prepared, request)
             bound = _bound(prepared, request.max_tokens)
             await _to_its_end(asyncio.to_thread(self._begin, run, prepared, request, bound))
-        except PolicyRefusal as refusal:
+        except PointsmanError as refusal:
             await _to_its_end(asyncio.to_thread(self._record_refusal, run, request, refusal))
             raise
         except asyncio.CancelledError:
             if run.begun:
                 await _to_its_end(asyncio.to_thread(self._end, run, prepared, "cancelled", None))
             raise
-        return await self._exchange(run, prepared, request, key, bound)
+        except Exception as error:
+            # A mistake of ours while judging is a no. Its own words may quote the request.
+            no = GatewayError(f"the request could not be judged ({type(error).__name__}), so nothing is sent")
+            await _to_its_end(asyncio.to_thread(self._record_refusal, run, request, no))
+            raise no from None
+        async with contextlib.aclosing(self._exchange(run, prepared, request, key, bound)) as parts:
+            async for part in parts:
+                yield part
 
     async def _exchange(
         self, run: _Run, prepared: Prepared, request: ClosedRequest, key: keys.Key, bound: Charge
-    ) -> ClosedReply:
+    ) -> _Parts:
         # Imported here, so that no HTTP client is loaded where nothing is ever sent.
         from pointsman.gateway import egress
 
+        endpoint = prepared.endpoint
+        held = HoldBack(prepared.finder, prepared.redactor) if request.stream else None
+        answer: Answer | None = None
+        shown: list[str] = []
+        exchange = egress.Exchange(endpoint, key, prepared.body, self._caps or egress.Caps())
         try:
-            answer = await egress.ask(
-                prepared.endpoint.name, prepared.endpoint.base_url, key, prepared.body, self._caps
-            )
+            async with contextlib.aclosing(exchange.run()) as parts:
+                async for part in parts:
+                    if not isinstance(part, str):
+                        answer = part
+                    elif held is not None and (text := await asyncio.to_thread(held.feed, part)):
+                        shown.append(text)
+                        yield ClosedPiece(delta=text)
+            if answer is None:
+                raise egress.EndpointFailure(
+                    f"the answer of {endpoint.name} broke off", status="unusable answer", cost="bound"
+                )
+            if held is not None and not shown:
+                held.reset(answer.text)
+            if held is not None and (text := await asyncio.to_thread(held.end)):
+                shown.append(text)
+                yield ClosedPiece(delta=text)
         except egress.EndpointFailure as failure:
+            if failure.outage:
+                self._breaker.failed(endpoint.name, endpoint.base_url)
             charge = {"nothing": None, "request": Charge(tokens=0, micro_usd=0), "bound": bound}[failure.cost]
             await _to_its_end(asyncio.to_thread(self._end, run, prepared, failure.status, charge))
             raise
         except BaseException:
             await _to_its_end(asyncio.to_thread(self._end, run, prepared, "broken off", bound))
             raise
+        self._breaker.worked(endpoint.name, endpoint.base_url)
+        secrets = held.secrets if held is not None else await asyncio.to_thread(_written, prepared, answer.text)
         used_in, used_out = _plausible(answer, len(prepared.body), request.max_tokens)
-        charge = Charge(tokens=used_in + used_out, micro_usd=_price(prepared.endpoint, used_in, used_out))
-        await _to_its_end(asyncio.to_thread(self._end, run, prepared, "answered", charge))
-        return ClosedReply(
-            text=prepared.redactor.restore(answer.text),
-            endpoint=prepared.endpoint.name,
+        charge = Charge(tokens=used_in + used_out, micro_usd=_price(endpoint, used_in, used_out))
+        await _to_its_end(asyncio.to_thread(self._end, run, prepared, "answered", charge, answer.text))
+        yield ClosedReply(
+            text=prepared.redactor.restore(answer.text) if held is None else "".join(shown),
+            endpoint=endpoint.name,
             model=prepared.decision.model,
             rule=prepared.decision.rule,
             reason=prepared.decision.reason,
@@ -134,7 +236,18 @@ class Gateway:
             input_tokens=used_in,
             output_tokens=used_out,
             usd=charge.micro_usd / 1e6,
+            body_sha256=prepared.sha256,
+            body_bytes=len(prepared.body),
+            spans=request.spans,
+            marks=_marks(prepared),
+            attempts=run.attempt,
+            secrets_written=secrets,
         )
+
+    def _prepare(self, run: _Run, request: ClosedRequest) -> Prepared:
+        policy = self._preparer.policy(request)
+        run.policy_sha256 = policy.sha256
+        return self._preparer.prepare(request, policy)
 
     def _admit(self, prepared: Prepared, request: ClosedRequest) -> keys.Key:
         """The last checks before anything is reserved: a person's approval, and the key."""
@@ -147,56 +260,42 @@ class Gateway:
         key = keys.resolve(prepared.endpoint.key)
         if key.reveal().encode() in prepared.body:
             raise GatewayError("the outgoing body holds the API key itself, so nothing is sent")
-        importlib.import_module("pointsman.gateway.egress")  # Takes a second, which is not for the event loop.
+        importlib.import_module("pointsman.gateway.egress")  # Takes a moment, which is not for the event loop.
         return key
 
     def _begin(self, run: _Run, prepared: Prepared, request: ClosedRequest, bound: Charge) -> None:
         """Reserve and record; after this, and only then, bytes may leave."""
-        self._quota.reserve(run.record, bound, prepared.policy.quota)
+        policy, endpoint = prepared.policy, prepared.endpoint
+        self._quota.reserve(run.record, bound, policy.quota)
         try:
-            if prepared.needs_approval and prepared.policy.review_outbound == "first":
-                self._reviews.remember(prepared.workspace, prepared.endpoint.base_url)
-            self._audit.append(
-                "intent",
-                {
-                    **_identity(run, request),
-                    **_destination(prepared),
-                    "approved": prepared.needs_approval,
-                    "body_bytes": len(prepared.body),
-                    "redactions": prepared.redactor.count,
-                    "redaction_rules": list(prepared.redactor.rules),
-                    "tokens": bound.tokens,
-                    "usd": bound.micro_usd / 1e6,
-                    "status": "sending",
-                },
-            )
+            if prepared.needs_approval and policy.review_outbound == "first":
+                self._reviews.remember(prepared.workspace, endpoint.base_url)
+            sealed = self._bodies.keep(run.record, "request", prepared.body, policy.bodies_key)
+            self._audit.append("intent", records.intent(run.record, run.attempt, prepared, request, bound) | sealed)
         except BaseException:
             self._quota.release(run.record)
             raise
         run.begun = True
+        self._breaker.try_now(endpoint.name, endpoint.base_url)
+        with contextlib.suppress(PointsmanError, OSError):  # What is too old leaves another time.
+            self._bodies.prune(self._audit.prune(policy.keep_days))
 
-    def _end(self, run: _Run, prepared: Prepared, status: str, charge: Charge | None) -> None:
+    def _end(self, run: _Run, prepared: Prepared, status: str, charge: Charge | None, reply: str | None = None) -> None:
         """Record how it went and settle; None means that nothing left, so nothing is charged."""
         try:
-            self._audit.append(
-                "outcome",
-                {
-                    "id": run.record,
-                    **_destination(prepared),
-                    "tokens": charge.tokens if charge else 0,
-                    "usd": charge.micro_usd / 1e6 if charge else 0.0,
-                    "status": status,
-                },
-            )
+            sealed = {}
+            if reply is not None:
+                sealed = self._bodies.keep(run.record, "reply", reply.encode(), prepared.policy.bodies_key)
+            self._audit.append("outcome", records.outcome(run.record, prepared, status, charge) | sealed)
         finally:
             if charge is None:
                 self._quota.release(run.record)
             else:
                 self._quota.settle(run.record, charge)
 
-    def _record_refusal(self, run: _Run, request: ClosedRequest, refusal: PolicyRefusal) -> None:
+    def _record_refusal(self, run: _Run, request: ClosedRequest, refusal: PointsmanError) -> None:
         try:
-            self._audit.append("refused", {**_identity(run, request), "rule": refusal.rule, "status": "refused"})
+            self._audit.append("refused", records.refused(run.record, request, refusal, run.policy_sha256))
         except PointsmanError as error:
             # The refusal stands, and the user must still learn of the log's state.
             refusal.add_note(error.message)
@@ -214,25 +313,19 @@ async def _to_its_end(work: Awaitable[T]) -> T:
         raise
 
 
-def _identity(run: _Run, request: ClosedRequest) -> dict[str, Any]:
-    """Who asked: hashes instead of paths, since a name can tell a secret too."""
-    return {
-        "id": run.record,
-        "request_id": request.request_id,
-        "task": request.task,
-        "files": [hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest() for name in request.files],
-        "workspace": hashlib.sha256(os.fsencode(os.path.realpath(request.workspace))).hexdigest(),
-    }
+def _marks(prepared: Prepared) -> tuple[Redaction, ...]:
+    text = prepared.body.decode("utf-8")
+    return tuple(
+        Redaction(placeholder=name, rule=rule, count=count) for name, rule, count in prepared.redactor.marks(text)
+    )
 
 
-def _destination(prepared: Prepared) -> dict[str, Any]:
-    return {
-        "endpoint": prepared.endpoint.name,
-        "model": prepared.decision.model,
-        "rule": prepared.decision.rule,
-        "policy_sha256": prepared.policy.sha256,
-        "body_sha256": prepared.sha256,
-    }
+def _written(prepared: Prepared, text: str) -> int:
+    """How many secrets an answer holds besides placeholders. One that cannot be scanned to its end counts as one."""
+    try:
+        return len(prepared.redactor.uncovered(text, prepared.finder.find(text)))
+    except GatewayError:
+        return 1
 
 
 def _bound(prepared: Prepared, max_tokens: int) -> Charge:
@@ -246,7 +339,7 @@ def _price(endpoint: Endpoint, input_tokens: int, output_tokens: int) -> int:
     return micro((input_tokens * price.input + output_tokens * price.output) / 1e6)
 
 
-def _plausible(answer: chatapi.Answer, body_bytes: int, max_tokens: int) -> tuple[int, int]:
+def _plausible(answer: Answer, body_bytes: int, max_tokens: int) -> tuple[int, int]:
     """What the endpoint says it used, or the bound where it says nothing or more than can be."""
     used_in, used_out = answer.input_tokens, answer.output_tokens
     return (

@@ -54,10 +54,10 @@ def _social_security(value: str) -> bool:
 
 _PERSONAL: tuple[tuple[str, tuple[str, ...], str, Callable[[str], bool]], ...] = (
     ("e-mail", ("@",), r"\b([A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24})\b", always),
-    ("card-number", (), r"\b([0-9](?:[ -]?[0-9]){12,18})\b", _luhn),
+    ("card-number", (), r"(?:^|[^\w.])([0-9](?:[ -]?[0-9]){12,18})\b", _luhn),
     ("bank-account", (), r"\b([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\b", _iban),
     ("public-address", (), r"\b((?:[0-9]{1,3}\.){3}[0-9]{1,3})\b", _public_address),
-    ("public-address-6", ("::",), r"\b([0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,7})\b", _public_address),
+    ("public-address-6", ("::",), r"(?i)(?:^|[^\w.:])([23][0-9a-f]{3}(?::[0-9a-f]{0,4}){2,7})\b", _public_address),
     ("phone-number", ("+",), r"(\+[1-9][0-9]{0,2}(?:[ .-]?\(?[0-9]{2,4}\)?){2,5})\b", _phone),
     (
         "phone-number-named",

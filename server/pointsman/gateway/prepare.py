@@ -18,7 +18,9 @@ import re2
 
 from pointsman import safefile
 from pointsman.errors import ConfigError, GatewayError, PolicyRefusal, UsageError
-from pointsman.gateway import chatapi, redact
+from pointsman.gateway import redact
+from pointsman.gateway.apis import APIS
+from pointsman.gateway.breaker import Breaker
 from pointsman.gateway.finder import Finder, Kingfisher
 from pointsman.gateway.reviews import Reviews
 from pointsman.host.api import ClosedRequest, Message
@@ -45,6 +47,7 @@ class Prepared:
     workspace: Path
     body: bytes
     sha256: str
+    finder: Finder
     redactor: redact.Redactor
     needs_approval: bool
 
@@ -63,23 +66,31 @@ class Preparer:
         quota_left: Callable[[Quota], bool],
         kingfisher: Kingfisher,
         reviews: Reviews,
+        breaker: Breaker,
         secret_file: Path,
     ) -> None:
         self._load_policy = load_policy
         self._quota_left = quota_left
         self._kingfisher = kingfisher
         self._reviews = reviews
+        self._breaker = breaker
         self._secret_file = secret_file
 
-    def prepare(self, request: ClosedRequest) -> Prepared:
-        """Blocks. Raises `PolicyRefusal`, `UsageError`, and `GatewayError` when the text cannot be made clean."""
+    def policy(self, request: ClosedRequest) -> Effective:
+        """The policy that judges the request, as its files are now. Blocks. Raises `UsageError`."""
         _check_form(request)
+        return self._load_policy(Path(request.workspace))
+
+    def prepare(self, request: ClosedRequest, policy: Effective) -> Prepared:
+        """Blocks. Raises `PolicyRefusal`, `UsageError`, and `GatewayError` when the text cannot be made clean."""
         workspace = Path(request.workspace)
-        policy = self._load_policy(workspace)
+        files = tuple(dict.fromkeys((*request.files, *(span.path for span in request.spans))))
         facts = Facts(
             task=request.task,
             lines=request.lines,
-            files=len(request.files),
+            files=len(files),
+            local_data=bool(policy.local_paths) and kept_local(workspace, files, policy.local_paths),
+            down=frozenset(e.name for e in policy.endpoints if self._breaker.is_open(e.name, e.base_url)),
             target="closed",
             trusted=policy.trusted,
             quota_left=self._quota_left(policy.quota) if policy.enabled else None,
@@ -88,9 +99,9 @@ class Preparer:
         if decision.target != "closed" or decision.endpoint is None:
             remedy = "pointsman policy trust" if decision.rule == "workspace.untrusted" else "pointsman policy explain"
             raise PolicyRefusal(decision.reason, rule=decision.rule, remedy=remedy)
-        _check_files(workspace, request.files, policy.exclude)
-        body, redactor = self._redacted(request, policy, decision.model)
+        _check_files(workspace, files, policy.exclude)
         endpoint = decision.endpoint
+        body, redactor = self._redacted(request, policy, endpoint, decision.model)
         return Prepared(
             policy=policy,
             decision=decision,
@@ -98,12 +109,15 @@ class Preparer:
             workspace=workspace,
             body=body,
             sha256=hashlib.sha256(body).hexdigest(),
+            finder=redactor.finder,
             redactor=redactor,
             needs_approval=policy.review_outbound == "always"
             or (policy.review_outbound == "first" and not self._reviews.approved(workspace, endpoint.base_url)),
         )
 
-    def _redacted(self, request: ClosedRequest, policy: Effective, model: str) -> tuple[bytes, redact.Redactor]:
+    def _redacted(
+        self, request: ClosedRequest, policy: Effective, endpoint: Endpoint, model: str
+    ) -> tuple[bytes, redact.Redactor]:
         # From the content, not from the request's id: the same content gives the same body, in any process.
         content = json.dumps([[message.role, message.content] for message in request.messages]).encode()
         finder = Finder(
@@ -114,7 +128,7 @@ class Preparer:
         messages = [
             Message(role=message.role, content=text) for message, text in zip(request.messages, texts, strict=True)
         ]
-        body = chatapi.body(model, messages, request.max_tokens)
+        body = APIS[endpoint.api].body(endpoint, model, messages, request.max_tokens, stream=request.stream)
         if len(body) > _LARGEST_BODY:
             raise UsageError(f"the request is larger than {_LARGEST_BODY >> 20} MB")
         redactor.check(body)
@@ -147,9 +161,26 @@ def _check_form(request: ClosedRequest) -> None:
         and 1 <= request.max_tokens <= _MOST_TOKENS
         and request.lines >= 0
         and len(request.files) <= _MOST_FILES
+        and len(request.spans) <= _MOST_FILES
+        and all(1 <= span.start_line <= span.end_line for span in request.spans)
     )
     if not sound:
         raise UsageError("the request to the closed model is malformed")
+
+
+def kept_local(workspace: Path, files: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
+    """Whether a file is one that policy keeps for the local model, by its name or by where links lead."""
+    root = Path(os.path.realpath(workspace))
+    try:
+        kept = Exclusions(root, patterns)
+    except ExclusionsInvalid as error:
+        raise ConfigError(str(error)) from error
+    # A name that leads outside counts as kept: nothing is known of it.
+    return any(
+        kept.excludes(PurePosixPath(name).as_posix())
+        or kept.excludes(os.path.relpath(os.path.realpath(root / name), root))
+        for name in files
+    )
 
 
 def _check_files(workspace: Path, files: tuple[str, ...], patterns: tuple[str, ...]) -> None:

@@ -91,6 +91,15 @@ class QuotaStore:
         with self._writing() as connection:
             return _usage(connection, self._now())
 
+    def unsettled(self) -> list[str]:
+        """Ids of reservations of earlier days that nobody settled, as after a crash: they stay charged."""
+        with self._writing() as connection:
+            rows = connection.execute(
+                "SELECT id FROM charge WHERE state = 'reserved' AND day < ? ORDER BY id",
+                (self._now().date().isoformat(),),
+            )
+            return [row[0] for row in rows]
+
     def left(self, limits: schema.Quota) -> bool:
         """Whether one more small request fits; the reservation decides for real. Raises `GatewayError`."""
         return _passed(self.usage(), Charge(tokens=1, micro_usd=1), limits) is None

@@ -6,6 +6,7 @@ compute, so that one forged by a repository or a model is left as it is. What co
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import hmac
 import json
@@ -20,6 +21,8 @@ from pointsman.gateway.rules import compiled, entropy
 
 _PASSES = 4
 """Replacing one secret can bare another; text that is not clean after so many passes is not sent."""
+_MOST_VALUES = 2000
+"""Different secrets in one request: a text with more is no code, and would take minutes."""
 _ESCAPE = compiled(r"\\(?:u[0-9a-fA-F]{4}|.)")
 """An escape of JSON: its letter is no part of the text, and must neither hide a secret nor look like one."""
 
@@ -32,7 +35,7 @@ class Redactor:
     nonce: str
     _by_value: dict[str, str] = field(default_factory=dict, repr=False)
     _by_placeholder: dict[str, str] = field(default_factory=dict, repr=False)
-    _rules: set[str] = field(default_factory=set)
+    _rules: dict[str, str] = field(default_factory=dict)
 
     @property
     def _placeholders(self) -> str:
@@ -46,7 +49,11 @@ class Redactor:
     @property
     def rules(self) -> tuple[str, ...]:
         """Names of the rules that found them."""
-        return tuple(sorted(self._rules))
+        return tuple(sorted(set(self._rules.values())))
+
+    def marks(self, text: str) -> tuple[tuple[str, str, int], ...]:
+        """(placeholder, rule, how often it stands in `text`) of each value that was replaced."""
+        return tuple((name, rule, text.count(name)) for name, rule in self._rules.items())
 
     def redact(self, texts: Sequence[str]) -> list[str]:
         """The texts without secrets; what was found in one is replaced in all.
@@ -74,9 +81,7 @@ class Redactor:
         strings = list(_strings(json.loads(text)))
         # The body's own quotes and escapes would mislead the other views: they are for its strings.
         bare = _ESCAPE.sub("\n", text)
-        if self._uncovered(bare, self.finder.find(bare, disguised=False)) or any(
-            self._open(string) for string in strings
-        ):
+        if self._merged(bare, self.finder.find(bare, disguised=False)) or any(map(self._open, strings)):
             raise GatewayError("secrets remain in the outgoing body, so nothing is sent")
         rest = "\n".join(re2.sub(self._placeholders, "\n", string) for string in strings)
         if any(value in rest for value in self._by_value if _distinctive(value)):
@@ -96,30 +101,38 @@ class Redactor:
             text = text.replace(placeholder, value)
         return text
 
-    def _open(self, text: str) -> list[tuple[int, int]]:
-        """Spans of secrets in code points, merged where they overlap; those that are placeholders already are left
-        out, and those that cut into one take it in whole."""
-        return self._uncovered(text, self.finder.find(text))
+    def _open(self, text: str) -> list[tuple[int, int, str]]:
+        """Spans of secrets that are still to be replaced, with the rule that found each."""
+        return self._merged(text, self.finder.find(text))
 
-    def _uncovered(self, text: str, findings: Sequence[Finding]) -> list[tuple[int, int]]:
-        mine = [match.span() for match in re2.finditer(self._placeholders, text)]
-        merged: list[tuple[int, int]] = []
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Spans of what looks like this request's placeholders."""
+        return [match.span() for match in re2.finditer(self._placeholders, text)]
+
+    def uncovered(self, text: str, findings: Sequence[Finding]) -> list[tuple[int, int]]:
+        """Findings in code points, merged where they overlap; those that are placeholders already are left out, and
+        those that cut into one take it in whole."""
+        return [(start, end) for start, end, _ in self._merged(text, findings)]
+
+    def _merged(self, text: str, findings: Sequence[Finding]) -> list[tuple[int, int, str]]:
+        mine = self.places(text)  # In order, and none overlaps another.
+        starts, ends = [left for left, _ in mine], [right for _, right in mine]
+        merged: list[tuple[int, int, str]] = []
         for start, end, rule in sorted(findings):
-            touched = [span for span in mine if span[0] < end and start < span[1]]
+            touched = mine[bisect.bisect_right(ends, start) : bisect.bisect_left(starts, end)]
             if _covered(start, end, touched):
                 continue
-            self._rules.add(rule)
             start, end = min([start, *(left for left, _ in touched)]), max([end, *(right for _, right in touched)])
             if merged and start < merged[-1][1]:
-                merged[-1] = (min(start, merged[-1][0]), max(end, merged[-1][1]))
+                merged[-1] = (min(start, merged[-1][0]), max(end, merged[-1][1]), merged[-1][2])
             else:
-                merged.append((start, end))
+                merged.append((start, end, rule))
         return merged
 
-    def _replace(self, text: str, spans: Sequence[tuple[int, int]]) -> str:
+    def _replace(self, text: str, spans: Sequence[tuple[int, int, str]]) -> str:
         parts, at = [], 0
-        for start, end in spans:
-            parts += [text[at:start], self._placeholder(self.restore(text[start:end]))]
+        for start, end, rule in spans:
+            parts += [text[at:start], self._placeholder(self.restore(text[start:end]), rule)]
             at = end
         return "".join((*parts, text[at:]))
 
@@ -136,12 +149,15 @@ class Redactor:
             at = match.end()
         return "".join((*parts, text[at:].replace(value, self._by_value[value])))
 
-    def _placeholder(self, value: str) -> str:
+    def _placeholder(self, value: str, rule: str) -> str:
         known = self._by_value.get(value)
         if known is None:
+            if len(self._by_value) >= _MOST_VALUES:
+                raise GatewayError(f"the text holds more than {_MOST_VALUES} secrets, so nothing is sent")
             known = f"POINTSMAN_SECRET_{len(self._by_value) + 1}_{self.nonce}"
             self._by_value[value] = known
             self._by_placeholder[known] = value
+            self._rules[known] = rule
         return known
 
 

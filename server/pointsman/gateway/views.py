@@ -33,13 +33,16 @@ _JOINED = "|".join(
     + [rf"{left}(?:{_GAP}{_OPERATOR}{_GAP}|\s{_GAP}){_PREFIX}{right}" for left, right in (('"', "'"), ("'", '"'))]
 )
 _FOLD = re2.compile(
-    rf"(?P<unseen>[{_UNSEEN}]+|\\\r?\n)|(?P<escape>(?:%[0-9A-Fa-f]{{2}})+"
-    rf"|\\(?:u[0-9A-Fa-f]{{4}}|x[0-9A-Fa-f]{{2}}|[^\r\n]))|(?P<join>{_JOINED})"
+    rf"[{_UNSEEN}]+|\\\r?\n|(?:%[0-9A-Fa-f]{{2}})+"
+    rf"|\\(?:u[0-9A-Fa-f]{{4}}|x[0-9A-Fa-f]{{2}}|[^\r\n])|{_JOINED}".encode()
 )
 _BREAK = r"(?:\r?\n|\r)[\s#*/>|-]{0,40}"
 _RUN_ON = re2.compile(
-    rf"(?P<join>[\"'`]\s{{0,40}}[+,.]?\s{{0,40}}{_BREAK}[+.]?\s{{0,9}}[\"'`]|[\"']\s{{0,9}},\s{{0,9}}[\"']|{_BREAK})"
+    rf"[\"'`]\s{{0,40}}[+,.]?\s{{0,40}}{_BREAK}[+.]?\s{{0,9}}[\"'`]|[\"']\s{{0,9}},\s{{0,9}}[\"']|{_BREAK}".encode()
 )
+_BACKSLASH, _PERCENT, _LINE_ENDS = ord("\\"), ord("%"), b"\r\n"
+_JOINTS = b"\"'`\r\n"
+"""What syntax between two literals, or the end of a line, starts with."""
 _HEX = re2.compile(r"(?:\b0[xX])?(?:[0-9A-Fa-f]{2}){12,}(?:\s{1,40}[0-9A-Fa-f]{24,})*")
 _BASE64 = re2.compile(r"[A-Za-z0-9+/_-]{20,}(?:\s{1,40}[A-Za-z0-9+/_-]{20,})*={0,2}")
 _CONTROL = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "b": "\b", "f": "\f"}
@@ -47,38 +50,30 @@ _PRINTABLE = frozenset(string.printable)
 _LARGEST_BLOB = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """`length` characters of the view from `at`, which stand for the text from `start` to `end`."""
-
-    at: int
-    length: int
-    start: int
-    end: int
-    joins: bool = False
-    """Syntax between two literals: no part of what they hold."""
+_Piece = tuple[int, int, int, int, bool]
+"""Where it begins in the view, how long it is there, the part of the text that it stands for, and whether that is
+syntax between two literals, and so no part of what they hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     text: str
-    _pieces: tuple[_Piece, ...]
+    _pieces: list[_Piece]
 
     def origin(self, start: int, end: int) -> list[Span]:
         """The parts of the text that `start` to `end` of this view stand for: several where literals were joined, so
         that the syntax between them stays as it is."""
         spans: list[Span] = []
-        first = bisect.bisect_right(self._pieces, start, key=lambda piece: piece.at + piece.length)
-        for piece in self._pieces[first:]:
-            if piece.at >= end:
+        first = bisect.bisect_right(self._pieces, start, key=lambda piece: piece[0] + piece[1])
+        for at, length, begin, stop, joins in self._pieces[first:]:
+            if at >= end:
                 break
-            if piece.joins or (not piece.length and not spans):
+            if joins or (not length and not spans):
                 continue
-            if piece.length == piece.end - piece.start:
-                left = piece.start + max(0, start - piece.at)
-                right = piece.start + min(piece.length, end - piece.at)
+            if length == stop - begin:
+                left, right = begin + max(0, start - at), begin + min(length, end - at)
             else:
-                left, right = piece.start, piece.end
+                left, right = begin, stop
             if spans and spans[-1][1] == left:
                 spans[-1] = (spans[-1][0], right)
             else:
@@ -105,30 +100,38 @@ def blobs(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _rewritten(text: str, pattern: Any) -> View | None:
+    """The matches of `pattern` decoded or left out. By bytes, since RE2 is several times quicker on them."""
+    data = text.encode("utf-8")
     parts: list[str] = []
     pieces: list[_Piece] = []
-    at = done = 0
-
-    def put(written: str, start: int, end: int, *, joins: bool = False) -> None:
-        nonlocal at
-        if start < end:
-            pieces.append(_Piece(at, len(written), start, end, joins))
-            parts.append(written)
-            at += len(written)
-
-    for match in pattern.finditer(text):
+    at = done = shown = 0
+    """Characters of the view; bytes and characters of the text that are dealt with."""
+    for match in pattern.finditer(data):
         start, end = match.span()
-        put(text[done:start], done, start)
-        if match.lastgroup == "escape":
-            for left, right, decoded in _unescaped(match.group()):
-                put(decoded, start + left, start + right)
+        if start > done:
+            plain = data[done:start].decode("utf-8")
+            pieces.append((at, len(plain), shown, shown + len(plain), False))
+            parts.append(plain)
+            at, shown = at + len(plain), shown + len(plain)
+        first = data[start]
+        if (first == _BACKSLASH and data[start + 1] not in _LINE_ENDS) or first == _PERCENT:
+            escape = data[start:end].decode("utf-8")
+            for left, right, decoded in _unescaped(escape):
+                pieces.append((at, len(decoded), shown + left, shown + right, False))
+                parts.append(decoded)
+                at += len(decoded)
+            shown += len(escape)
         else:
-            put("", start, end, joins=match.lastgroup == "join")
+            length = len(data[start:end].decode("utf-8"))
+            pieces.append((at, 0, shown, shown + length, first in _JOINTS))
+            shown += length
         done = end
     if not pieces:
         return None
-    put(text[done:], done, len(text))
-    return View("".join(parts), tuple(pieces))
+    plain = data[done:].decode("utf-8")
+    pieces.append((at, len(plain), shown, len(text), False))
+    parts.append(plain)
+    return View("".join(parts), pieces)
 
 
 def _unescaped(escape: str) -> Iterator[tuple[int, int, str]]:

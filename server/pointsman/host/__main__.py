@@ -12,7 +12,7 @@ from pointsman.build import build_host
 from pointsman.errors import PointsmanError
 from pointsman.host.server import HostServer
 from pointsman.host.usersocket import SingleHost
-from pointsman.observe.logs import log_to_stderr
+from pointsman.observe.logs import log_to_file
 from pointsman.settings import Paths, Settings
 
 
@@ -45,9 +45,10 @@ def _become_host(lock: SingleHost) -> bool:
 
 def main() -> int:
     os.umask(0o077)
-    log_to_stderr()
     try:
         paths = Paths.resolve().ensure()
+        # What Python itself says of a crash goes to the same file, by the standard error that the client gave us.
+        log_to_file(paths.logs / "host.log")
         lock = SingleHost(paths)
         if not _become_host(lock):
             return 0

@@ -20,6 +20,8 @@ Task = Literal["completion", "chat"]
 class GenerateParams:
     task: Task
     request: GenerateRequest
+    workspace: str = ""
+    """Root of the workspace whose text the prompt holds: its policy may forbid a server of the team's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +212,15 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Lines of a file that gave text, 1-based and inclusive."""
+
+    path: str
+    start_line: int
+    end_line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedRequest:
     """A request that policy may let out. The gateway decides again from its own facts; nothing here is trusted."""
 
@@ -224,6 +235,19 @@ class ClosedRequest:
     """Lines of the workspace's text that would leave."""
     max_tokens: int
     approved_sha256: str = ""
+    spans: tuple[Span, ...] = ()
+    """Which lines of them; for the receipt. Each span's file is checked like those of `files`."""
+    stream: bool = False
+    """Whether the answer is asked for piece by piece; part of the body, so of what is approved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redaction:
+    """A value that was replaced: its placeholder, the rule that found it, and how often it stands in the body."""
+
+    placeholder: str
+    rule: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +262,7 @@ class ClosedPreview:
     sha256: str
     redactions: int
     needs_approval: bool
+    marks: tuple[Redaction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +279,21 @@ class ClosedReply:
     input_tokens: int
     output_tokens: int
     usd: float
+    body_sha256: str = ""
+    body_bytes: int = 0
+    spans: tuple[Span, ...] = ()
+    marks: tuple[Redaction, ...] = ()
+    attempts: int = 1
+    """How often it was sent; each has a record of its own, this is the last one's receipt."""
+    secrets_written: int = 0
+    """Values in the answer that look like secrets and are none of the request's; a streamed answer leaves them out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedPiece:
+    """A part of a streamed answer, checked for secrets and with placeholders turned back."""
+
+    delta: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,6 +359,10 @@ class HostApi(Protocol):
     async def closed_preview(self, params: ClosedRequest) -> ClosedPreview: ...
 
     async def closed_send(self, params: ClosedRequest) -> ClosedReply: ...
+
+    def closed_stream(self, params: ClosedRequest) -> AsyncGenerator[ClosedPiece | ClosedReply, None]:
+        """The answer piece by piece, the receipt last."""
+        ...
 
     async def shutdown(self, params: Nothing) -> Nothing:
         """Stop the host once this reply is out."""

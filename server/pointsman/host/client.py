@@ -76,6 +76,11 @@ class HostClient:
         # Never tried again: the gateway may already have sent it.
         return cast(api.ClosedReply, await self._call("closed_send", params, again=False))
 
+    def closed_stream(self, params: api.ClosedRequest) -> AsyncGenerator[api.ClosedPiece | api.ClosedReply, None]:
+        return cast(
+            AsyncGenerator[api.ClosedPiece | api.ClosedReply, None], self._stream("closed_stream", params, again=False)
+        )
+
     async def shutdown(self, params: api.Nothing) -> api.Nothing:
         return cast(api.Nothing, await self._call("shutdown", params, again=False))
 

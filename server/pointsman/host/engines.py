@@ -34,6 +34,10 @@ class EngineMaker(Protocol):
         """Policy's leave to use the model, as the policy is now: "" on this machine, else which endpoint serves it."""
         ...
 
+    def admit(self, settings: Settings, workspace: str) -> None:
+        """Whether text of the workspace may go where the settings send it. Raises `PolicyRefusal`."""
+        ...
+
     def generator(self, card: Card, settings: Settings) -> Generator: ...
 
     def embedder(self, card: Card, settings: Settings, adaptation: Adaptation | None = None) -> TextEmbedder:
@@ -67,8 +71,10 @@ class Engines:
             special_tokens=card.special_tokens,
         )
 
-    async def generator(self, task: Task) -> Generator:
+    async def generator(self, task: Task, workspace: str = "") -> Generator:
+        """The engine of a task, for text of that workspace."""
         settings = self._settings()
+        await asyncio.to_thread(self._maker.admit, settings, workspace)
         cards = {t: self._card(t, settings) for t in _TASKS}
         grant = await asyncio.to_thread(self._maker.grant, cards[task], settings)
         key = _key(cards[task], settings, grant)

@@ -57,7 +57,7 @@ class HostService:
         return self._engines.facts(params.task)
 
     async def generate(self, params: api.GenerateParams) -> AsyncGenerator[Piece | Finish, None]:
-        generator = await self._engines.generator(params.task)
+        generator = await self._engines.generator(params.task, params.workspace)
         async with contextlib.aclosing(generator.generate(params.request)) as stream:
             async for item in stream:
                 yield item
@@ -85,6 +85,9 @@ class HostService:
 
     async def closed_send(self, params: api.ClosedRequest) -> api.ClosedReply:
         return await self._gateway.send(params)
+
+    def closed_stream(self, params: api.ClosedRequest) -> AsyncGenerator[api.ClosedPiece | api.ClosedReply, None]:
+        return self._gateway.stream(params)
 
     async def shutdown(self, params: api.Nothing) -> api.Nothing:
         self._on_shutdown()

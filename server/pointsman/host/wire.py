@@ -54,6 +54,7 @@ METHODS: dict[str, Method] = {
     "uses": Method(params=api.UsesParams, result=api.UsesReply),
     "closed_preview": Method(params=api.ClosedRequest, result=api.ClosedPreview),
     "closed_send": Method(params=api.ClosedRequest, result=api.ClosedReply),
+    "closed_stream": Method(params=api.ClosedRequest, result=api.ClosedPiece | api.ClosedReply, stream=True),
     "shutdown": Method(params=api.Nothing, result=api.Nothing),
 }
 

@@ -28,14 +28,21 @@ class BaseUrl:
     path: str
     """"" or "/segment…", without a slash at the end."""
 
+    @property
+    def netloc(self) -> str:
+        """Host and port; the scheme's own port is left out."""
+        return self.host if self.port == _PORTS[self.scheme] else f"{self.host}:{self.port}"
+
     def url(self, tail: str = "") -> str:
         """The canonical URL of `tail`, which starts with a slash or is ""."""
-        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{self.host}{port}{self.path}{tail}"
+        return f"{self.scheme}://{self.netloc}{self.path}{tail}"
 
 
-def parse(text: str) -> BaseUrl:
-    """Read a base URL. Raises `ValueError` that does not repeat the text: it may hold a password."""
+def parse(text: str, *, proxy: bool = False) -> BaseUrl:
+    """Read a base URL, or a proxy's: that has no path, and may be plain http, since only TLS passes through it.
+
+    Raises `ValueError` that does not repeat the text: it may hold a password.
+    """
     if "@" in text:
         raise ValueError("must not hold a user name or password")
     match = _FORM.fullmatch(text)
@@ -48,7 +55,9 @@ def parse(text: str) -> BaseUrl:
     number = int(port) if port else _PORTS[scheme]
     if number > 65535:
         raise ValueError("has a port above 65535")
-    if scheme == "http" and not _loopback(host):
+    if proxy and (path or not port):
+        raise ValueError("must be a proxy's: scheme, host and port alone")
+    if scheme == "http" and not proxy and not loopback(host):
         raise ValueError("must be https, except on the loopback interface")
     return BaseUrl(scheme, host, number, path or "")
 
@@ -74,7 +83,7 @@ def _check_host(host: str) -> None:
             raise ValueError("must spell its IPv4 address as four decimal numbers") from None
 
 
-def _loopback(host: str) -> bool:
+def loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:

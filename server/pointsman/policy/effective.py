@@ -18,6 +18,8 @@ from pointsman.policy.schema import ClosedWhen, CustomRule, Endpoint, OwnEndpoin
 class Effective:
     """Frozen. The defaults are the policy of somebody who has none: nothing leaves, secrets and PII are redacted."""
 
+    local_only: bool = False
+    """No connection to anywhere, whatever else is granted."""
     enabled: bool = False
     endpoints: tuple[Endpoint, ...] = ()
     """Closed endpoints, in the order of preference."""
@@ -27,6 +29,8 @@ class Effective:
     """Regions that may be used; None is any that an endpoint states."""
     closed_when: ClosedWhen | None = None
     """What is hard enough for the closed model without being asked; None is nothing."""
+    local_paths: tuple[str, ...] = ()
+    """Files that only the local model may see."""
     exclude: tuple[str, ...] = ()
     redact_secrets: bool = True
     redact_pii: bool = True
@@ -36,6 +40,8 @@ class Effective:
     licences: tuple[str, ...] | None = None
     """SPDX ids of models that may be loaded; None is any."""
     keep_days: int = 365
+    bodies_key: str | None = None
+    """Public key for keeping what left, encrypted; None keeps hashes alone."""
     own: tuple[OwnEndpoint, ...] = ()
     trusted: bool = False
     """Whether the user trusts the workspace, as it is now."""
@@ -53,6 +59,7 @@ class Effective:
         """The rules as plain values, in the shape of the policy file."""
         return {
             "version": 1,
+            "local_only": self.local_only,
             "trusted": self.trusted,
             "closed": {
                 "enabled": self.enabled,
@@ -63,6 +70,7 @@ class Effective:
             "route": {
                 "regions": None if self.regions is None else list(self.regions),
                 "closed_when": self.closed_when.model_dump(mode="json") if self.closed_when else None,
+                "local_paths": list(self.local_paths),
             },
             "exclude": {"paths": list(self.exclude)},
             "redact": {
@@ -72,7 +80,7 @@ class Effective:
             },
             "review": {"outbound": self.review_outbound, "edits": self.review_edits},
             "models": {"licences": None if self.licences is None else list(self.licences)},
-            "audit": {"keep_days": self.keep_days},
+            "audit": {"keep_days": self.keep_days, "bodies_key": self.bodies_key},
             "own": {"endpoints": [endpoint.model_dump(mode="json") for endpoint in self.own]},
             "problems": [str(problem) for problem in self.problems],
         }

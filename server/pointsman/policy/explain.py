@@ -6,7 +6,12 @@ from typing import Any
 
 from pointsman.policy.effective import Effective
 
-_ABSENT = {"route.regions": "any", "route.closed_when": "only when asked for", "models.licences": "any"}
+_ABSENT = {
+    "route.regions": "any",
+    "route.closed_when": "only when asked for",
+    "models.licences": "any",
+    "audit.bodies_key": "no bodies kept",
+}
 """What None means, where it does not mean that there is no limit."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pointsman import safefile
 from pointsman.errors import ConfigError
@@ -59,14 +59,19 @@ def load(
     return merge.merge(grants, limits, trusted=trusted, problems=problems)
 
 
-def check(path: Path) -> tuple[Problem, ...]:
-    """What is wrong with one policy file, read as the layer that its place makes it."""
+Layer = Literal["organisation", "user", "repository"]
+
+
+def check(path: Path, layer: Layer | None = None) -> Effective:
+    """One policy file by itself, read as that layer or as the one that its place makes it: what it would grant to a
+    trusted workspace, and what is wrong with it."""
+    layer = layer or ("repository" if path.parts[-2:] == REPOSITORY.parts else "user")
     problems: list[Problem] = []
-    if path.parts[-2:] == REPOSITORY.parts:
-        _read(path, LimitFile, "repository", problems, required=True)
-    else:
-        _read(path, PolicyFile, "user", problems, required=True)
-    return tuple(problems)
+    if layer == "repository":
+        limit = _read(path, LimitFile, layer, problems, required=True)
+        return merge.merge([], [merge.Limit(layer, limit)] if limit else [], trusted=True, problems=problems)
+    grant = _read(path, PolicyFile, layer, problems, required=True)
+    return merge.merge([merge.Grant(layer, grant)] if grant else [], [], trusted=True, problems=problems)
 
 
 def _read(path: Path, form: type[F], layer: str, problems: list[Problem], *, required: bool = False) -> F | None:

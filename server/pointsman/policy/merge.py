@@ -60,7 +60,7 @@ def merge(
     effective = dataclasses.replace(
         state.effective, trusted=trusted, problems=found, provenance=MappingProxyType(state.provenance)
     )
-    if found:
+    if found or effective.local_only:
         effective = dataclasses.replace(effective, enabled=False, own=())
     return effective
 
@@ -91,6 +91,8 @@ class _State:
         if closed is not None:
             self._quota(layer, closed.quota)
         self._terms(layer, file, may_route=True)
+        if (key := file.audit.bodies_key) is not None and self.effective.bodies_key is None:
+            self._set(layer, "audit.bodies_key", "bodies_key", key)
 
     def limit(self, limit: Limit) -> None:
         layer, file = limit.layer, limit.file
@@ -134,11 +136,14 @@ class _State:
         """Everything that both kinds of layer can say in the same way."""
         now = self.effective
         route, redact, review = file.route, file.redact, file.review
+        if file.local_only is not None:
+            self._set(layer, "local_only", "local_only", now.local_only or file.local_only)
         if route.regions is not None:
             regions = route.regions if now.regions is None else _common(now.regions, route.regions)
             self._set(layer, "route.regions", "regions", regions)
         if route.closed_when is not None and (now.closed_when is not None or may_route):
             self._set(layer, "route.closed_when", "closed_when", _harder(now.closed_when, route.closed_when))
+        self._set(layer, "route.local_paths", "local_paths", _union(now.local_paths, route.local_paths))
         self._set(layer, "exclude.paths", "exclude", _union(now.exclude, file.exclude.paths))
         for key, name, value in (
             ("redact.secrets", "redact_secrets", redact.secrets),
@@ -174,12 +179,14 @@ class _State:
 
 
 _KEYS = (
+    "local_only",
     "closed.enabled",
     "closed.tasks",
     "closed.endpoints",
     *(f"closed.quota.{name}" for name in Quota.model_fields),
     "route.regions",
     "route.closed_when",
+    "route.local_paths",
     "exclude.paths",
     "redact.secrets",
     "redact.pii",
@@ -188,6 +195,7 @@ _KEYS = (
     "review.edits",
     "models.licences",
     "audit.keep_days",
+    "audit.bodies_key",
     "own.endpoints",
 )
 
@@ -214,10 +222,11 @@ def _harder(upper: ClosedWhen | None, lower: ClosedWhen) -> ClosedWhen:
     if upper is None:
         return lower
 
-    def highest(a: int | None, b: int | None) -> int | None:
+    def highest(name: str) -> int | None:
+        a, b = getattr(upper, name), getattr(lower, name)
         return None if a is None or b is None else max(a, b)
 
-    return ClosedWhen(min_lines=highest(upper.min_lines, lower.min_lines), files=highest(upper.files, lower.files))
+    return ClosedWhen.model_validate({name: highest(name) for name in ClosedWhen.model_fields})
 
 
 def _both(upper: tuple[Endpoint, ...], lower: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
@@ -227,8 +236,11 @@ def _both(upper: tuple[Endpoint, ...], lower: tuple[Endpoint, ...]) -> tuple[End
     found = []
     for entry in upper:
         other = mine.get(entry.name)
-        same = other and (other.base_url, other.region, other.api) == (entry.base_url, entry.region, entry.api)
-        if other is None or not same or not (models := _common(entry.models, other.models)):
+        if (
+            other is None
+            or not _agrees(entry, other, strictly=True)
+            or not (models := _common(entry.models, other.models))
+        ):
             continue
         price = _dearest(entry.usd_per_mtok, other.usd_per_mtok)
         found.append(entry.model_copy(update={"models": models, "key": other.key, "usd_per_mtok": price}))
@@ -249,8 +261,13 @@ def _narrowed(upper: tuple[Endpoint, ...], lower: tuple[EndpointLimit, ...]) -> 
     return tuple(found)
 
 
-def _agrees(entry: Endpoint, limit: EndpointLimit) -> bool:
-    return all(getattr(limit, name) in (None, getattr(entry, name)) for name in ("base_url", "region", "api"))
+_ADDRESS = ("base_url", "region", "api", "limit", "network", "proxy", "ca_file")
+
+
+def _agrees(entry: Endpoint, other: Endpoint | EndpointLimit, *, strictly: bool = False) -> bool:
+    """Whether the other layer means the same place, reached in the same way; `strictly` in what it leaves out too."""
+    silent: tuple[None, ...] = () if strictly else (None,)
+    return all(getattr(other, name) in (*silent, getattr(entry, name)) for name in _ADDRESS)
 
 
 def _same(upper: tuple[OwnEndpoint, ...], lower: tuple[OwnEndpoint, ...]) -> tuple[OwnEndpoint, ...]:

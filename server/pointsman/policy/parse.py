@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import re2
 from pydantic import BaseModel, ValidationError
 
-from pointsman.policy.schema import Exclude, LimitFile, Models, PolicyFile, Review
+from pointsman.policy.schema import Exclude, LimitFile, Models, PolicyFile, Review, Route
 
 _HEADER = re2.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?")
 _KEY = re2.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_.-]+)\s*=""")
@@ -80,12 +80,17 @@ def _tuples(value: Any) -> Any:
 
 
 def _restrictions(form: type[F], values: Any) -> F:
-    sections: dict[str, BaseModel] = {}
+    sections: dict[str, BaseModel | bool | dict[str, Any]] = {"local_only": values.get("local_only") is True}
     for name, model in (("exclude", Exclude), ("models", Models), ("review", Review)):
         try:
             sections[name] = model.model_validate(values.get(name, {}))
         except ValidationError:
             continue
+    try:
+        kept = Route.model_validate({"local_paths": values.get("route", {}).get("local_paths", ())})
+        sections["route"] = {"local_paths": kept.local_paths}
+    except (ValidationError, AttributeError):
+        pass
     return form.model_validate({"version": 1, **sections})
 
 

@@ -44,6 +44,22 @@ def _exclusion(value: str) -> str:
     return value
 
 
+def _proxy(value: str) -> str:
+    return baseurl.parse(value, proxy=True).url()
+
+
+def _absolute(value: str) -> str:
+    if not value.startswith("/") or "\0" in value:
+        raise ValueError("must be an absolute path")
+    return value
+
+
+def _public_key(value: str) -> str:
+    if re2.fullmatch(r"x25519:[0-9a-f]{64}", value) is None:
+        raise ValueError("must be x25519: and 64 hexadecimal digits, as `pointsman audit keygen` prints it")
+    return value
+
+
 def _pattern(value: str) -> str:
     options = re2.Options()
     options.log_errors = False
@@ -64,6 +80,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Model = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}$")]
 Url = Annotated[str, AfterValidator(_base_url)]
+Proxy = Annotated[str, AfterValidator(_proxy)]
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+PublicKey = Annotated[str, AfterValidator(_public_key)]
 KeyReference = Annotated[str, AfterValidator(_key_reference)]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Money = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
@@ -87,6 +106,14 @@ class Endpoint(_Strict):
     api: Literal["chat", "responses"] = "chat"
     key: KeyReference
     usd_per_mtok: Price
+    limit: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    """What the chat API calls the limit on the answer: OpenAI renamed it, others kept the old name."""
+    network: Literal["public", "private"] = "public"
+    """private: the name may lead to addresses of one's own network; never to those of this machine or link."""
+    proxy: Proxy | None = None
+    """The only proxy that is used; those of the environment never are."""
+    ca_file: AbsolutePath | None = None
+    """Certificates to trust instead of the built-in ones, such as those of a proxy that opens TLS."""
 
 
 class EndpointLimit(_Strict):
@@ -99,6 +126,10 @@ class EndpointLimit(_Strict):
     api: Literal["chat", "responses"] | None = None
     key: KeyReference | None = None
     """Ignored: a limiting layer never chooses a key."""
+    limit: Literal["max_completion_tokens", "max_tokens"] | None = None
+    network: Literal["public", "private"] | None = None
+    proxy: Proxy | None = None
+    ca_file: AbsolutePath | None = None
     usd_per_mtok: Price | None = None
     """Raises the price that the quota reckons with, never lowers it."""
 
@@ -129,15 +160,21 @@ class ClosedLimit(_Closed):
 
 
 class ClosedWhen(_Strict):
-    """What counts as harder: a request that reaches either goes to the closed model when nobody asked for local."""
+    """What counts as harder: what reaches any of these goes to the closed model when nobody asked for local."""
 
     min_lines: Count | None = None
     files: Count | None = None
+    symbols: Count | None = None
+    """Functions, methods and classes that the selection touches."""
+    difficulty: Count | None = None
+    """Branches and loops in the selection, each counted once more for every level that it is nested."""
 
 
 class Route(_Strict):
     regions: tuple[Text, ...] | None = None
     closed_when: ClosedWhen | None = None
+    local_paths: tuple[Annotated[Text, AfterValidator(_exclusion)], ...] = ()
+    """gitignore patterns of files whose text the local model may see and no closed one."""
 
 
 class Exclude(_Strict):
@@ -147,7 +184,7 @@ class Exclude(_Strict):
 class CustomRule(_Strict):
     name: Name
     pattern: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_pattern)]
-    """RE2; group 1, when there is one, is what gets redacted."""
+    """RE2; each group, when there are any, is what gets redacted."""
 
 
 class Redact(_Strict):
@@ -165,8 +202,13 @@ class Models(_Strict):
     licences: tuple[Text, ...] | None = None
 
 
-class Audit(_Strict):
+class AuditLimit(_Strict):
     keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+
+
+class Audit(AuditLimit):
+    bodies_key: PublicKey | None = None
+    """Keep every body that left, encrypted so that only the holder of this key's other half can read it."""
 
 
 class OwnEndpoint(_Strict):
@@ -193,12 +235,13 @@ class OwnLimits(_Strict):
 
 class _File(_Strict):
     version: Literal[1]
+    local_only: bool | None = None
+    """No connection to anywhere: no closed model, no own endpoint, no vector server, no model pulled."""
     route: Route = Route()
     exclude: Exclude = Exclude()
     redact: Redact = Redact()
     review: Review = Review()
     models: Models = Models()
-    audit: Audit = Audit()
 
 
 class PolicyFile(_File):
@@ -206,6 +249,7 @@ class PolicyFile(_File):
 
     closed: Closed | None = None
     own: Own | None = None
+    audit: Audit = Audit()
 
 
 class LimitFile(_File):
@@ -213,3 +257,4 @@ class LimitFile(_File):
 
     closed: ClosedLimit | None = None
     own: OwnLimits | None = None
+    audit: AuditLimit = AuditLimit()

@@ -74,7 +74,13 @@ def local_task(facts: ModelFacts, selection: Selection, instruction: str, langua
 
 
 async def change_locally(
-    host: HostApi, facts: ModelFacts, selection: Selection, instruction: str, language: str, max_tokens: int
+    host: HostApi,
+    facts: ModelFacts,
+    selection: Selection,
+    instruction: str,
+    language: str,
+    max_tokens: int,
+    workspace: str = "",
 ) -> LocalChange:
     """One greedy try and, when nothing came of it, one drawn at a low temperature with a fixed seed."""
     task = local_task(facts, selection, instruction, language, max_tokens)
@@ -84,7 +90,7 @@ async def change_locally(
         Sampling(max_tokens=task.max_tokens, stop=task.stop),
         Sampling(max_tokens=task.max_tokens, stop=task.stop, temperature=0.3, top_p=0.95, seed=1),
     ):
-        written, finish = await _written(host, task, sampling, facts.special_tokens)
+        written, finish = await _written(host, task, sampling, facts.special_tokens, workspace)
         spent += finish.prefill_ms + finish.decode_ms if finish else 0.0
         cut_off = finish is not None and finish.reason == "length"
         change = await asyncio.to_thread(_judged, task.plan, written, cut_off, selection, instruction, language)
@@ -94,11 +100,11 @@ async def change_locally(
 
 
 async def _written(
-    host: HostApi, task: LocalTask, sampling: Sampling, special_tokens: tuple[str, ...]
+    host: HostApi, task: LocalTask, sampling: Sampling, special_tokens: tuple[str, ...], workspace: str
 ) -> tuple[str, Finish | None]:
     request = GenerateRequest(prompt=task.prompt, sampling=sampling, priority=Priority.CHAT)
     text = ""
-    async with aclosing(host.generate(GenerateParams(task="chat", request=request))) as stream:
+    async with aclosing(host.generate(GenerateParams(task="chat", request=request, workspace=workspace))) as stream:
         async for item in stream:
             if isinstance(item, Finish):
                 return without_markers(text, special_tokens), item

@@ -16,15 +16,25 @@ from uuid import uuid4
 from pointsman.chat.types import RouteTaken
 from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal, UsageError
 from pointsman.exclusion import ExclusionsOf, why_excluded
-from pointsman.host.api import ClosedPreview, ClosedRequest, HostApi, Message, ModelFacts, ModelParams
+from pointsman.host.api import (
+    ClosedPreview,
+    ClosedReply,
+    ClosedRequest,
+    HostApi,
+    Message,
+    ModelFacts,
+    ModelParams,
+    Span,
+)
 from pointsman.refactor.answer import new_document
 from pointsman.refactor.checks import check, parses_alone
 from pointsman.refactor.edits import file_edit
 from pointsman.refactor.lines import Selection, select
 from pointsman.refactor.local import change_locally, local_task
-from pointsman.refactor.prompt import closed_messages, lines_shown
-from pointsman.refactor.types import Checks, Refactoring, RefactorQuery, Target
+from pointsman.refactor.prompt import NEIGHBOURS, closed_messages, lines_shown
+from pointsman.refactor.types import Checks, Receipt, Refactoring, RefactorQuery, Target
 from pointsman.settings import Settings
+from pointsman_indexer.effort import measure
 
 _UNTOUCHED = Checks(parses=True, in_scope=True)
 
@@ -32,7 +42,18 @@ _UNTOUCHED = Checks(parses=True, in_scope=True)
 class Router(Protocol):
     """Where a request may go: the policy's answer for this workspace, as it is now."""
 
-    def decide(self, task: str, root: Path, lines: int, files: int, target: Target) -> RouteTaken:
+    def decide(
+        self,
+        task: str,
+        root: Path,
+        lines: int,
+        files: int,
+        target: Target,
+        *,
+        symbols: int,
+        difficulty: int,
+        paths: tuple[str, ...],
+    ) -> RouteTaken:
         """May read policy files, so it is called in a thread. `target` of the answer: local, closed or refused."""
         ...
 
@@ -73,8 +94,19 @@ class RefactorService:
             if query.target == "closed":
                 raise PolicyRefusal("only files of a repository may go to a closed model", rule="workspace.none")
             return RouteTaken(target="local", model="", reason="the document belongs to no repository")
+        effort = await asyncio.to_thread(
+            measure, snapshot.text.encode("utf-8", "replace"), snapshot.language, selection.start, selection.end
+        )
         return await asyncio.to_thread(
-            self._router.decide, "refactor", snapshot.root, lines_shown(selection), 1, query.target
+            self._router.decide,
+            "refactor",
+            snapshot.root,
+            lines_shown(selection),
+            1,
+            query.target,
+            symbols=effort.symbols,
+            difficulty=effort.difficulty,
+            paths=(snapshot.relative,),
         )
 
     # -- local ---------------------------------------------------------------------------------------------------
@@ -88,7 +120,9 @@ class RefactorService:
         result = Refactoring(route=route, request_id=uuid4().hex, edits=(), diff="", checks=_UNTOUCHED, note=note)
         if query.dry_run:
             return replace(result, preview=local_task(facts, selection, query.instruction, language, most).prompt)
-        change = await change_locally(self._host, facts, selection, query.instruction, language, most)
+        change = await change_locally(
+            self._host, facts, selection, query.instruction, language, most, str(query.snapshot.root or "")
+        )
         result = replace(
             result,
             note=" ".join(part for part in (note, _sentence(change.note)) if part),
@@ -119,6 +153,8 @@ class RefactorService:
                 target="closed", model=reply.model, reason=reply.reason, endpoint=reply.endpoint, rule=reply.rule
             ),
             redactions=reply.redactions,
+            receipt=_receipt(reply),
+            note=_warning(reply),
             preview="",
             preview_sha256="",
         )
@@ -139,6 +175,7 @@ class RefactorService:
                 Message(role="system" if role == "system" else "user", content=text) for role, text in messages
             ),
             files=(snapshot.relative,),
+            spans=(_span(query, selection),),
             lines=lines_shown(selection),
             max_tokens=max(self._settings.max_answer_tokens, len(selection.text)),
             approved_sha256=query.approved_sha256,
@@ -173,9 +210,39 @@ def _previewed(preview: ClosedPreview, request: ClosedRequest) -> Refactoring:
         diff="",
         checks=_UNTOUCHED,
         redactions=preview.redactions,
+        marks=tuple(f"{mark.placeholder}: {mark.rule}, {mark.count} times" for mark in preview.marks),
         preview=preview.body,
         preview_sha256=preview.sha256,
     )
+
+
+def _receipt(reply: ClosedReply) -> Receipt:
+    return Receipt(
+        record_id=reply.record_id,
+        endpoint=reply.endpoint,
+        model=reply.model,
+        rule=reply.rule,
+        spans=tuple(f"{span.path}:{span.start_line}-{span.end_line}" for span in reply.spans),
+        redacted=tuple(mark.rule for mark in reply.marks),
+        input_tokens=reply.input_tokens,
+        output_tokens=reply.output_tokens,
+        usd=reply.usd,
+        body_bytes=reply.body_bytes,
+        body_sha256=reply.body_sha256,
+        attempts=reply.attempts,
+    )
+
+
+def _warning(reply: ClosedReply) -> str:
+    if not reply.secrets_written:
+        return ""
+    return f"The answer holds {reply.secrets_written} values that look like secrets: look at them before you apply it."
+
+
+def _span(query: RefactorQuery, selection: Selection) -> Span:
+    """The lines that `closed_messages` holds."""
+    last = min(selection.end + NEIGHBOURS, len(selection.lines))
+    return Span(path=query.snapshot.relative, start_line=last - lines_shown(selection) + 1, end_line=last)
 
 
 def _rule(error: PointsmanError) -> str:

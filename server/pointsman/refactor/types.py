@@ -48,6 +48,26 @@ class Checks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What left for one request, by which rule, and what it cost. `record_id` is its number in the audit log."""
+
+    record_id: str
+    endpoint: str
+    model: str
+    rule: str
+    spans: tuple[str, ...]
+    """FILE:START-END of the lines that left."""
+    redacted: tuple[str, ...]
+    """The rule behind each value that was replaced."""
+    input_tokens: int
+    output_tokens: int
+    usd: float
+    body_bytes: int
+    body_sha256: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refactoring:
     route: RouteTaken
     request_id: str
@@ -55,6 +75,10 @@ class Refactoring:
     diff: str
     checks: Checks
     redactions: int = 0
+    marks: tuple[str, ...] = ()
+    """Each placeholder of the preview, with the rule that put it there and how often it stands."""
+    receipt: Receipt | None = None
+    """What left, when anything did."""
     applied: bool = False
     note: str = ""
     """What the user should know: a fallback, an answer without a change."""

@@ -1,0 +1,143 @@
+"""A whole site under attack: a hostile model behind a recording endpoint, a second server that must see nothing, and a
+guard that knows every address that this process connects to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from pointsman.build import _exclusions_of, _Router
+from pointsman.errors import PointsmanError
+from pointsman.host.api import ClosedPreview, ClosedReply, ClosedRequest
+from pointsman.refactor.service import RefactorService
+from pointsman.refactor.types import Refactoring, RefactorQuery
+from pointsman.settings import Settings
+from tests.gateway_site import Site, kingfisher, site
+from tests.pipelines import FakeHost, snapshot
+
+__all__ = ["kingfisher", "site"]
+
+
+class GatewayHost(FakeHost):
+    """The scripted host for local work, with the real gateway as its way out."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self.gateway = site.gateway()
+
+    async def closed_preview(self, params: ClosedRequest) -> ClosedPreview:
+        return await self.gateway.preview(params)
+
+    async def closed_send(self, params: ClosedRequest) -> ClosedReply:
+        return await self.gateway.send(params)
+
+
+@dataclass
+class Attack:
+    """`say` is what the model answers; `refactor` runs the real pipeline, router and gateway against it."""
+
+    site: Site
+    elsewhere: HTTPServer
+    reached: list[Any] = field(default_factory=list)
+    """Addresses that were connected to, Unix sockets left out."""
+
+    def say(self, text: str) -> None:
+        self.site.reply = lambda body: text
+
+    def tree(self) -> dict[str, bytes]:
+        """Every file of the repository, links as what they say."""
+        root = self.site.repo
+        return {
+            str(path.relative_to(root)): str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
+            for path in sorted(root.rglob("*"))
+            if path.is_symlink() or path.is_file()
+        }
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.site.repo / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    async def refactor(
+        self, name: str = "src/a.py", instruction: str = "make it shorter", target: str = "closed", **changes: Any
+    ) -> Refactoring:
+        path = self.site.repo / name
+        query = RefactorQuery(
+            snapshot=snapshot(path.read_text(), root=self.site.repo, name=name),
+            instruction=instruction,
+            start_line=1,
+            end_line=len(path.read_text().splitlines()),
+            target=target,  # type: ignore[arg-type]
+            **changes,
+        )
+        service = RefactorService(
+            GatewayHost(self.site), _Router(self.site.paths), _exclusions_of(self.site.paths), Settings()
+        )
+        return await service.refactor(query)
+
+    async def refused(self, *arguments: Any, **changes: Any) -> PointsmanError:
+        with pytest.raises(PointsmanError) as caught:
+            await self.refactor(*arguments, **changes)
+        return caught.value
+
+    def check(self, before: dict[str, bytes], *, sent: int) -> None:
+        """What must hold after every attack: the tree is as it was, nothing reached another place, each body that
+        left has its record, and the log is sound."""
+        from pointsman.gateway.audit import AuditLog
+        from tests.gateway_site import KEY, sha256
+
+        port = self.site.server.port
+        assert self.tree() == before
+        assert self.elsewhere.log == []
+        assert {address[:2] for address in self.reached} <= {("127.0.0.1", port), ("localhost", port)}
+        assert len(self.site.received) == sent and bool(self.reached) == bool(sent)
+        intents = [r["body_sha256"] for r in self.site.records() if r["kind"] == "intent"]
+        assert sorted(intents) == sorted(sha256(body) for body in self.site.received)
+        assert not any(KEY.encode() in body for body in self.site.received)
+        assert AuditLog(self.site.paths.audit).verify().sound
+        assert all(len(r["policy_sha256"]) == 64 for r in self.site.records() if r["kind"] != "healed")
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[HTTPServer]:
+    """A second server that must see nothing."""
+    server = HTTPServer(host="127.0.0.1", port=0)
+    server.expect_request("").respond_with_data("{}")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def attack(site: Site, elsewhere: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Attack:
+    monkeypatch.delenv("POINTSMAN_POLICY", raising=False)
+    made = Attack(site, elsewhere)
+    made.write("src/a.py", "def f(a):\n    return a\n")
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX:
+            made.reached.append(address)
+        real(self, address)
+
+    async def over_loop(self: Any, sock: socket.socket, address: Any) -> None:
+        if sock.family != socket.AF_UNIX:
+            made.reached.append(address)
+        await real_over_loop(self, sock, address)
+
+    real_over_loop = asyncio.selector_events.BaseSelectorEventLoop.sock_connect
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(asyncio.selector_events.BaseSelectorEventLoop, "sock_connect", over_loop)
+    return made
+
+
+async def drain(stream: AsyncGenerator[Any, None]) -> list[Any]:
+    return [part async for part in stream]
