@@ -1,4 +1,4 @@
-"""What a query asks for: a name, a path, the place an error came from, or something in plain words.
+"""What a query asks for: a name, a path, the place an error came from, or something in plain words, described or asked.
 
 A pure reading of the query's text; each kind has its own ranking weights. Knows nothing of indexes.
 """
@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["name", "path", "error", "words"]
+Kind = Literal["name", "path", "error", "question", "words"]
 
 _MOST_TOKENS = 64
 _MOST_FRAMES = 16
@@ -17,6 +17,16 @@ _QUALIFIED = re.compile(r"\w+(?:(?:\.|::|#|->)\w+)*")
 _SEPARATOR = re.compile(r"\.|::|#|->")
 _NAME_LIKE = re.compile(r"_|[a-z0-9][A-Z]|\.|::|#|->")
 _FILE_LIKE = re.compile(r"[^/]*\w\.[A-Za-z]\w{0,7}|.*\w/\S+")
+_ASKING = re.compile(
+    r"\s*(?:how|where|what|which|when|why|who|whose|do|does|did|is|are|was|can|could|should|will|would|has|have)\b"
+    r"|.*\?\s*\Z",
+    re.I | re.S,
+)
+_THING = re.compile(
+    r"\s*(?:an?|represents?|base|abstract|class|raised|thrown|exception|error|wraps|wrapper|mixin|container|interface|"
+    r"protocol|object|generic|stores|holds|defines?|describes?|manages?|indicates|enum|template|placeholder|common)\b",
+    re.I,
+)
 _PUNCTUATION = "`'\"()[]{}<>,:;?!."
 _FRAMES = (
     re.compile(r'File "([^"\n]{1,300})", line (\d{1,7})'),  # Python
@@ -40,6 +50,8 @@ class Intent:
     """Other words, of more than three letters: they may be names."""
     paths: tuple[str, ...]
     """What looks like a file's name or path, casefolded."""
+    thing: bool
+    """Whether it begins as one begins to say what a thing is, and not what is done: a class is described so."""
     frames: tuple[tuple[str, int], ...]
     """Files with a line, as stack traces and compilers give them; the innermost frame first."""
 
@@ -62,7 +74,10 @@ def understand(query: str) -> Intent:
         kind = "path"
     elif names and len(names) * 2 >= len(found):
         kind = "name"
-    return Intent(kind=kind, names=tuple(names), words=tuple(words), paths=paths, frames=frames)
+    elif _ASKING.match(query):
+        kind = "question"
+    thing = bool(_THING.match(query))
+    return Intent(kind=kind, names=tuple(names), words=tuple(words), paths=paths, thing=thing, frames=frames)
 
 
 def _parts(word: str) -> tuple[str, ...]:

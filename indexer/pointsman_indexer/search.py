@@ -65,7 +65,7 @@ class Search:
         if mode == "hybrid":
             asked = content_terms(query)
             known = found if vector is None else _supposed(found)
-            scored = [(score(features(one, asked), intent, vector is not None), one) for one in known]
+            scored = [(score(features(one, asked, intent.thing), intent, vector is not None), one) for one in known]
         elif mode == "lexical":
             scored = [(one.lexical, one) for one in found if one.lexical is not None]
         else:

@@ -203,9 +203,10 @@ def test_a_wrong_row_is_named_but_not_quoted(tmp_path: Path, row: str) -> None:
 def test_the_questions_of_the_benchmark_are_tasks() -> None:
     file = Path(__file__).parents[2] / "bench" / "data" / "questions.jsonl"
     rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    assert len(file_tasks(file, 1000)) == len(rows) == len({row["query"] for row in rows}) == 120
-    splits = Counter((row["package"], row["split"]) for row in rows)
-    assert set(splits.values()) == {15} and len(splits) == 8
+    assert len(file_tasks(file, 1000)) == len(rows) == len({row["query"] for row in rows}) == 429
+    assert Counter(row["split"] for row in rows) == {"train": 204, "dev": 60, "test": 165}
+    learned_from = {row["package"] for row in rows if row["split"] == "train"}
+    assert not learned_from & {row["package"] for row in rows if row["split"] == "test"}
 
 
 def test_an_evaluation_of_a_repository(repo: Repo, tmp_path: Path) -> None:

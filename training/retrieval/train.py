@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", type=Path, required=True, help="folder of all-MiniLM-L6-v2")
     parser.add_argument("--init", type=Path, help="go on from this adapter")
+    parser.add_argument("--blend", type=float, default=0.5, help="with --init: share of what was learned since")
     parser.add_argument("--minutes", type=float, default=45)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--batch", type=int, default=128)
@@ -77,7 +78,8 @@ def main() -> None:
     pairs = [pair for pair in pairs if pair.group not in held_packages]
     print(f"{len(pairs)} pairs, {len(held)} held out", flush=True)
     model = AutoModel.from_pretrained(str(options.model), local_files_only=True)
-    attached = attach(model, options.rank, load_file(options.init) if options.init else {})
+    before = load_file(options.init) if options.init else {}
+    attached = attach(model, options.rank, before)
     model.train()
 
     def told(step: int, part: float, mean: float) -> None:
@@ -86,7 +88,15 @@ def main() -> None:
 
     plan = Plan(seconds=60 * options.minutes, batch=options.batch, rate=options.rate)
     train(token_encoder(model), [p for p in model.parameters() if p.requires_grad], pairs, plan, told=told)
-    save_file(tensors(attached), options.out, metadata={"recipe": json.dumps(asdict(recipe), sort_keys=True)})
+    learned = tensors(attached)
+    if before:
+        learned = {name: _mean(before[name], after, options.blend) for name, after in learned.items()}
+    save_file(learned, options.out, metadata={"recipe": json.dumps(asdict(recipe), sort_keys=True)})
+
+
+def _mean(before: torch.Tensor, after: torch.Tensor, share: float) -> torch.Tensor:
+    """A model between the two finds what either finds (Wortsman et al., "Robust fine-tuning", 2022)."""
+    return ((1 - share) * before.float() + share * after.float()).half()
 
 
 def _is_held(package: str) -> bool:
