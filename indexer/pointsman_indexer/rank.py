@@ -26,6 +26,7 @@ FEATURES = (
     "dense_rank",
     "lexical",
     "lexical_rank",
+    "worded",
     "name_covered",
     "query_in_name",
     "query_in_path",
@@ -48,6 +49,7 @@ FEATURES = (
     "asked_much",
 )
 _GIVEN = {
+    "worded": 0.0,
     "named": 1.0,
     "named_loosely": 0.1,
     "file_named": 2.0,
@@ -62,7 +64,7 @@ _GIVEN = {
 installed have no tests, examples or pages of documentation."""
 _GIVEN_FOR: dict[Kind, dict[str, float]] = {
     "words": {"named": 0.25},
-    "name": {"named": 8.0, "lexical": 6.0},
+    "name": {"named": 8.0, "worded": 12.0},
     "path": {"file_named": 8.0, "test": 0.0, "example": 0.0, "documentation": 0.0, "foreign": 0.0, "text": 0.0},
     "error": {"test": -0.5},
 }
@@ -112,6 +114,7 @@ def features(candidate: Candidate, asked: frozenset[str], thing: bool) -> tuple[
         _share(candidate.dense_rank),
         candidate.lexical or 0.0,
         _share(candidate.lexical_rank),
+        float(candidate.lexical_rank is not None),
         len(own & asked) / len(own) if own else 0.0,
         len(whole & asked) / many,
         len(content_terms(one.path) & asked) / many,

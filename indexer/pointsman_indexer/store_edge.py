@@ -103,21 +103,24 @@ class EdgeStore:
         condition = edge.Filter(must=[edge.FieldCondition(key=FILE, match=edge.MatchAny(list(files)))])
         with translated():
             # A deleted point stays in the postings, and so in every term's document frequency, until its segment is
-            # built anew, which a small one never is. A point without terms leaves none behind.
-            doomed: list[Any] = []
-            place = None
-            while True:
-                page, place = self._open.scroll(
-                    edge.ScrollRequest(
-                        offset=place, limit=_PAGE, filter=condition, with_payload=False, with_vector=False
-                    )
-                )
-                doomed += page
-                if place is None:
-                    break
-            silent: dict[str, Any] = {LEXICAL: edge.SparseVector([], [])}
-            self._open.update(edge.UpdateOperation.update_vectors([edge.PointVectors(p.id, silent) for p in doomed]))
+            # built anew, which a small one never is. A point without terms leaves none behind. Beside a segment that
+            # was built this does not help, and vacuuming keeps the error small.
+            if self._open.info().segments_count == 1:
+                self._silence(condition)
             self._open.update(edge.UpdateOperation.delete_points_by_filter(condition))
+
+    def _silence(self, condition: qdrant_edge.Filter) -> None:
+        import qdrant_edge as edge
+
+        place = None
+        while True:
+            page, place = self._open.scroll(
+                edge.ScrollRequest(offset=place, limit=_PAGE, filter=condition, with_payload=False, with_vector=False)
+            )
+            silent = [edge.PointVectors(point.id, {LEXICAL: edge.SparseVector([], [])}) for point in page]
+            self._open.update(edge.UpdateOperation.update_vectors(silent))
+            if place is None:
+                return
 
     def dense(
         self, vector: Sequence[float], limit: int, language: str = "", *, exact: bool = False

@@ -68,6 +68,12 @@ def test_a_name_that_is_asked_for_wins_over_meaning() -> None:
     assert worth("fetch_all", named) > worth("fetch_all", like)
 
 
+def test_a_word_that_only_one_place_has_is_found_there() -> None:
+    there = candidate(name="", path="tests/a.txt", lexical=1.0, lexical_rank=0, dense=0.1)
+    near = candidate(name="load", dense=0.9, dense_rank=0)
+    assert worth("qzxjvkwpy", there) > worth("qzxjvkwpy", near)
+
+
 def test_a_network_adds_its_units_where_they_are_lifted() -> None:
     network = Network(linear=(1.0, 0.0), units=((2.0, -0.5, (0.0, 1.0)), (3.0, 0.0, (-1.0, 0.0))))
     assert network((0.25, 1.0)) == pytest.approx(0.25 + 2.0 * 0.5)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pointsman.cli.common import bar_of
 from pointsman.errors import PointsmanError
 
 if TYPE_CHECKING:
-    from pointsman.cli.common import Cli, bar_of
+    from pointsman.cli.common import Cli
     from pointsman_indexer import Embedder
     from pointsman_indexer import Progress as Step
 
