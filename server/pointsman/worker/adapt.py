@@ -69,8 +69,7 @@ class Adapting:
             paths=material.paths,
         )
         left = max(1.0, order.seconds - (time.monotonic() - self._started))
-        with torch.enable_grad():
-            head = learn(lessons, left, order.seed, lambda done, total: self.tell("train", done, total))
+        head = learn(lessons, left, order.seed, lambda done, total: self.tell("train", done, total))
         with torch.inference_mode():
             after = reciprocal_ranks(head(asked) @ head(pieces).T, answers)
         gain = gain_of(before, after)

@@ -76,6 +76,7 @@ class Lessons:
         return head
 
 
+@torch.enable_grad()  # type: ignore[untyped-decorator]  # torch is not looked into; the worker switches gradients off
 def learn(lessons: Lessons, seconds: float, seed: int, told: Callable[[int, int], None]) -> Head:
     """At most about so many seconds. `told` gets the parts of the work that are done, and all of them."""
     held = _validation(lessons.lessons, seed)
