@@ -6,6 +6,7 @@ Offsets are code points; converting the editor's positions is `lsp/positions.py`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -40,6 +41,36 @@ class Snapshot:
         from pointsman_indexer.files import blob_id
 
         return blob_id(self.text.encode("utf-8", "surrogatepass"))
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change of a text: `new` takes the place of [start, end). Code points of the text before it."""
+
+    start: int
+    end: int
+    new: str
+
+    def applied(self, text: str) -> str:
+        return text[: self.start] + self.new + text[self.end :]
+
+
+def difference(before: str, after: str) -> Edit:
+    """The smallest single edit that makes `after` of `before`; of several equally small ones, the last in the text."""
+    most = min(len(before), len(after))
+    first = _longest(most, lambda n: before.startswith(after[:n]))
+    last = _longest(most - first, lambda n: before.endswith(after[len(after) - n :]))
+    return Edit(first, len(before) - last, after[first : len(after) - last])
+
+
+def _longest(most: int, holds: Callable[[int], bool]) -> int:
+    """The largest number up to `most` for which `holds`, when it holds for all smaller ones: comparing slices is far
+    quicker than comparing characters."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle - 1)
+    return low
 
 
 class Buffer(Protocol):
