@@ -58,19 +58,23 @@ class Edit:
 def difference(before: str, after: str) -> Edit:
     """The smallest single edit that makes `after` of `before`; of several equally small ones, the last in the text."""
     most = min(len(before), len(after))
-    first = _longest(most, lambda n: before.startswith(after[:n]))
-    last = _longest(most - first, lambda n: before.endswith(after[len(after) - n :]))
-    return Edit(first, len(before) - last, after[first : len(after) - last])
+    first = _equal(most, lambda start, end: before[start:end] == after[start:end])
+    ends = len(before), len(after)
+    last = _equal(
+        most - first,
+        lambda start, end: before[ends[0] - end : ends[0] - start] == after[ends[1] - end : ends[1] - start],
+    )
+    return Edit(first, ends[0] - last, after[first : ends[1] - last])
 
 
-def _longest(most: int, holds: Callable[[int], bool]) -> int:
-    """The largest number up to `most` for which `holds`, when it holds for all smaller ones: comparing slices is far
-    quicker than comparing characters."""
-    low, high = 0, most
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle - 1)
-    return low
+def _equal(most: int, same: Callable[[int, int], bool]) -> int:
+    """How far, up to `most`, two texts are the same: by pieces, for comparing characters takes far longer."""
+    start, size = 0, 1 << 16
+    while size:
+        while start + size <= most and same(start, start + size):
+            start += size
+        size //= 2
+    return start
 
 
 class Buffer(Protocol):

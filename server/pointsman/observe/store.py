@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS suggestion (
 CREATE INDEX IF NOT EXISTS suggestion_at ON suggestion (at);
 CREATE TABLE IF NOT EXISTS kept (
     id TEXT NOT NULL, seconds INTEGER NOT NULL, share REAL NOT NULL, PRIMARY KEY (id, seconds)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 PRAGMA user_version = {VERSION};
 """
 
