@@ -220,6 +220,52 @@ def test_what_was_kept_is_in_the_document(
         assert text[kept.start : kept.start + len(kept.now)] == kept.now
 
 
+steps = st.one_of(
+    st.tuples(st.just("edit"), st.integers(0, 60), st.integers(0, 9), texts),
+    st.tuples(st.just("offer"), st.integers(0, 60), st.integers(0, 3), suggestions),
+    st.tuples(st.just("take"), st.integers(1, 30), st.just(0), st.just("")),
+    st.tuples(st.sampled_from(["shown", "accepted", "partly"]), st.integers(1, 9), st.integers(-2, 20), st.just("")),
+    st.tuples(st.sampled_from(["wait", "dismiss"]), st.integers(0, 400), st.just(0), st.just("")),
+)
+
+
+@given(texts, st.lists(steps, max_size=25))
+def test_whatever_happens_the_figures_make_sense(text: str, happened: list[tuple[str, int, int, str]]) -> None:
+    editor = Editor(text)
+    last, longest = "", 0
+    for what, at, length, new in happened:
+        place, tracker = min(at, len(editor.text)), editor.tracker
+        if what == "edit":
+            editor.edit(Edit(place, min(place + length, len(editor.text)), new))
+        elif what == "offer":
+            editor.cursor, last = place, new
+            editor.offer(new, new + "more", covered=min(length, len(editor.text) - place))
+            longest = max(longest, len(new) + 8)
+        elif what == "take":
+            editor.cursor = min(editor.cursor, len(editor.text))
+            editor.type(last[:at])
+            last = last[at:]
+        elif what == "wait":
+            editor.wait(at)
+        elif what == "dismiss":
+            editor.events += tracker.dismiss(editor.now)
+        elif what == "partly":
+            editor.events += tracker.client_partly(f"i{at}", length)
+        else:
+            editor.events += tracker.client_shown(f"i{at}") if what == "shown" else tracker.client_accepted(f"i{at}")
+    offered = {event.id for event in editor.events if isinstance(event, Offered)}
+    for event in editor.events:
+        assert event.id in offered
+        if isinstance(event, Taken):
+            assert event.accepted >= 0 and event.typed >= 0
+            assert event.outcome not in ("accepted", "partly") or event.accepted
+            assert event.outcome != "typed" or event.typed
+        elif isinstance(event, Retained):
+            assert 0 <= event.share <= 1
+    moments = [(event.id, event.seconds) for event in editor.events if isinstance(event, Retained)]
+    assert len(moments) == len(set(moments))
+
+
 def test_brackets_that_the_editor_closes() -> None:
     editor = Editor("x = ")
     editor.offer("foo(a)")
@@ -286,9 +332,19 @@ def test_what_a_client_reports_outweighs_the_estimate() -> None:
     editor.type(")")
     assert editor.outcome == ("typed", 0, 2)
     assert editor.tracker.client_accepted(item) == [
-        Taken(id=item, outcome="accepted", accepted=2, typed=0, reported=True)
+        Shown(item),
+        Taken(id=item, outcome="accepted", accepted=2, typed=0, reported=True),
     ]
     assert editor.tracker.client_accepted(item) == []
+
+
+def test_an_edit_that_hides_an_acceptance_is_no_loss_where_the_client_reports_it() -> None:
+    editor = Editor("x = ")
+    item = editor.offer("one + two")
+    editor.edit(Edit(0, 4, "x: int = one + two"))
+    assert editor.outcome == ("missed", 0, 0)
+    editor.events += editor.tracker.client_accepted(item)
+    assert editor.outcome == ("accepted", 9, 0)
 
 
 @pytest.mark.parametrize("report_first", [True, False])

@@ -71,6 +71,7 @@ class _Given:
     suggestion: str = ""
     done: int = 0
     accepted: int = 0
+    length: int = 0
 
 
 class _Open:
@@ -133,7 +134,9 @@ class Tracker:
             current = self._open = _Open(Ghost(alternatives, document), now)
             events.append(Offered(current.id))
         for alternative in alternatives:
-            self._known[alternative.id] = _Given(current.id, current.ghost.done, current.accepted)
+            self._known[alternative.id] = _Given(
+                current.id, current.ghost.done, current.accepted, len(alternative.text)
+            )
         while len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
         return events
@@ -183,25 +186,25 @@ class Tracker:
 
     def client_accepted(self, id: str) -> list[Event]:
         """The client says that the user took the item. Before or after the edit that puts it in."""
-        suggestion = self._known.get(id, _Given()).suggestion
-        current = self._open
+        given, current = self._known.get(id, _Given()), self._open
+        suggestion = given.suggestion
         if current is not None and current.id == suggestion:
             current.reported = True
             current.report(max(current.length_of(id) - current.ghost.base, 0))
-            return [current.taken("accepted")]
+            return [*self.client_shown(id), current.taken("accepted")]
         settled = self._settled.get(suggestion)
         if settled is None or settled.reported:
             return []
-        accepted = settled.accepted or settled.typed
+        accepted = settled.accepted or settled.typed or given.length
         settled = Taken(
             id=suggestion,
             outcome="accepted",
             accepted=accepted,
-            typed=settled.accepted + settled.typed - accepted,
+            typed=settled.typed if settled.accepted else 0,
             reported=True,
         )
         self._settled[suggestion] = settled
-        return [settled]
+        return [Shown(suggestion), settled]
 
     def client_partly(self, id: str, length: int) -> list[Event]:
         """The client says that the first `length` code points of the item are taken."""
