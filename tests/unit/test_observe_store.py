@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 
 from pointsman.complete.types import Completion, CompletionQuery, Item, Stage
-from pointsman.errors import PointsmanError
+from pointsman.errors import ConfigError, PointsmanError
 from pointsman.observe import store as store_module
 from pointsman.observe.reader import outcomes, read
+from pointsman.observe.recorder import Recorder
 from pointsman.observe.records import CANCELLED, Answer, Suggestion, answer_of, kind_of, language_of, suggestion_of
 from pointsman.observe.store import KEEP_DAYS, Store, connect, forget, tidy, transaction
 from pointsman.observe.tracker import Retained, Shown, Taken
+from pointsman.settings import Paths, Settings, SettingsFile
 from tests.pipelines import marked, snapshot
 
 NOW = 1_800_000_000.0
@@ -258,6 +260,37 @@ def test_what_is_written_down_of_a_completion() -> None:
     assert answer_of(query, completion, "", NOW).cache == "typed-through"
     withheld = answer_of(query, None, CANCELLED, NOW)
     assert (withheld.items, withheld.reason, withheld.cache) == (0, CANCELLED, "")
+
+
+async def test_the_users_no_holds_from_the_next_answer_on(file: Path, tmp_path: Path) -> None:
+    choices = SettingsFile(Paths.resolve({"POINTSMAN_HOME": str(tmp_path)}).ensure())
+    store = Store(file)
+    recorder = Recorder(store, lambda: choices.current().record_usage)
+    text, offset = marked("x = ‸")
+    query = CompletionQuery(snapshot=snapshot(text), offset=offset)
+
+    def answer_with(id: str) -> None:
+        item = Item(id=id, text="one + two", score=0.0, start=offset, end=offset)
+        recorder.answered(query, Completion(items=(item,), model="m"))
+
+    answer_with("first")
+    assert recorder.is_watching(query.snapshot.uri)
+    (tmp_path / "config" / "settings.toml").write_text("record_usage = false\n")
+    answer_with("second")
+    assert not recorder.is_watching(query.snapshot.uri)
+    recorder.accepted("first")
+    recorder.close()
+    store.close()
+    usage = read(file, 0.0)
+    assert len(usage.answers) == 1 and [one.outcome for one in usage.outcomes] == [""]
+
+
+@pytest.mark.parametrize(("word", "value"), [("off", False), ("0", False), ("TRUE", True), ("yes", True)])
+def test_the_switch_takes_the_usual_words(word: str, value: bool, tmp_path: Path) -> None:
+    paths = Paths.resolve({"POINTSMAN_HOME": str(tmp_path)}).ensure()
+    assert Settings.load(paths, {"POINTSMAN_RECORD_USAGE": word}).record_usage is value
+    with pytest.raises(ConfigError, match="record_usage must be true or false"):
+        Settings.load(paths, {"POINTSMAN_RECORD_USAGE": "perhaps"})
 
 
 def test_reasons_and_languages_are_kinds() -> None:

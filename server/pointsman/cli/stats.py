@@ -79,7 +79,7 @@ def _show(cli: Cli, made: dict[str, Any], quota: dict[str, Any] | None) -> None:
         found = tables(period)
         if found:
             empty = False
-            cli.console.print(f"{title(name)}\n", style="bold", markup=False)
+            cli.console.rule(title(name), align="left")
             for table in found:
                 _print(cli, table)
     if quota is not None:
@@ -92,16 +92,15 @@ def _show(cli: Cli, made: dict[str, Any], quota: dict[str, Any] | None) -> None:
 
 
 def _print(cli: Cli, table: Table) -> None:
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    shown = RichTable(title=table.title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, column in enumerate(table.columns):
-        shown.add_column(column, justify="right" if index else "left", no_wrap=True)
-    for row in table.rows:
-        shown.add_row(*(Text(visible(cell)) for cell in row))
-    cli.console.print(shown)
+    """Never cut to the terminal's width, so that a pipe gets whole names."""
+    cells = [[visible(cell) for cell in row] for row in (table.columns, *table.rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    cli.console.print(table.title, style="bold", markup=False)
+    for index, (first, *others) in enumerate(cells):
+        numbers = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        line = "  ".join((first.ljust(widths[0]), *numbers)).rstrip()
+        cli.console.print(line, style=None if index else "dim", markup=False)
+    cli.console.print()
 
 
 def _write(page: Path, made: dict[str, Any], quota: dict[str, Any] | None) -> None:

@@ -107,14 +107,14 @@ def _requests(period: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
 
 
 def _fates(name: str, column: str, groups: dict[str, Any]) -> Table:
-    columns = ("shown", "accepted", "partly", "typed", "rejected", "missed")
+    counts = {"whole": "accepted", "part": "partly", "typed": "typed", "not": "rejected", "missed": "missed"}
     return Table(
         name,
-        (column, *columns, "taken", "kept 30 s", "kept 600 s"),
+        (column, "shown", *counts, "taken", "kept 30 s", "kept 600 s"),
         tuple(
             (
                 group or "unknown",
-                *(str(fate[column]) for column in columns),
+                *(str(fate[count]) for count in ("shown", *counts.values())),
                 percent(fate["accepted_share"]),
                 percent(fate["kept"]["30"]["share"]),
                 percent(fate["kept"]["600"]["share"]),
