@@ -6,6 +6,7 @@ line without the host.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,20 +54,42 @@ def build_services(paths: Paths, settings: Settings, *, in_process: bool = False
     from pointsman.chat.service import ChatService
     from pointsman.complete.service import CompletionService
     from pointsman.host.client import HostClient
+    from pointsman.observe.recorder import Recorder
+    from pointsman.observe.store import Store
     from pointsman.policy.trust import Trust
     from pointsman.refactor.service import RefactorService
 
     exclusions = _exclusions_of(paths)
+    choices = SettingsFile(paths)
     host: HostClient | HostService = build_host(paths) if in_process else HostClient(paths)
     api: HostApi = host
+    store = Store(paths.usage)
+    recorder = Recorder(store, lambda: _records_usage(choices))
+
+    async def close() -> None:
+        recorder.close()
+        await asyncio.to_thread(store.close)
+        await host.close()
+
     return Services(
         completer=CompletionService(api, exclusions, settings),
         asker=ChatService(api, exclusions, settings),
         refactorer=RefactorService(api, _Router(paths), exclusions, settings),
         host=api,
+        recorder=recorder,
         trust=Trust(paths.config).trust,
-        close=host.close,
+        close=close,
     )
+
+
+def _records_usage(choices: SettingsFile) -> bool:
+    """False as well while the settings cannot be read: the user may have said no there."""
+    from pointsman.errors import ConfigError
+
+    try:
+        return choices.current().record_usage
+    except ConfigError:
+        return False
 
 
 def build_engines(paths: Paths) -> Engines:
@@ -213,7 +236,6 @@ class _Learner:
     async def learn(
         self, root: Path, exclude: Sequence[str], seconds: float
     ) -> AsyncGenerator[AdaptProgress | tuple[AdaptReport, bytes], None]:
-        import asyncio
         import contextlib
 
         from pointsman.host.api import AdaptProgress, AdaptReport

@@ -6,6 +6,7 @@ Offsets are code points; converting the editor's positions is `lsp/positions.py`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -40,6 +41,40 @@ class Snapshot:
         from pointsman_indexer.files import blob_id
 
         return blob_id(self.text.encode("utf-8", "surrogatepass"))
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change of a text: `new` takes the place of [start, end). Code points of the text before it."""
+
+    start: int
+    end: int
+    new: str
+
+    def applied(self, text: str) -> str:
+        return text[: self.start] + self.new + text[self.end :]
+
+
+def difference(before: str, after: str) -> Edit:
+    """The smallest single edit that makes `after` of `before`; of several equally small ones, the last in the text."""
+    most = min(len(before), len(after))
+    first = _equal(most, lambda start, end: before[start:end] == after[start:end])
+    ends = len(before), len(after)
+    last = _equal(
+        most - first,
+        lambda start, end: before[ends[0] - end : ends[0] - start] == after[ends[1] - end : ends[1] - start],
+    )
+    return Edit(first, ends[0] - last, after[first : ends[1] - last])
+
+
+def _equal(most: int, same: Callable[[int, int], bool]) -> int:
+    """How far, up to `most`, two texts are the same: by pieces, for comparing characters takes far longer."""
+    start, size = 0, 1 << 16
+    while size:
+        while start + size <= most and same(start, start + size):
+            start += size
+        size //= 2
+    return start
 
 
 class Buffer(Protocol):

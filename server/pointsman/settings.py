@@ -79,6 +79,10 @@ class Paths:
         return self.data / "quota.sqlite3"
 
     @property
+    def usage(self) -> Path:
+        return self.data / "usage.sqlite3"
+
+    @property
     def logs(self) -> Path:
         return self.cache / "log"
 
@@ -115,6 +119,8 @@ class Settings:
     target: TargetChoice = "auto"
     """Who does a refactor that does not say: policy's choice, always the local model, or the closed one where policy
     allows it."""
+    record_usage: bool = True
+    """Whether what becomes of suggestions is recorded, on this machine and without text, for `pointsman stats`."""
     idle_minutes: float = 15.0
     """The host exits after this long without a client."""
     max_completion_tokens: int = 64
@@ -190,6 +196,8 @@ _NUMBERS: dict[str, type[int] | type[float]] = {
     "max_completion_tokens": int,
     "max_answer_tokens": int,
 }
+_SWITCHES = ("record_usage",)
+_WORDS = {"true": True, "on": True, "1": True, "yes": True, "false": False, "off": False, "0": False, "no": False}
 
 
 def _coerce(name: str, value: Any, where: str) -> Any:
@@ -201,6 +209,11 @@ def _coerce(name: str, value: Any, where: str) -> Any:
         if number <= 0:
             raise ConfigError(f"{where}: {name} must be above 0")
         return number
+    if name in _SWITCHES:
+        found = value if isinstance(value, bool) else _WORDS.get(str(value).lower())
+        if found is None:
+            raise ConfigError(f"{where}: {name} must be true or false")
+        return found
     if not isinstance(value, str):
         raise ConfigError(f"{where}: {name} must be a string")
     if name in _CHOICES and value not in _CHOICES[name]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 from pointsman.chat.types import Answer, Question, RouteTaken
+from pointsman.complete.memory import Remembered
 from pointsman.complete.types import Completion, CompletionQuery, Item, Stage
 from pointsman.errors import EngineUnavailable, PolicyRefusal
 from pointsman.host import api
@@ -16,6 +18,8 @@ from pointsman.lsp.server import serve
 from pointsman.lsp.services import Services
 from pointsman.models.base import EngineState, EngineStatus, Finish, Piece
 from pointsman.observe.logs import log_to_stderr
+from pointsman.observe.recorder import Recorder
+from pointsman.observe.store import Store
 from pointsman.refactor.types import Checks, FileEdit, Refactoring, RefactorQuery
 
 ROUTE = RouteTaken(target="local", model="scripted", reason="no closed endpoint")
@@ -26,7 +30,7 @@ class Completer:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self.last: Completion | None = None
+        self.last: Remembered | None = None
         self.accepted_ids: list[str] = []
 
     async def complete(self, query: CompletionQuery) -> Completion:
@@ -42,13 +46,17 @@ class Completer:
             raise EngineUnavailable("the model is loading")
         item = Item(id="i1", text=f"<{len(text)}>", score=-0.1, start=query.offset, end=query.offset)
         items = tuple(item for _ in range(query.count))
-        self.last = Completion(items=items, model="scripted", stages=(Stage(stage="cache", outcome="miss"),))
-        return self.last
+        completion = Completion(items=items, model="scripted", stages=(Stage(stage="cache", outcome="miss"),))
+        self.last = Remembered(line=0, column=0, version=query.snapshot.version, completion=completion)
+        return completion
 
     def accepted(self, item_id: str) -> None:
         self.accepted_ids.append(item_id)
 
-    def explain(self, uri: str) -> Completion | None:
+    def withheld(self, uri: str, why: str) -> None:
+        return None
+
+    def explain(self, uri: str, line: int | None = None) -> Remembered | None:
         return self.last
 
 
@@ -144,7 +152,13 @@ def make_services() -> Services:
     print("a stray print must not reach the protocol", flush=True)  # noqa: T201
     host = Host()
     return Services(
-        completer=Completer(host), asker=Asker(), refactorer=Refactorer(), host=host, trust=trust, close=close
+        completer=Completer(host),
+        asker=Asker(),
+        refactorer=Refactorer(),
+        host=host,
+        recorder=Recorder(Store(Path(os.devnull)), lambda: False),
+        trust=trust,
+        close=close,
     )
 
 

@@ -187,7 +187,12 @@ async def test_the_last_record_is_kept_for_explain_and_notes_acceptance() -> Non
     completer = service(FakeHost("1"))
     done = await completer.complete(query("a = b‸\n"))
     uri = query("‸").snapshot.uri
-    assert completer.explain(uri) == done and completer.explain("file:///other") is None
+    remembered = completer.explain(uri)
+    assert remembered and remembered.completion == done and completer.explain("file:///other") is None
+    assert (remembered.line, remembered.column) == (0, 5)
     assert completer.accepted(done.items[0].id) and not completer.accepted("unknown")
     last = completer.explain(uri)
-    assert last and last.stages[-1].stage == "accepted"
+    assert last and last.completion.stages[-1].stage == "accepted"
+    completer.withheld(uri, "the document has changed")
+    last = completer.explain(uri)
+    assert last and last.completion.reason == last.completion.stages[-1].outcome == "the document has changed"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.lsp.positions import Encoding, Lines
+from pointsman.lsp.positions import Encoding, Lines, code_points
 
 ENCODINGS: tuple[Encoding, ...] = ("utf-8", "utf-16", "utf-32")
 PIECES = ["a", "bc", " ", "\t", "é", "😋", "e\u0301", "\n", "\r", "\r\n", "\x0c", "\x0b", "\u2028", "\u0085", "字"]
@@ -69,8 +69,8 @@ def test_edits_leave_what_editing_the_whole_text_leaves(
         start, end = sorted(
             (reference_offset(text, first, left, encoding), reference_offset(text, last, right, encoding))
         )
-        text = text[:start] + new + text[end:]
-        lines.edit((first, left), (last, right), new, encoding)
+        before, text = text, text[:start] + new + text[end:]
+        assert lines.edit((first, left), (last, right), new, encoding).applied(before) == text
         assert lines.text == text
         assert [lines.line(n) for n in range(len(lines))] == [content for _, content in reference_lines(text)]
         inside_crlf = text[start - 1 : start + 1] == "\r\n"
@@ -87,6 +87,12 @@ def test_what_lies_outside_is_clamped(encoding: Encoding) -> None:
     assert lines.offset(9, 0, encoding) == 6
     assert lines.position(99, encoding) == (1, 2)
     assert lines.line(7) == ""
+
+
+@given(texts, encodings)
+def test_lengths_in_units_become_code_points(text: str, encoding: Encoding) -> None:
+    for length in range(len(text) + 1):
+        assert code_points(text, units(text[:length], encoding), encoding) == length
 
 
 def test_lone_surrogates_become_a_character_of_the_same_length() -> None:

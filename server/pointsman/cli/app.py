@@ -28,6 +28,7 @@ _COMMANDS = {
     "models": "The model catalogue and what is installed.",
     "policy": "What may leave this machine, and why.",
     "audit": "The record of what was sent.",
+    "stats": "Local usage: speed, what was taken and kept, routes, cost.",
     "eval": "Measure quality on a repository of yours.",
     "bench": "Measure speed on this machine.",
     "host": "The per-user host process.",

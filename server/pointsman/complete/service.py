@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from dataclasses import replace
 from uuid import uuid4
 
@@ -17,16 +16,16 @@ from pointsman.complete.context import Context, budget_for, related, window
 from pointsman.complete.cursor import Cursor, cursor_of
 from pointsman.complete.fit import fit
 from pointsman.complete.generate import Draft, draft
+from pointsman.complete.memory import Memory, Remembered
 from pointsman.complete.prefilter import exclusion, pointless, too_large
 from pointsman.complete.prompt import build_prompt
 from pointsman.complete.scope import scope_at
 from pointsman.complete.trail import Trail
-from pointsman.complete.types import Completion, CompletionQuery, Item, Stage
+from pointsman.complete.types import Completion, CompletionQuery, Item
+from pointsman.errors import PointsmanError
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import HostApi, ModelFacts, ModelParams
 from pointsman.settings import Settings
-
-_REMEMBERED = 64
 
 
 class CompletionService:
@@ -38,30 +37,34 @@ class CompletionService:
         self._settings = settings
         self._cache = SuggestionCache()
         self._model = ""
-        self._last: OrderedDict[str, Completion] = OrderedDict()
+        self._memory = Memory()
 
     async def complete(self, query: CompletionQuery) -> Completion:
         """Items, or the reason why there is none. Raises `PointsmanError` when the model cannot be asked."""
         trail = Trail()
-        completion = await self._completed(query, trail)
-        self._last[query.snapshot.uri] = completion
-        self._last.move_to_end(query.snapshot.uri)
-        if len(self._last) > _REMEMBERED:
-            self._last.popitem(last=False)
+        try:
+            completion = await self._completed(query, trail)
+        except PointsmanError as error:
+            self._memory.note(query, trail.end((), model=self._model, reason=f"the request failed: {error}"))
+            raise
+        except asyncio.CancelledError:
+            reason = "the request was cancelled: by a newer one or by the editor"
+            self._memory.note(query, trail.end((), model=self._model, reason=reason))
+            raise
+        self._memory.note(query, completion)
         return completion
 
-    def explain(self, uri: str) -> Completion | None:
-        """The record of the last completion in this document."""
-        return self._last.get(uri)
+    def explain(self, uri: str, line: int | None = None) -> Remembered | None:
+        """The record of the last completion on a line of this document, else anywhere in it."""
+        return self._memory.find(uri, line)
+
+    def withheld(self, uri: str, why: str) -> None:
+        """Note that the last completion in this document did not go to the editor."""
+        self._memory.withheld(uri, why)
 
     def accepted(self, item_id: str) -> bool:
         """Note that the user took an item; False when no remembered completion holds it."""
-        for uri, completion in self._last.items():
-            if any(item.id == item_id for item in completion.items):
-                stage = Stage(stage="accepted", outcome=item_id)
-                self._last[uri] = replace(completion, stages=(*completion.stages, stage))
-                return True
-        return False
+        return self._memory.accepted(item_id)
 
     async def _completed(self, query: CompletionQuery, trail: Trail) -> Completion:
         begun = time.perf_counter()

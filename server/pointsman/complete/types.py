@@ -55,4 +55,5 @@ class Completion:
     """context, queue, prefill, decode, clean, total."""
     stages: tuple[Stage, ...] = ()
     reason: str | None = None
-    """Why there is nothing, in words; None when there is something."""
+    """Why there is nothing, in words; None when there is something. What is particular to the case comes behind a
+    colon, for the part before is recorded."""

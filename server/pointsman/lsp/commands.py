@@ -37,7 +37,10 @@ def register(server: Server) -> None:
 
     @server.command(ACCEPTED)
     async def on_accepted(*arguments: Any) -> None:
-        (await server.services()).completer.accepted(argument(arguments, str))
+        services = await server.services()
+        item = argument(arguments, str)
+        services.completer.accepted(item)
+        services.recorder.accepted(item)
 
     @server.command("pointsman.explainLast")
     async def on_explain_last(*arguments: Any) -> dict[str, Any] | None:
@@ -54,8 +57,19 @@ def register(server: Server) -> None:
 
 
 async def explain(server: Server, params: ExplainParams) -> dict[str, Any] | None:
-    """The stages of the last completion in a document; None when there was none."""
-    last = (await server.services()).completer.explain(params.textDocument.uri)
+    """The stages of the last completion on the position's line, else in the document; None when there was none."""
+    line = params.position.line if params.position else None
+    last = (await server.services()).completer.explain(params.textDocument.uri, line)
     if last is None:
         return None
-    return {"model": last.model, "reason": last.reason, "timings_ms": last.timings_ms, "stages": to_plain(last.stages)}
+    completion = last.completion
+    return {
+        "model": completion.model,
+        "items": len(completion.items),
+        "reason": completion.reason,
+        "timings_ms": completion.timings_ms,
+        "stages": to_plain(completion.stages),
+        "line": last.line,
+        "column": last.column,
+        "version": last.version,
+    }

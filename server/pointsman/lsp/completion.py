@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from pointsman.complete.types import CompletionQuery
-from pointsman.lsp.inline_completion import ACCEPTED, Typing, is_current, range_of
+from pointsman.lsp.inline_completion import ACCEPTED, Typing, range_of
 
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
@@ -26,8 +26,8 @@ def register(server: Server) -> None:
             return nothing
         offset = document.buffer.offset(params.position.line, params.position.character, server.encoding)
         query = CompletionQuery(snapshot=document.snapshot(), offset=offset)
-        found = await typing.latest(server, query)
-        if found is None or not found.items or not is_current(server, document, query.snapshot):
+        found = await typing.latest(server, document, query)
+        if found is None or not found.items:
             return nothing
         item = found.items[0]
         before = document.buffer.before(params.position.line, params.position.character, server.encoding)

@@ -1,4 +1,5 @@
-"""didOpen, didChange, didClose, didSave: keeps the session's documents equal to the editor's."""
+"""didOpen, didChange, didClose, didSave: keeps the session's documents equal to the editor's, and tells the recorder
+what changed."""
 
 from __future__ import annotations
 
@@ -8,16 +9,22 @@ from lsprotocol import types
 
 from pointsman.lsp import indexing
 from pointsman.lsp.positions import Lines
+from pointsman.session import Edit, difference
 
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
 
 
 def register(server: Server) -> None:
+    def left(uri: str) -> None:
+        if (recorder := server.recorder) is not None:
+            recorder.left(uri)
+
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     async def did_open(params: types.DidOpenTextDocumentParams) -> None:
         document = params.text_document
         path = server.path_of(document.uri)
+        left(document.uri)
         server.session.open(document.uri, path, document.language_id, document.version, Lines(document.text))
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
@@ -25,19 +32,30 @@ def register(server: Server) -> None:
         document = server.session.get(params.text_document.uri)
         if document is None:
             return
+        recorder = server.recorder
+        watched = recorder is not None and recorder.is_watching(document.uri)
+        edits: list[Edit] = []
         for change in params.content_changes:
             if isinstance(change, types.TextDocumentContentChangePartial):
                 start, end = change.range.start, change.range.end
-                document.buffer.edit(
-                    (start.line, start.character), (end.line, end.character), change.text, server.encoding
+                edits.append(
+                    document.buffer.edit(
+                        (start.line, start.character), (end.line, end.character), change.text, server.encoding
+                    )
                 )
             else:
-                document.buffer = Lines(change.text)
+                whole = Lines(change.text)
+                if watched:
+                    edits.append(difference(document.buffer.text, whole.text))
+                document.buffer = whole
         document.version = params.text_document.version
+        if recorder is not None and watched:
+            recorder.edited(document.uri, edits)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     async def did_close(params: types.DidCloseTextDocumentParams) -> None:
         server.session.close(params.text_document.uri)
+        left(params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     async def did_save(params: types.DidSaveTextDocumentParams) -> None:

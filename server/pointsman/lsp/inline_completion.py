@@ -16,6 +16,7 @@ from pointsman.complete.types import Completion, CompletionQuery, Item, Selected
 from pointsman.errors import PointsmanError
 from pointsman.lsp.messages import InlineParams
 from pointsman.lsp.positions import Encoding, Lines
+from pointsman.observe.records import CANCELLED, CHANGED
 from pointsman.session import Document, Snapshot
 
 if TYPE_CHECKING:
@@ -33,8 +34,22 @@ class Typing:
     def __init__(self) -> None:
         self._newest: dict[str, asyncio.Task[Completion | None]] = {}
 
-    async def latest(self, server: Server, query: CompletionQuery) -> Completion | None:
-        """Run the pipeline; None when a newer request took its place or there was an error that the status shows."""
+    async def latest(self, server: Server, document: Document[Lines], query: CompletionQuery) -> Completion | None:
+        """Run the pipeline; None when a newer request took its place, the document has changed meanwhile, or there was
+        an error that the status shows. What comes of it is recorded."""
+        completion, why = None, CANCELLED
+        try:
+            completion = await self._newest_only(server, query)
+            if completion is not None:
+                why = "" if is_current(server, document, query.snapshot) else CHANGED
+            if why == CHANGED:
+                (await server.services()).completer.withheld(query.snapshot.uri, why)
+        finally:
+            if (recorder := server.recorder) is not None:
+                recorder.answered(query, completion, why)
+        return None if why else completion
+
+    async def _newest_only(self, server: Server, query: CompletionQuery) -> Completion | None:
         uri = query.snapshot.uri
         if (older := self._newest.get(uri)) is not None:
             older.cancel()
@@ -67,8 +82,8 @@ def register(server: Server) -> None:
         if document is None or params.textDocument.version not in (None, document.version):
             return types.InlineCompletionList(items=[])
         query = _query(document, params, server.encoding)
-        completion = await typing.latest(server, query)
-        if completion is None or not is_current(server, document, query.snapshot):
+        completion = await typing.latest(server, document, query)
+        if completion is None:
             return types.InlineCompletionList(items=[])
         return types.InlineCompletionList(
             items=[_item(item, document.buffer, server.encoding) for item in completion.items]

@@ -9,6 +9,8 @@ from lsprotocol import types
 
 ASK, SEARCH, STATUS, EXPLAIN = "pointsman/ask", "pointsman/search", "pointsman/status", "pointsman/explain"
 DID_CHANGE_STATUS = "pointsman/didChangeStatus"
+DID_SHOW, DID_FOCUS = "textDocument/didShowCompletion", "textDocument/didFocus"
+DID_PARTLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
 
 
 @attrs.define
@@ -70,6 +72,25 @@ class RefactorParams:
 
 
 @attrs.define
+class ShownParams:
+    """`item` is the one that was sent, as the client kept it."""
+
+    item: Any
+
+
+@attrs.define
+class PartlyAcceptedParams:
+    item: Any
+    acceptedLength: int
+    """From the item's start, in UTF-16 units."""
+
+
+@attrs.define
+class FocusParams:
+    textDocument: DocumentRef | None = None
+
+
+@attrs.define
 class InlineRequest:
     id: int | str
     params: InlineParams
@@ -109,10 +130,34 @@ class StatusRequest:
     params: Any = None
 
 
-REQUESTS: dict[str, type[Any]] = {
+@attrs.define
+class ShownNotification:
+    params: ShownParams
+    method: str
+    jsonrpc: str
+
+
+@attrs.define
+class PartlyAcceptedNotification:
+    params: PartlyAcceptedParams
+    method: str
+    jsonrpc: str
+
+
+@attrs.define
+class FocusNotification:
+    params: FocusParams
+    method: str
+    jsonrpc: str
+
+
+MESSAGES: dict[str, type[Any]] = {
     types.TEXT_DOCUMENT_INLINE_COMPLETION: InlineRequest,
     ASK: AskRequest,
     SEARCH: SearchRequest,
     EXPLAIN: ExplainRequest,
     STATUS: StatusRequest,
+    DID_SHOW: ShownNotification,
+    DID_PARTLY_ACCEPT: PartlyAcceptedNotification,
+    DID_FOCUS: FocusNotification,
 }

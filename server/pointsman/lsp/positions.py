@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from pointsman.session import Edit
+
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
@@ -66,13 +68,18 @@ class Lines:
         line, column = self._place(line, character, encoding)
         return self._lines[line][:column]
 
-    def edit(self, start: tuple[int, int], end: tuple[int, int], new: str, encoding: Encoding) -> None:
-        """Replace what lies between two positions. A range that runs backwards is taken the right way round."""
+    def edit(self, start: tuple[int, int], end: tuple[int, int], new: str, encoding: Encoding) -> Edit:
+        """Replace what lies between two positions. A range that runs backwards is taken the right way round.
+
+        Returns what was done, in code points.
+        """
         first, left = self._place(*start, encoding)
         last, right = self._place(*end, encoding)
         if (last, right) < (first, left):
             (first, left), (last, right) = (last, right), (first, left)
-        piece = self._lines[first][:left] + _sane(new) + self._lines[last][right:]
+        begin = self._start(first) + left
+        done = Edit(begin, begin + sum(map(len, self._lines[first:last])) - left + right, _sane(new))
+        piece = self._lines[first][:left] + done.new + self._lines[last][right:]
         # A carriage return and a line feed that come to stand side by side are one line ending from now on.
         if first > 0 and self._lines[first - 1].endswith("\r"):
             first -= 1
@@ -87,6 +94,7 @@ class Lines:
             self._start(first)
         self._lines[first : last + 1] = lines
         self._text = None
+        return done
 
     def _start(self, line: int) -> int:
         """Code points before a line of the text."""
@@ -107,6 +115,11 @@ class Lines:
         if line >= len(self._lines):
             return len(self._lines) - 1, len(self._lines[-1])
         return line, _column(_content(self._lines[line]), max(0, character), encoding)
+
+
+def code_points(text: str, units: int, encoding: Encoding) -> int:
+    """Code points in the first `units` of a text that may have several lines."""
+    return _column(text, max(0, units), encoding)
 
 
 def _split(text: str) -> list[str]:

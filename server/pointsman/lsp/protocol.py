@@ -19,7 +19,7 @@ from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.language_server import lsp_method
 
 from pointsman.errors import PointsmanError
-from pointsman.lsp.messages import REQUESTS
+from pointsman.lsp.messages import MESSAGES
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Protocol(LanguageServerProtocol):
             await asyncio.wait(pending, timeout=seconds)
 
     def get_message_type(self, method: str) -> type[Any] | None:  # type: ignore[override]
-        return REQUESTS.get(method) or super().get_message_type(method)
+        return MESSAGES.get(method) or super().get_message_type(method)
 
     def _receive_call(self, message: dict[str, Any], msg_id: int | str | None, method: Any) -> None:
         fault = self._fault(method)

@@ -31,6 +31,7 @@ from pointsman.lsp.services import Services
 from pointsman.lsp.status import Status
 from pointsman.lsp.transport import FrameReader, FrameWriter
 from pointsman.observe.logs import tame_last_resort
+from pointsman.observe.recorder import Recorder
 from pointsman.session import Session
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,14 @@ class Server(LanguageServer):
             if self._services is making:
                 self._services = None
             raise
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """None before the pipelines are made: there is nothing to observe then."""
+        making = self._services
+        if making is None or not making.done() or making.cancelled() or making.exception() is not None:
+            return None
+        return making.result().recorder
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Run `work` in the background, kept alive until it ends and cancelled at shutdown."""

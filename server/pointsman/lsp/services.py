@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from pointsman.chat.types import Answer, Question
+from pointsman.complete.memory import Remembered
 from pointsman.complete.types import Completion, CompletionQuery
 from pointsman.host.api import HostApi
+from pointsman.observe.recorder import Recorder
 from pointsman.refactor.types import Refactoring, RefactorQuery
 
 
@@ -18,7 +20,9 @@ class Completer(Protocol):
 
     def accepted(self, item_id: str) -> bool: ...
 
-    def explain(self, uri: str) -> Completion | None: ...
+    def withheld(self, uri: str, why: str) -> None: ...
+
+    def explain(self, uri: str, line: int | None = None) -> Remembered | None: ...
 
 
 class Asker(Protocol):
@@ -37,6 +41,8 @@ class Services:
     asker: Asker
     refactorer: Refactorer
     host: HostApi
+    recorder: Recorder
+    """What became of suggestions."""
     trust: Callable[[Path], str]
     """Trust a workspace, as the user asked; returns its real path."""
     close: Callable[[], Awaitable[None]]
