@@ -83,6 +83,11 @@ class Paths:
         return self.data / "usage.sqlite3"
 
     @property
+    def applying(self) -> Path:
+        """Journals of edits that are being written."""
+        return self.data / "applying"
+
+    @property
     def logs(self) -> Path:
         return self.cache / "log"
 

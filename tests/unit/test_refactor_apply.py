@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from pointsman.errors import NotFound, PointsmanError
 from pointsman.refactor.apply import apply
 from pointsman.refactor.edits import file_edit
+from pointsman.refactor.journal import recover
 from pointsman.refactor.types import FileEdit
 from tests.pipelines import snapshot
 
@@ -113,3 +116,88 @@ def test_a_pipe_is_not_waited_for(root: Path) -> None:
     os.mkfifo(root / "pkg" / "a.py")
     with pytest.raises(PointsmanError):
         apply([made], root)
+
+
+def new_file(name: str = "pkg/new/c.py", text: str = "c = 1\n") -> FileEdit:
+    return FileEdit(path=name, base_sha="", diff="", new_text=text)
+
+
+def test_a_new_file_is_made_with_its_folders(root: Path) -> None:
+    apply([edit(root), new_file()], root)
+    assert (root / "pkg/new/c.py").read_text() == "c = 1\n" and (root / "pkg/a.py").read_text() == "a = 2\n"
+    with pytest.raises(PointsmanError, match="there already"):
+        apply([new_file()], root)
+
+
+def test_a_new_file_and_its_folder_go_again_when_another_edit_fails(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(PointsmanError, match="nothing was changed"):
+        apply([new_file(), edit(root)], root)
+    assert leftovers(root) == ["a.py", "b.py"] and (root / "pkg/a.py").read_text() == "a = 1\n"
+
+
+def test_a_new_file_behind_a_link_is_refused(root: Path) -> None:
+    outside = root.parent / "outside"
+    outside.mkdir()
+    (root / "pkg" / "new").symlink_to(outside)
+    with pytest.raises(PointsmanError):
+        apply([new_file()], root)
+    (root / "pkg" / "d.py").symlink_to(outside / "d.py")
+    with pytest.raises(PointsmanError):
+        apply([new_file("pkg/d.py")], root)
+    assert list(outside.iterdir()) == []
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pointsman.refactor.apply import apply
+from tests.unit.test_refactor_apply import edit, new_file
+root, journal, after = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+def counted(real):
+    def call(*args, **kwargs):
+        global after
+        if kwargs:  # a rename or link of the edits; the journal's own have no descriptors
+            if after == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            after -= 1
+        return real(*args, **kwargs)
+    return call
+os.replace, os.link = counted(os.replace), counted(os.link)
+apply([edit(root), new_file(), edit(root, name="pkg/b.py", old="b = 1\\n", new="b = 2\\n")], root, journal)
+"""
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_after_kill_9_between_renames_the_next_run_puts_everything_back(root: Path, tmp_path: Path, after: int) -> None:
+    journal = tmp_path / "journal"
+    command = [sys.executable, "-c", _KILLED, str(root), str(journal), str(after)]
+    ended = subprocess.run(command, cwd=Path(__file__).parents[2], check=False).returncode
+    assert ended == (0 if after == 3 else -9)
+    assert (root / "pkg/a.py").read_text() == ("a = 1\n" if after == 0 else "a = 2\n")
+    told = recover(journal)
+    assert len(told) == (0 if after == 3 else after) and recover(journal) == ()
+    wanted = "2" if after == 3 else "1"
+    assert [(root / f"pkg/{name}.py").read_text() for name in "ab"] == [f"{name} = {wanted}\n" for name in "ab"]
+    assert (root / "pkg/new/c.py").exists() == (after == 3)
+    assert list(journal.glob("*.json")) == [] and list(root.rglob("*.tmp")) == []
+
+
+def test_what_somebody_wrote_since_stays(root: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    command = [sys.executable, "-c", _KILLED, str(root), str(journal), "1"]
+    subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
+    (root / "pkg/a.py").write_text("mine\n")
+    assert recover(journal) == ("pkg/a.py was changed since and stays as it is",)
+    assert (root / "pkg/a.py").read_text() == "mine\n"
+
+
+def test_a_journal_that_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{")
+    (tmp_path / "x.json").chmod(0o600)
+    assert recover(tmp_path) == () and [p.name for p in tmp_path.glob("x*")] == ["x.unreadable"]

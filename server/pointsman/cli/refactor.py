@@ -12,6 +12,7 @@ from pointsman.cli.common import Cli, json_option, parse_range, visible
 from pointsman.cli.documents import snapshot_of
 from pointsman.errors import PointsmanError, PolicyRefusal
 from pointsman.lsp.positions import Lines
+from pointsman.refactor.journal import recover
 from pointsman.refactor.types import Receipt, Refactoring, RefactorQuery, Target
 
 
@@ -28,6 +29,8 @@ def refactor(
     cli: Cli, place: str, instruction: str, target: Target, write: bool, dry_run: bool, approve: str, as_json: bool
 ) -> None:
     """Change FILE by INSTRUCTION; lines are 1-based and inclusive."""
+    for line in recover(cli.paths.applying):  # before the file is read
+        cli.err.print(visible(line), style="yellow", markup=False)
     path, start, end = parse_range(place)
     snapshot = snapshot_of(path)
     last = end if end is not None else len(Lines(snapshot.text))
@@ -42,7 +45,7 @@ def refactor(
     )
     result = asyncio.run(_run(cli, query))
     if write and not dry_run and not result.preview:
-        result = _apply(result, query)
+        result = _apply(cli, result, query)
     if as_json:
         cli.emit(_plain(result))
     else:
@@ -60,7 +63,7 @@ async def _run(cli: Cli, query: RefactorQuery) -> Refactoring:
         return await services.refactorer.refactor(query)
 
 
-def _apply(result: Refactoring, query: RefactorQuery) -> Refactoring:
+def _apply(cli: Cli, result: Refactoring, query: RefactorQuery) -> Refactoring:
     from pointsman.refactor.apply import apply
 
     if not result.edits:
@@ -68,7 +71,7 @@ def _apply(result: Refactoring, query: RefactorQuery) -> Refactoring:
     if not result.checks.passed:
         raise PointsmanError(f"not applied: {_failures(result)}", remedy="run without --apply to see the diff")
     assert query.snapshot.root is not None  # a file on disk always has one
-    apply(result.edits, query.snapshot.root)
+    apply(result.edits, query.snapshot.root, cli.paths.applying)
     return dataclasses.replace(result, applied=True)
 
 

@@ -1,55 +1,66 @@
 """Write reviewed edits to disk: all of them or none, and only over the very text that they were made from.
 
 The command line's way; an editor applies a versioned workspace edit itself. No link is followed on the way from the
-root to the file, and each file is replaced by a rename, so that a reader sees the old text or the new one.
+root to the file, and each file is replaced by a rename, so that a reader sees the old text or the new one. With a
+journal, also a process that was killed between two renames leaves nothing half done: the next one finishes (`journal`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from uuid import uuid4
+from pathlib import Path
 
 from pointsman.errors import NotFound, PointsmanError
+from pointsman.refactor import journal as journals
+from pointsman.refactor.place import Place
 from pointsman.refactor.types import FileEdit
 from pointsman_indexer.files import blob_id
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Target:
     edit: FileEdit
-    folder: int
-    """Descriptor of the folder; everything is done relative to it."""
-    name: str
+    place: Place
+    old: bytes | None
+    """None for a file that is to be made."""
     mode: int
-    old: bytes
+
+    @property
+    def new(self) -> bytes:
+        return self.edit.new_text.encode("utf-8", "surrogatepass")
 
 
-def apply(edits: Sequence[FileEdit], root: Path) -> None:
-    """Apply all edits below `root`.
+def apply(edits: Sequence[FileEdit], root: Path, journal: Path | None = None) -> None:
+    """Apply all edits below `root`; `journal` is the folder that remembers them until the last one is done.
 
-    Raises `PointsmanError` when a file is not the one that the edit was made from or is reached by a link, `NotFound`
-    when it is gone. After any error every file is as it was.
+    Raises `PointsmanError` when a file is not the one that the edit was made from, is there although it was to be
+    made, or is reached by a link; `NotFound` when it is gone. After any error every file is as it was.
     """
+    if len({edit.path for edit in edits}) != len(edits):
+        raise PointsmanError("two edits of one file cannot be applied together")
     with contextlib.ExitStack() as stack:
         targets = [stack.enter_context(_opened(edit, root)) for edit in edits]
+        if journal is not None:
+            entries = [
+                journals.Entry(path=t.edit.path, old=t.old, new_sha=blob_id(t.new), mode=t.mode) for t in targets
+            ]
+            stack.enter_context(journals.kept(journal, root, entries))
         done: list[_Target] = []
         try:
             for target in targets:
-                if _read(target.folder, target.name)[0] != target.old:
+                if target.place.read_if_there() != target.old:
                     raise PointsmanError(f"{target.edit.path} changed while the edits were applied")
-                _write(target, target.edit.new_text.encode("utf-8", "surrogatepass"))
-                done.append(target)
+                done.append(target)  # before it is written: a rename may have happened although an error came back
+                if target.old is None:
+                    target.place.create(target.new)
+                else:
+                    target.place.write(target.new, target.mode)
         except BaseException as error:
             for target in reversed(done):
-                _write(target, target.old)
+                _undo(target)
             if isinstance(error, OSError):
                 raise PointsmanError(
                     f"the edits could not be written: {error.strerror}; nothing was changed"
@@ -57,57 +68,32 @@ def apply(edits: Sequence[FileEdit], root: Path) -> None:
             raise
 
 
+def _undo(target: _Target) -> None:
+    """Back to the old bytes, where the new ones are; somebody else's text is not ours to touch."""
+    if target.place.read_if_there() == target.new:
+        target.place.restore(target.old, target.mode)
+
+
 @contextmanager
 def _opened(edit: FileEdit, root: Path) -> Iterator[_Target]:
-    """The file's folder, reached without following a link, and its contents after the checks."""
-    parts = PurePosixPath(edit.path).parts
-    if not parts or ".." in parts or PurePosixPath(edit.path).is_absolute():
-        raise PointsmanError(f"{edit.path} is not a path inside the repository")
-    folder = -1
-    try:
-        folder = os.open(root.resolve(), _FOLDER)
-        for part in parts[:-1]:
-            inner = os.open(part, _FOLDER, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        data, mode = _read(folder, parts[-1])
-        if blob_id(data) != edit.base_sha:
-            raise PointsmanError(
-                f"{edit.path} is no longer the text that the edit was made from", remedy="run the refactor again"
-            )
-        yield _Target(edit=edit, folder=folder, name=parts[-1], mode=mode, old=data)
-    except FileNotFoundError as error:
-        raise NotFound(f"{edit.path} does not exist") from error
-    except OSError as error:
-        raise PointsmanError(f"{edit.path} cannot be changed: {error.strerror}") from error
-    finally:
-        if folder >= 0:
-            os.close(folder)
-
-
-def _read(folder: int, name: str) -> tuple[bytes, int]:
-    """Contents and permission bits of a regular file; `OSError` for a link, `PointsmanError` for anything else."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise PointsmanError(f"{name} is not a regular file")
-        return file.read(), stat.S_IMODE(status.st_mode)
-
-
-def _write(target: _Target, data: bytes) -> None:
-    temporary = f".{target.name}.{uuid4().hex}.tmp"
-    descriptor = os.open(
-        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=target.folder
-    )
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(descriptor, target.mode)
-            os.fsync(descriptor)
-        os.replace(temporary, target.name, src_dir_fd=target.folder, dst_dir_fd=target.folder)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary, dir_fd=target.folder)
-        raise
+    """The file's place, reached without following a link, and its contents after the checks."""
+    with contextlib.ExitStack() as stack:
+        try:
+            place = stack.enter_context(Place.below(root, edit.path, make_folders=edit.creates))
+            if edit.creates:
+                if place.read_if_there() is not None:
+                    raise PointsmanError(f"{edit.path} is there already", remedy="name it as a file to change")
+                found = _Target(edit=edit, place=place, old=None, mode=0o644)
+            else:
+                data, mode = place.read()
+                if blob_id(data) != edit.base_sha:
+                    raise PointsmanError(
+                        f"{edit.path} is no longer the text that the edit was made from",
+                        remedy="run the refactor again",
+                    )
+                found = _Target(edit=edit, place=place, old=data, mode=mode)
+        except FileNotFoundError as error:
+            raise NotFound(f"{edit.path} does not exist") from error
+        except OSError as error:
+            raise PointsmanError(f"{edit.path} cannot be changed: {error.strerror}") from error
+        yield found

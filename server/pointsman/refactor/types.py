@@ -28,9 +28,14 @@ class RefactorQuery:
 class FileEdit:
     path: str
     base_sha: str
-    """Hash of the text that the edit was made from; an edit whose base has changed is refused."""
+    """Hash of the text that the edit was made from; an edit whose base has changed is refused. "" for a new file."""
     diff: str
     new_text: str
+
+    @property
+    def creates(self) -> bool:
+        """Whether there is no file yet."""
+        return not self.base_sha
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
