@@ -208,6 +208,11 @@ class Catalog(Reader):
         """The files' paths and versions."""
         return self._db.execute("SELECT path, version FROM files WHERE version <> 0").fetchall()
 
+    def stored(self, version: int) -> set[str]:
+        """Ids of the chunks of a file's version that the store holds whole, with their dense vectors."""
+        query = "SELECT id FROM chunks WHERE version = ? EXCEPT SELECT id FROM waiting WHERE version = ?"
+        return {id_ for (id_,) in self._db.execute(query, (version, version))}
+
     def put_version(self, path: str, blob: str, parsed: ParsedFile) -> int:
         """Keep what was made of a content that is not known yet; returns the version's id."""
         columns = "path, blob, language, skipped, notes, stem, chunks, used"

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pointsman_indexer.store import Point, Store
@@ -70,9 +70,9 @@ class Noting:
         self.files.update(point.file for point in points)
         self.store.upsert(points)
 
-    def delete_files(self, files: Sequence[str]) -> None:
+    def delete_files(self, files: Sequence[str], keep: Collection[str] = ()) -> None:
         self.files.update(files)
-        self.store.delete_files(files)
+        self.store.delete_files(files, keep)
 
     def set_dense(self, vectors: Sequence[tuple[str, Sequence[float]]]) -> None:
         self.embedded.update(id_ for id_, _ in vectors)

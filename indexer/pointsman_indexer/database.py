@@ -34,7 +34,8 @@ CREATE TABLE versions(
     notes TEXT NOT NULL, stem TEXT NOT NULL, chunks INTEGER NOT NULL, used REAL NOT NULL, UNIQUE(path, blob));
 CREATE INDEX versions_by_stem ON versions(stem);
 CREATE TABLE chunks(
-    id TEXT PRIMARY KEY, version INTEGER NOT NULL, {_CHUNK_COLUMNS}, sha TEXT NOT NULL, lexical BLOB NOT NULL);
+    id TEXT NOT NULL, version INTEGER NOT NULL, {_CHUNK_COLUMNS}, sha TEXT NOT NULL, lexical BLOB NOT NULL,
+    UNIQUE(id, version));
 CREATE INDEX chunks_by_version ON chunks(version);
 CREATE INDEX chunks_by_sha ON chunks(sha);
 CREATE TABLE waiting(id TEXT PRIMARY KEY, version INTEGER NOT NULL);

@@ -8,8 +8,10 @@ built from them and take over.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 from pointsman_indexer.catalog import Catalog
 from pointsman_indexer.embed import Embedder, embed_checked
@@ -17,8 +19,8 @@ from pointsman_indexer.intake import point
 from pointsman_indexer.store import Store
 from pointsman_indexer.stores import Stores
 
-_GROUP = 256
-"""Chunks that are embedded and stored together."""
+_GROUP = 1024
+"""Chunks that are stored together. The store's flush waits for the disk, and of many texts more are of like length."""
 
 
 @dataclass(slots=True)
@@ -89,18 +91,33 @@ class Dense:
         # Texts of like length share a batch: the model then pads little.
         missing = sorted(texts.keys() - vectors.keys(), key=lambda sha: (len(texts[sha]), sha))
         size = max(1, self.embedder.max_batch)
-        for start in range(0, len(missing), size):
-            if self.should_stop():
-                return None
-            batch = missing[start : start + size]
-            made = embed_checked(self.embedder, [texts[sha] for sha in batch], "document")
+        batches = [missing[start : start + size] for start in range(0, len(missing), size)]
+        for batch, made in self._embedded_ahead(batches, texts):
             fresh = dict(zip(batch, made, strict=True))
             with self.catalog.transaction():
                 self.catalog.vectors.put(model, fresh)
             vectors.update(fresh)
             self.embedded += len(batch)
             self.done(min(self._finished + len(vectors), self._total), self._total)
-        return vectors
+        return vectors if len(vectors) == len(texts) else None
+
+    def _embedded_ahead(
+        self, batches: Sequence[list[str]], texts: Mapping[str, str]
+    ) -> Iterator[tuple[list[str], list[array[float]]]]:
+        """Each batch with its vectors, until told to stop. The model works on the next one while one is stored."""
+
+        def embed(batch: list[str]) -> list[array[float]]:
+            return embed_checked(self.embedder, [texts[sha] for sha in batch], "document")
+
+        with ThreadPoolExecutor(max_workers=1) as ahead:
+            under_way = None
+            for batch in chain(batches, (None,)):
+                next_one = (batch, ahead.submit(embed, batch)) if batch and not self.should_stop() else None
+                if under_way is not None:
+                    yield under_way[0], under_way[1].result()
+                if next_one is None:
+                    return
+                under_way = next_one
 
 
 def fill(store: Store, catalog: Catalog, model: str) -> None:

@@ -29,10 +29,9 @@ READY = b"ready"
 
 
 class Source(NamedTuple):
-    """A file to parse; `blob` is the blob id of `data`."""
+    """A file to parse."""
 
     path: str
-    blob: str
     data: bytes
     plain: bool = False
     """Whether to leave the grammar out."""

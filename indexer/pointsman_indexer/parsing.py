@@ -5,8 +5,10 @@ A pure function of path and bytes, run in child processes (`pool`). Knows nothin
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -55,29 +57,31 @@ class ParsedFile:
     parsed: Parsed = UNPARSED
 
 
-def parse_file(path: str, blob: str, data: bytes, plain: bool = False) -> ParsedFile:
-    """Parse, cut and weigh one file. `blob` is the blob id of `data`; `plain` leaves the grammar out."""
+def parse_file(path: str, data: bytes, plain: bool = False) -> ParsedFile:
+    """Parse, cut and weigh one file. `plain` leaves the grammar out."""
     language = language_of(path, data[:65536]) or ""
     if b"\0" in data:
         return ParsedFile(language=language, skipped="binary")
     parsed = UNPARSED if plain else parse(data, language)
-    rows = rows_of(path, blob, chunk(path, language, Lines(data), parsed))
+    rows = rows_of(path, chunk(path, language, Lines(data), parsed))
     as_text = not parsed.complete and grammar(language) is not None
     notes = AS_TEXT if as_text else "" if _is_utf8(data) else "invalid_utf8"
     return ParsedFile(language=language, notes=notes, chunks=rows, parsed=parsed)
 
 
-def rows_of(path: str, blob: str, chunks: Iterable[Chunk]) -> tuple[ChunkRow, ...]:
-    """All chunks of a file, in order, as the catalogue keeps them."""
-    return tuple(
-        ChunkRow(
-            str(uuid.uuid5(_NAMESPACE, f"{path}\0{blob}\0{ordinal}")),
-            values_of(one),
-            one.sha256,
-            packed(lexical_of(one)),
-        )
-        for ordinal, one in enumerate(chunks)
-    )
+def rows_of(path: str, chunks: Iterable[Chunk]) -> tuple[ChunkRow, ...]:
+    """All chunks of a file, in order, as the catalogue keeps them.
+
+    An id stands for what the store holds: a chunk that only moved within its file keeps its point.
+    """
+    rows: list[ChunkRow] = []
+    seen: Counter[str] = Counter()
+    for one in chunks:
+        sha, lexical = one.sha256, packed(lexical_of(one))
+        held = f"{path}\0{one.language}\0{sha}\0{hashlib.sha256(lexical).hexdigest()}"
+        rows.append(ChunkRow(str(uuid.uuid5(_NAMESPACE, f"{held}\0{seen[held]}")), values_of(one), sha, lexical))
+        seen[held] += 1
+    return tuple(rows)
 
 
 def values_of(one: Chunk) -> tuple[str | int, ...]:

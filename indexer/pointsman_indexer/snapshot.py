@@ -239,7 +239,7 @@ def _parsed(root: Path, line: dict[str, Any]) -> ParsedFile | None:
         references=tuple(References(*one) for one in line["mentions"]),
         imports=tuple(Imported(module=m, name=n, alias=a, line=at) for m, n, a, at in line["imports"]),
     )
-    return ParsedFile(language=language, chunks=rows_of(path, found.blob, chunks), parsed=parsed)
+    return ParsedFile(language=language, chunks=rows_of(path, chunks), parsed=parsed)
 
 
 def _checked(line: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,7 +44,9 @@ class Store(Protocol):
         """Give points, by id, their dense vectors; ids that are not there are passed over."""
         ...
 
-    def delete_files(self, files: Sequence[str]) -> None: ...
+    def delete_files(self, files: Sequence[str], keep: Collection[str] = ()) -> None:
+        """Delete these files' points but for those whose ids are to be kept."""
+        ...
 
     def dense(
         self, vector: Sequence[float], limit: int, language: str = "", *, exact: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,10 +97,13 @@ class EdgeStore:
         with translated():
             self._open.update(edge.UpdateOperation.update_vectors(built))
 
-    def delete_files(self, files: Sequence[str]) -> None:
+    def delete_files(self, files: Sequence[str], keep: Collection[str] = ()) -> None:
         import qdrant_edge as edge
 
-        condition = edge.Filter(must=[edge.FieldCondition(key=FILE, match=edge.MatchAny(list(files)))])
+        condition = edge.Filter(
+            must=[edge.FieldCondition(key=FILE, match=edge.MatchAny(list(files)))],
+            must_not=[edge.HasIdCondition(set(keep))] if keep else None,
+        )
         with translated():
             # A deleted point stays in the postings, and so in every term's document frequency, until its segment is
             # built anew, which a small one never is. A point without terms leaves none behind. Beside a segment that

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -82,14 +82,15 @@ class ServerStore:
         with translated():
             self._client.update_vectors(self._collection, built, wait=True)
 
-    def delete_files(self, files: Sequence[str]) -> None:
+    def delete_files(self, files: Sequence[str], keep: Collection[str] = ()) -> None:
         from qdrant_client import models
 
-        condition = models.FieldCondition(key=FILE, match=models.MatchAny(any=list(files)))
+        condition = models.Filter(
+            must=[models.FieldCondition(key=FILE, match=models.MatchAny(any=list(files)))],
+            must_not=[models.HasIdCondition(has_id=list(keep))] if keep else None,
+        )
         with translated():
-            self._client.delete(
-                self._collection, models.FilterSelector(filter=models.Filter(must=[condition])), wait=True
-            )
+            self._client.delete(self._collection, models.FilterSelector(filter=condition), wait=True)
 
     def dense(
         self, vector: Sequence[float], limit: int, language: str = "", *, exact: bool = False

@@ -401,6 +401,6 @@ def test_killed_anywhere_the_next_update_is_right(repo: Repo, snapshot: Path, tm
 
 def test_ids_are_those_of_parsing(repo: Repo) -> None:
     data = (repo.root / "f1.py").read_bytes()
-    whole = parsing.parse_file("f1.py", "0" * 40, data)
+    whole = parsing.parse_file("f1.py", data)
     chunks = [parsing.chunk_of("f1.py", row.values) for row in whole.chunks]
-    assert parsing.rows_of("f1.py", "0" * 40, chunks) == whole.chunks
+    assert parsing.rows_of("f1.py", chunks) == whole.chunks

@@ -33,10 +33,12 @@ class Toy:
         return SimpleNamespace(last_hidden_state=torch.nn.functional.one_hot(input_ids, len(WORDS)).float())
 
 
-def encoder(toy: Toy, pooling: Pooling = "mean", max_tokens: int = 100, query_prefix: str = "") -> Encoder:
+def encoder(
+    toy: Toy, pooling: Pooling = "mean", max_tokens: int = 100, query_prefix: str = "", lanes: int = 1
+) -> Encoder:
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return Encoder(toy, tokenizer, max_tokens=max_tokens, query_prefix=query_prefix, pooling=pooling)
+    return Encoder(toy, tokenizer, max_tokens=max_tokens, query_prefix=query_prefix, pooling=pooling, lanes=lanes)
 
 
 def run(made: Encoder, texts: list[str], *, query: bool = False) -> list[dict[str, float]]:
@@ -60,22 +62,33 @@ def test_pooling_looks_at_real_tokens_only(pooling: Pooling, expected: list[dict
 
 
 def test_vectors_come_in_the_order_of_the_texts_whatever_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(embed._TOKENS_PER_BATCH, "cpu", 4)
+    monkeypatch.setitem(embed._TOKENS_PER_STEP, "cpu", 4)
     toy = Toy()
     texts = ["a", "b b b b", "c c", "d", "a a a a a a"]
     assert [list(v) for v in run(encoder(toy), texts)] == [["a"], ["b"], ["c"], ["d"], ["a"]]
-    # Longest first; no batch pads to more than four tokens unless one text alone is longer.
-    assert toy.batches == [(1, 6), (1, 4), (2, 2), (1, 1)]
+    assert toy.batches == [(1, 6), (1, 4), (2, 2), (1, 1)]  # longest first, about four tokens each
 
 
 def test_each_step_is_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(embed._TOKENS_PER_BATCH, "cpu", 2)
+    monkeypatch.setitem(embed._TOKENS_PER_STEP, "cpu", 2)
     toy = Toy()
     job = Embedding(encoder(toy), ["a a", "b b", "c c"], query=False)
     assert job.step() is None
     assert job.step() is None
     assert job.step().shape == (3, len(WORDS))
     assert len(toy.batches) == 3
+
+
+def test_lanes_share_a_step_and_a_few_tokens_are_left_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["a a a", "b b b", "c c", "d d"]
+    few, many = Toy(), Toy()
+    expected = run(encoder(few), texts)
+    assert few.batches == [(4, 3)]
+    monkeypatch.setattr(embed, "_SHARED", 4)
+    job = Embedding(encoder(many, lanes=2), texts, query=False)
+    made = job.step()
+    assert made is not None and sorted(many.batches) == [(2, 2), (2, 3)]
+    assert [{WORDS[i]: round(float(x), 3) for i, x in enumerate(row) if x} for row in made] == expected
 
 
 def test_a_long_text_is_cut_and_an_empty_one_is_a_zero_vector() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pointsman.models.catalogue import load_catalogue
-from pointsman.worker.embed import Encoder
+from pointsman.worker.embed import Embedding, Encoder
 from pointsman.worker.link import embedder_spec
 from pointsman.worker.load import load_embedder
 from pointsman_indexer.languages import language_of
@@ -26,12 +26,10 @@ class LocalEmbedder:
         self.dimension = self._encoder.dimension
 
     def embed(self, texts: Sequence[str], *, kind: Literal["query", "document"]) -> list[list[float]]:
-        rows = self._encoder.encode(texts, query=kind == "query")
-        vectors: list[list[float]] = [[]] * len(texts)
-        for batch in self._encoder.batches(rows):
-            for at, vector in zip(batch, self._encoder.forward([rows[i] for i in batch]).tolist(), strict=True):
-                vectors[at] = vector
-        return vectors
+        job = Embedding(self._encoder, texts, query=kind == "query")
+        while (vectors := job.step()) is None:
+            pass
+        return list(vectors.tolist())
 
 
 def blanked_copy(source: Path, target: Path) -> list[Documented]:
