@@ -22,6 +22,8 @@ EXACT = 20_000
 _EF = 256
 """Points that a walk of the graph keeps in sight: at a million points 97 % of the ten nearest are found so, and
 72 % with the engine's own choice, which saves 0.4 ms."""
+_OVERSAMPLING = 2.0
+"""How many more neighbours by bytes are fetched and scored anew by their vectors: twice as many miss none of 60,000."""
 _PAGE = 4096
 """Points that are listed at once. To count all of them takes a fifth of a second at a million."""
 
@@ -30,8 +32,9 @@ class EdgeStore:
     """Qdrant in this process, in `folder`, which must be this store's alone.
 
     Without a write-ahead log: `flush` is the point of durability, and the catalogue, written after it, is the log.
-    Searches by meaning are exact up to some 20,000 points and go through an HNSW graph beyond (Malkov & Yashunin 2018);
-    `compact` builds it, and what changed since is searched exactly.
+    Searches by meaning are exact up to some 20,000 points and go through an HNSW graph beyond (Malkov & Yashunin 2018)
+    over vectors of one byte a number; what it finds is scored anew by the vectors themselves, which stay on disk.
+    `compact` builds both, and what changed since is searched exactly.
     """
 
     def __init__(self, folder: Path, dimension: int) -> None:
@@ -55,8 +58,16 @@ class EdgeStore:
     def _config(self) -> qdrant_edge.EdgeConfig:
         import qdrant_edge as edge
 
+        dense = edge.EdgeVectorParams(
+            size=self._dimension,
+            distance=edge.Distance.Cosine,
+            memory=edge.Memory.Cold,
+            quantization_config=edge.ScalarQuantizationConfig(
+                edge.ScalarType.Int8, quantile=0.99, memory=edge.Memory.Pinned
+            ),
+        )
         return edge.EdgeConfig(
-            vectors={DENSE: edge.EdgeVectorParams(size=self._dimension, distance=edge.Distance.Cosine)},
+            vectors={DENSE: dense},
             sparse_vectors={LEXICAL: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
             hnsw_config=edge.HnswIndexConfig(m=16, ef_construct=100, full_scan_threshold=10_000),
             optimizers=edge.EdgeOptimizersConfig(indexing_threshold=EXACT * self._dimension * 4 // 1024),
@@ -153,6 +164,7 @@ class EdgeStore:
     ) -> list[tuple[str, float]]:
         import qdrant_edge as edge
 
+        quantised = edge.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING)
         with translated():
             found = self._open.query(
                 edge.QueryRequest(
@@ -161,7 +173,7 @@ class EdgeStore:
                     filter=condition,
                     with_payload=False,
                     with_vector=False,
-                    params=edge.SearchParams(hnsw_ef=_EF, exact=exact),
+                    params=edge.SearchParams(hnsw_ef=_EF, exact=exact, quantization=quantised),
                 )
             )
         return [(str(point.id), point.score) for point in found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,15 @@ def test_upsert_replaces_and_delete_is_by_file(store: Store) -> None:
     store.compact()
     assert store.count() == 1
     assert [id_ for id_, _ in store.dense([0, 1, 0], 5)] == [identity(2)]
+
+
+def test_a_file_loses_its_points_but_for_those_to_keep(store: Store) -> None:
+    store.upsert([point(n, [1, 0, 0], word) for n, word in enumerate(("spade", "heart", "club", "diamond"))])
+    store.delete_files([file_key("a.py")], keep=[identity(1), identity(3)])
+    assert store.count() == 2
+    assert {id_ for id_, _ in store.dense([1, 0, 0], 9)} == {identity(1), identity(3)}
+    assert [id_ for id_, _ in store.lexical(query_vector("diamond"), 9)] == [identity(3)]
+    assert store.lexical(query_vector("club"), 9) == []
 
 
 def test_reset_forgets_everything_and_goes_on(store: Store) -> None:
@@ -141,3 +151,21 @@ def test_all_points_of_a_file_lose_their_terms(tmp_path: Path, monkeypatch: pyte
     assert found[0] == found[1] and len(found[0]) == 5
     left.close()
     fresh.close()
+
+
+def test_a_graph_over_bytes_finds_what_vectors_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pointsman_indexer.store_edge.EXACT", 100)
+    chance = random.Random(7)
+    made = EdgeStore(tmp_path / "v", 32)
+    made.upsert([point(n, [chance.gauss(0, 1) for _ in range(32)], "x") for n in range(2000)])
+    made.compact()
+    assert list((tmp_path / "v").rglob("quantized*"))
+    agreed = 0
+    for _ in range(20):
+        query = [chance.gauss(0, 1) for _ in range(32)]
+        exact = dict(made.dense(query, 10, exact=True))
+        found = dict(made.dense(query, 10))
+        agreed += len(exact.keys() & found.keys())
+        assert all(found[id_] == pytest.approx(exact[id_], abs=1e-5) for id_ in exact.keys() & found.keys())
+    assert agreed >= 190
+    made.close()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pointsman_indexer import EmbeddingError, Index, IndexerError, IndexLocked, Progress
+from pointsman_indexer.store import Point
+from pointsman_indexer.store_edge import EdgeStore
 from tests.unit.indexer_repo import CountingEmbedder, Repo, function, state
 
 
@@ -73,6 +75,32 @@ def test_one_changed_function_is_embedded_alone(index: Index, repo: Repo, embedd
     assert "return 99" in embedder.seen[0]
     assert [hit.symbol for hit in index.search("add_item", 1)] == ["add_item"]
     assert "return 99" in index.search("add_item", 1)[0].text
+
+
+def test_what_only_moved_keeps_its_point(index: Index, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.update()
+    written: list[str] = []
+    upsert = EdgeStore.upsert
+
+    def noted(store: EdgeStore, points: Sequence[Point]) -> None:
+        written.extend(one.id for one in points)
+        upsert(store, points)
+
+    monkeypatch.setattr(EdgeStore, "upsert", noted)
+    repo.write(
+        "shop/cart.py", '"""Carts."""\n\n\n' + function("add_item", "return 99") + function("remove_item", "return 2")
+    )
+    index.update()
+    assert len(written) == 1
+    repo.write(
+        "shop/cart.py", '"""Carts."""\n\n\n' + function("remove_item", "return 2") + function("add_item", "return 99")
+    )
+    index.update()
+    assert len(written) == 1
+    hit = index.search("remove_item", 1)[0]
+    assert (hit.symbol, hit.start_line) == ("remove_item", 4)
+    catalogue, store = state(index)
+    assert catalogue == store
 
 
 def test_a_touched_file_and_a_rename_embed_nothing(index: Index, repo: Repo, embedder: CountingEmbedder) -> None:
