@@ -46,6 +46,8 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("pointsman/observe/", ("pointsman.lsp", "pointsman.gateway", "pointsman.worker", "pointsman.cli")),
     ("pointsman/observe/", ("pointsman.host", "pointsman.policy")),
     ("pointsman/lsp/", ("pointsman.gateway", "pointsman.worker", "pointsman.cli")),
+    ("pointsman/lsp/", ("pointsman.measure",)),
+    ("pointsman/measure/", ("pointsman.gateway", "pointsman.worker", "pointsman.cli")),
     ("pointsman/errors.py", ("pointsman.",)),
     ("pointsman/settings.py", ("pointsman.host", "pointsman.policy", "pointsman.models")),
 )
