@@ -139,6 +139,15 @@ def build_host(
     )
 
 
+def gguf_weights(paths: Paths, settings: Settings) -> tuple[Path | None, str]:
+    """The completion model as one GGUF file, checked; or None, and why. Raises `ModelMissing`."""
+    maker = _Maker(paths)
+    card = maker.card(settings.completion_model)
+    if not card.gguf:
+        return None, f"{card.name} has no GGUF file"
+    return maker.checked(card) / card.gguf, ""
+
+
 def _vector_server(paths: Paths, settings: Settings) -> tuple[str, str]:
     """URL and API key of the Qdrant server that the user chose; ("", "") for none, or where policy wants no other."""
     from pointsman.gateway import keys
@@ -318,7 +327,7 @@ class _Maker:
         kind = self._engine_for(card, settings)
         if kind == "own":
             return self._own(card, settings)
-        folder = self._checked(card)
+        folder = self.checked(card)
         if kind == "llama.cpp":
             from pointsman.worker.llama_link import LlamaGenerator
 
@@ -346,7 +355,7 @@ class _Maker:
         from pointsman.worker.link import embedder_spec
 
         card = self.card(settings.embedder)
-        return embedder_spec(card, self._checked(card))
+        return embedder_spec(card, self.checked(card))
 
     def _link(self, writer: Card | None, settings: Settings) -> TorchLink:
         """The torch process for a writer and, beside it, the embedder: one process owns the accelerator's memory."""
@@ -358,10 +367,10 @@ class _Maker:
         if key not in self._links:
             leading = writer or embedder
             self._links[key] = TorchLink(
-                generator=generator_spec(writer, self._checked(writer), precision=settings.precision, context=_CONTEXT)
+                generator=generator_spec(writer, self.checked(writer), precision=settings.precision, context=_CONTEXT)
                 if writer
                 else None,
-                embedder=embedder_spec(embedder, self._checked(embedder)) if beside else None,
+                embedder=embedder_spec(embedder, self.checked(embedder)) if beside else None,
                 device=settings.device,
                 cache_dir=self._paths.cache / "converted",
                 check_memory=lambda: self._check_memory(leading, settings, "torch"),
@@ -396,7 +405,7 @@ class _Maker:
             )
         return chosen[0]
 
-    def _checked(self, card: Card) -> Path:
+    def checked(self, card: Card) -> Path:
         """The model's folder, once its licence is allowed and its files match their hashes."""
         self._check_licence(card)
         return self._store.verified_folder(card.name)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pointsman.cli.bench_typing import typing
 from pointsman.cli.common import Cli, existing, json_option, visible
 from pointsman.cli.measuring import embedder_option, machine, measured
 
@@ -18,6 +19,9 @@ _MADE_UP_DIMENSION = 384
 @click.group()
 def bench() -> None:
     """Measure speed on this machine; nothing of it is kept, and your index is left alone."""
+
+
+bench.add_command(typing)
 
 
 @bench.command("index")

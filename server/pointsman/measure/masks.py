@@ -61,7 +61,7 @@ def masked(root: Path, copy: Path, kinds: Iterable[str], limit: int, seed: int, 
     draw = random.Random(seed)
     for path, data in contents(root, exclude):
         language = language_of(path, data[:65536]) or ""
-        text = _text(data, language)
+        text = code(data, language)
         if text is None:
             others.append((path, data))
             continue
@@ -105,8 +105,8 @@ def _task(mask: _Mask, text: str, language: str) -> Task:
     )
 
 
-def _text(data: bytes, language: str) -> str | None:
-    """None for what no code is masked in."""
+def code(data: bytes, language: str) -> str | None:
+    """The text with \\n as line ends; None for what is no code, too large, or not UTF-8."""
     if language in _DATA or grammar(language) is None or len(data) > _LARGEST:
         return None
     try:
