@@ -49,8 +49,8 @@ def build_server(
     return serve(lambda: create_server(lambda: build_services(paths, settings, in_process=in_process)), tcp=tcp)
 
 
-def build_services(paths: Paths, settings: Settings, *, in_process: bool = False) -> Services:
-    """The pipelines over the user's host, or over one of their own."""
+def build_services(paths: Paths, settings: Settings, *, in_process: bool = False, fixed: bool = False) -> Services:
+    """The pipelines over the user's host, or over one of their own, which with `fixed` has `settings` for good."""
     from pointsman.chat.service import ChatService
     from pointsman.complete.service import CompletionService
     from pointsman.host.client import HostClient
@@ -61,7 +61,10 @@ def build_services(paths: Paths, settings: Settings, *, in_process: bool = False
 
     exclusions = _exclusions_of(paths)
     choices = SettingsFile(paths)
-    host: HostClient | HostService = build_host(paths) if in_process else HostClient(paths)
+    alone = in_process or fixed
+    host: HostClient | HostService = (
+        build_host(paths, settings=(lambda: settings) if fixed else None) if alone else HostClient(paths)
+    )
     api: HostApi = host
     store = Store(paths.usage)
     recorder = Recorder(store, lambda: _records_usage(choices))
@@ -99,8 +102,10 @@ def build_engines(paths: Paths) -> Engines:
     return Engines(SettingsFile(paths).current, _Maker(paths))
 
 
-def build_host(paths: Paths, *, on_shutdown: Callable[[], None] = lambda: None) -> HostService:
-    """The host's object. It follows settings and policy as their files change."""
+def build_host(
+    paths: Paths, *, on_shutdown: Callable[[], None] = lambda: None, settings: Callable[[], Settings] | None = None
+) -> HostService:
+    """The host's object. It follows policy as its files change, and settings unless they are given."""
     from pointsman.gateway.gate import Gateway
     from pointsman.host import pause
     from pointsman.host.adaptations import Adaptations
@@ -110,9 +115,9 @@ def build_host(paths: Paths, *, on_shutdown: Callable[[], None] = lambda: None) 
     from pointsman.host.service import HostService
     from pointsman.policy import layers
 
-    settings = SettingsFile(paths)
+    current = settings or SettingsFile(paths).current
     maker = _Maker(paths)
-    engines = Engines(settings.current, maker)
+    engines = Engines(current, maker)
 
     def exclusions(root: Path) -> tuple[str, ...]:
         return layers.load(paths, root).exclude
@@ -124,14 +129,23 @@ def build_host(paths: Paths, *, on_shutdown: Callable[[], None] = lambda: None) 
             engines.embedder,
             Surroundings(
                 exclusions=exclusions,
-                store=lambda: _vector_server(paths, settings.current()),
-                pause=lambda: pause.reason(settings.current().index_pause, pause.on_battery, pause.is_loaded),
+                store=lambda: _vector_server(paths, current()),
+                pause=lambda: pause.reason(current().index_pause, pause.on_battery, pause.is_loaded),
             ),
-            Adaptations(_Learner(maker, settings.current), exclusions),
+            Adaptations(_Learner(maker, current), exclusions),
         ),
         gateway=Gateway(paths, lambda workspace: layers.load(paths, workspace)),
         on_shutdown=on_shutdown,
     )
+
+
+def gguf_weights(paths: Paths, settings: Settings) -> tuple[Path | None, str]:
+    """The completion model as one GGUF file, checked; or None, and why. Raises `ModelMissing`."""
+    maker = _Maker(paths)
+    card = maker.card(settings.completion_model)
+    if not card.gguf:
+        return None, f"{card.name} has no GGUF file"
+    return maker.checked(card) / card.gguf, ""
 
 
 def _vector_server(paths: Paths, settings: Settings) -> tuple[str, str]:
@@ -313,7 +327,7 @@ class _Maker:
         kind = self._engine_for(card, settings)
         if kind == "own":
             return self._own(card, settings)
-        folder = self._checked(card)
+        folder = self.checked(card)
         if kind == "llama.cpp":
             from pointsman.worker.llama_link import LlamaGenerator
 
@@ -341,7 +355,7 @@ class _Maker:
         from pointsman.worker.link import embedder_spec
 
         card = self.card(settings.embedder)
-        return embedder_spec(card, self._checked(card))
+        return embedder_spec(card, self.checked(card))
 
     def _link(self, writer: Card | None, settings: Settings) -> TorchLink:
         """The torch process for a writer and, beside it, the embedder: one process owns the accelerator's memory."""
@@ -353,10 +367,10 @@ class _Maker:
         if key not in self._links:
             leading = writer or embedder
             self._links[key] = TorchLink(
-                generator=generator_spec(writer, self._checked(writer), precision=settings.precision, context=_CONTEXT)
+                generator=generator_spec(writer, self.checked(writer), precision=settings.precision, context=_CONTEXT)
                 if writer
                 else None,
-                embedder=embedder_spec(embedder, self._checked(embedder)) if beside else None,
+                embedder=embedder_spec(embedder, self.checked(embedder)) if beside else None,
                 device=settings.device,
                 cache_dir=self._paths.cache / "converted",
                 check_memory=lambda: self._check_memory(leading, settings, "torch"),
@@ -391,7 +405,7 @@ class _Maker:
             )
         return chosen[0]
 
-    def _checked(self, card: Card) -> Path:
+    def checked(self, card: Card) -> Path:
         """The model's folder, once its licence is allowed and its files match their hashes."""
         self._check_licence(card)
         return self._store.verified_folder(card.name)

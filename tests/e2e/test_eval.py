@@ -1,4 +1,4 @@
-"""`pointsman eval retrieval` as a user types it."""
+"""`pointsman eval retrieval` and `eval completion` as a user types them."""
 
 from __future__ import annotations
 
@@ -89,3 +89,45 @@ def test_with_the_default_embedder(fresh_home: Callable[..., Home], history: Pat
     assert systems["dense"]["recall@10"][0] >= 0.8
     assert systems["hybrid"]["recall@10"][0] >= 0.8
     assert home.run("host", "status", "--json").json == {"running": False}
+
+
+@pytest.mark.model
+def test_completion_with_the_default_model(fresh_home: Callable[..., Home], repository: Path) -> None:
+    home = fresh_home()
+    command = ("eval", "completion", "--path", repository, "--kinds", "line,block", "--limit", "1")
+    report = home.run(*command, "--json").json
+    assert report["tasks"].keys() == {"line", "block"}
+    line = report["tasks"]["line"]
+    assert line["n"] == 1
+    assert line["systems"].keys() == line["ms"].keys() == {"pipeline", "without retrieval", "plain"}
+    assert line["systems"]["plain"].keys() == {"exact", "similarity", "answered"}
+    assert line["gains"].keys() == {"pipeline over plain", "retrieval over none"}
+    assert home.run("host", "status", "--json").json == {"running": False}
+    assert not list((home.path / "data").rglob("catalog.sqlite"))
+    assert subprocess.run(["git", "status", "--short"], cwd=repository, capture_output=True, check=True).stdout == b""
+
+
+@pytest.mark.model
+def test_completed_programs_are_run(fresh_home: Callable[..., Home], tmp_path: Path) -> None:
+    before = 'def double(x):\n    """Twice x."""\n    return '
+    test = "def check(f):\n    assert f(2) == 4\n"
+    tests = {"passes": test, "fails": "def check(f):\n    assert False\n"}
+    (tmp_path / "tasks").mkdir()
+    for name, text in tests.items():
+        row = {"prompt": before, "suffix": "\n", "canonical_solution": "x * 2", "test": text, "entry_point": "double"}
+        (tmp_path / "tasks" / f"{name}.jsonl").write_text(json.dumps(row))
+    done = fresh_home().run("eval", "completion", "--tasks", tmp_path / "tasks", "--json", code=None)
+    if "no sandbox" in done.err:
+        assert done.code == 1
+        return
+    tasks = done.json["tasks"]
+    assert tasks["passes"]["systems"]["pipeline"]["pass@1"][0] == 1.0
+    assert tasks["fails"]["systems"]["pipeline"]["pass@1"][0] == 0.0
+
+
+def test_completion_refuses_what_is_not_there(bare: Home, repository: Path, tmp_path: Path) -> None:
+    assert "--kinds" in bare.run("eval", "completion", "--path", repository, "--kinds", "word", code=2).err
+    bare.run("eval", "completion", "--tasks", tmp_path / "none", code=4)
+    assert "models pull" in bare.run("eval", "completion", "--path", repository, "--limit", "1", code=4).err
+    (tmp_path / "nothing").mkdir()
+    assert "no code" in bare.run("eval", "completion", "--path", tmp_path / "nothing", code=1).err

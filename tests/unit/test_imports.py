@@ -15,7 +15,7 @@ PACKAGES = (ROOT / "server", ROOT / "indexer")
 HEAVY = ("torch", "transformers", "bitsandbytes", "xllamacpp", "gguf")
 HTTP = ("openai", "httpx", "httpx2", "httpcore2", "requests", "urllib.request", "http.client", "aiohttp", "urllib3")
 ONLY_UNDER: dict[tuple[str, ...], tuple[str, ...]] = {
-    HEAVY: ("pointsman/worker/",),
+    HEAVY: ("pointsman/worker/", "pointsman/measure/llama_server.py"),
     HTTP: ("pointsman/gateway/", "pointsman/models/download.py", "pointsman/models/store.py"),
     ("qdrant_edge", "qdrant_client"): ("pointsman_indexer/store_edge.py", "pointsman_indexer/store_server.py"),
     ("pygls", "lsprotocol"): ("pointsman/lsp/",),
@@ -46,6 +46,8 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("pointsman/observe/", ("pointsman.lsp", "pointsman.gateway", "pointsman.worker", "pointsman.cli")),
     ("pointsman/observe/", ("pointsman.host", "pointsman.policy")),
     ("pointsman/lsp/", ("pointsman.gateway", "pointsman.worker", "pointsman.cli")),
+    ("pointsman/lsp/", ("pointsman.measure",)),
+    ("pointsman/measure/", ("pointsman.gateway", "pointsman.worker", "pointsman.cli")),
     ("pointsman/errors.py", ("pointsman.",)),
     ("pointsman/settings.py", ("pointsman.host", "pointsman.policy", "pointsman.models")),
 )

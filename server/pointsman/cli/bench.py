@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from pointsman.cli.bench_typing import typing
 from pointsman.cli.common import Cli, existing, json_option, visible
-from pointsman.cli.measuring import embedder_option, measured
+from pointsman.cli.measuring import embedder_option, machine, measured
 
 _MADE_UP_DIMENSION = 384
 """Of hashed vectors that stand for a model's: as long as the default embedder's."""
@@ -18,6 +19,9 @@ _MADE_UP_DIMENSION = 384
 @click.group()
 def bench() -> None:
     """Measure speed on this machine; nothing of it is kept, and your index is left alone."""
+
+
+bench.add_command(typing)
 
 
 @bench.command("index")
@@ -39,7 +43,7 @@ def index_(cli: Cli, path: str, switched: int, embedder: bool, as_json: bool) ->
         lambda model, progress: measure_index(root, model, switched=switched, exclude=exclude, progress=progress),
         hashed=embedder,
     )
-    report["machine"] = _machine()
+    report["machine"] = machine()
     if as_json:
         cli.emit(report)
         return
@@ -88,7 +92,7 @@ def search(cli: Cli, path: str, chunks: int, queries: int, embedder: bool, as_js
         hashed=embedder,
         dimension=_MADE_UP_DIMENSION,
     )
-    report["machine"] = _machine()
+    report["machine"] = machine()
     if as_json:
         cli.emit(report)
         return
@@ -116,17 +120,6 @@ def _repository(cli: Cli, path: str) -> tuple[Path, tuple[str, ...]]:
 
     root = find_root(existing(path)).resolve()
     return root, tuple(layers.load(cli.paths, root).exclude)
-
-
-def _machine() -> dict[str, Any]:
-    """What a figure depends on: other work on the same cores above all."""
-    import psutil
-
-    return {
-        "cores": psutil.cpu_count(),
-        "memory_mb": psutil.virtual_memory().total >> 20,
-        "load": round(psutil.getloadavg()[0], 1),
-    }
 
 
 def _times(times: dict[str, float]) -> str:

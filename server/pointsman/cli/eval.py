@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from pointsman.cli.common import Cli, existing, json_option, visible
+from pointsman.cli.eval_completion import completion
 from pointsman.cli.eval_policy import policy
 from pointsman.cli.measuring import embedder_option, measured
 
@@ -17,6 +18,7 @@ def eval() -> None:
 
 
 eval.add_command(policy)
+eval.add_command(completion)
 
 
 @eval.command()

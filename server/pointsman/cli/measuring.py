@@ -38,6 +38,17 @@ def _known(_: click.Context, __: click.Parameter, value: str) -> bool:
     return value == "hash"
 
 
+def machine() -> dict[str, Any]:
+    """What a figure depends on: other work on the same cores above all."""
+    import psutil
+
+    return {
+        "cores": psutil.cpu_count(),
+        "memory_mb": psutil.virtual_memory().total >> 20,
+        "load": round(psutil.getloadavg()[0], 1),
+    }
+
+
 def measured(cli: Cli, work: Work, *, hashed: bool, dimension: int = 256) -> dict[str, Any]:
     """Run `work` on a thread with an embedder and a progress bar; an interrupt ends it. Raises `PointsmanError`.
 
