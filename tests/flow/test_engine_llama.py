@@ -46,6 +46,13 @@ def endpoint_of(engine: LlamaGenerator) -> OwnEndpoint:
     return endpoint
 
 
+@pytest.mark.parametrize(("begin", "solid"), [(" tot", False), ("    ", True), (' "é\\]', False), ("", True)])
+async def test_the_answer_begins_as_it_is_told(engine: LlamaGenerator, begin: str, solid: bool) -> None:
+    text, _, pieces = await ask(engine, "def mean(values):\n    total = 0\n", max_tokens=12, begin=begin, solid=solid)
+    assert text.startswith(begin) and all(p.logprob < 0 for p in pieces if p.tokens)
+    assert not solid or text[len(begin)].strip()
+
+
 async def test_it_streams_with_scores_and_timings(engine: LlamaGenerator) -> None:
     text, finish, pieces = await ask(engine, ADD, max_tokens=8)
     assert text.startswith(" a + b")

@@ -41,6 +41,14 @@ async def link(models_dir: Path, derived_dir: Path) -> AsyncIterator[TorchLink]:
     await link.stop()
 
 
+@pytest.mark.parametrize(("begin", "solid"), [(" tot", False), ("    ", True), ("", True)])
+async def test_the_answer_begins_as_it_is_told(link: TorchLink, begin: str, solid: bool) -> None:
+    text, _, _ = await ask(
+        TorchGenerator(link), "def mean(values):\n    total = 0\n", max_tokens=12, begin=begin, solid=solid
+    )
+    assert text.startswith(begin) and (not solid or text[len(begin)].strip())
+
+
 async def test_it_streams_with_scores_and_timings(link: TorchLink) -> None:
     text, finish, pieces = await ask(TorchGenerator(link), ADD, max_tokens=8)
     assert text.startswith(" a + b")

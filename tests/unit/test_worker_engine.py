@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 from pointsman.models.base import Sampling  # noqa: E402
 from pointsman.worker import engine  # noqa: E402
 from pointsman.worker.engine import End, Generation, PrefixCache, Text  # noqa: E402
+from pointsman.worker.healing import Vocabulary  # noqa: E402
 from pointsman.worker.sampling import Chooser  # noqa: E402
 
 END, HIDDEN = 256, 257
@@ -36,6 +37,9 @@ class Toy:
 
     def decode(self, ids: Sequence[int]) -> str:
         return bytes(i for i in ids if i < 256).decode("utf-8", "replace")
+
+    def vocabulary(self) -> Vocabulary:
+        return Vocabulary([chr(id_) if id_ < 128 else "" for id_ in range(258)])
 
     def new_cache(self) -> list[int]:
         return []

@@ -46,6 +46,8 @@ class Dialect(Protocol):
     """One kind of server."""
 
     path: str
+    heals: bool
+    """Whether `Sampling.begin` and `solid` can be asked for."""
 
     def body(self, prompt: str | Sequence[int], sampling: Sampling, *, slot: int | None = None) -> dict[str, Any]: ...
 
@@ -58,6 +60,7 @@ class LlamaCpp:
     """`POST /completion` of llama.cpp's server."""
 
     path = "/completion"
+    heals = True
 
     def body(self, prompt: str | Sequence[int], sampling: Sampling, *, slot: int | None = None) -> dict[str, Any]:
         out: dict[str, Any] = {
@@ -77,6 +80,8 @@ class LlamaCpp:
             # The last event would otherwise repeat the whole prompt.
             "response_fields": _END_FIELDS,
         }
+        if sampling.begin or sampling.solid:
+            out["grammar"] = _grammar(sampling)
         if sampling.seed is not None:
             out["seed"] = sampling.seed % 2**32
         if slot is not None:
@@ -101,6 +106,7 @@ class OpenAICompletions:
     """`POST /v1/completions`; the base URL ends in `/v1`."""
 
     path = "/completions"
+    heals = False
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -137,6 +143,13 @@ class OpenAICompletions:
         if choice.get("finish_reason") is not None:
             totals.reason = "length" if choice["finish_reason"] == "length" else "stop"
         return _event(choice.get("text"), _logprobs(choice.get("logprobs")), ())
+
+
+def _grammar(sampling: Sampling) -> str:
+    """llama.cpp's notation for: the beginning, something to see where that is asked for, then anything."""
+    begin = "".join(f"\\U{ord(char):08X}" for char in sampling.begin)
+    first = r"[^ \t\r\n]" if sampling.solid else ""
+    return f'root ::= "{begin}" {first} rest\nrest ::= [^\\x00]*\n'
 
 
 def _logprobs(value: Any) -> list[float]:

@@ -121,6 +121,11 @@ class OwnEndpoint:
         first: float | None = None
         totals = Totals()
         stops = StopFilter(sampling.stop)
+        if sampling.begin and not self._dialect.heals:
+            # It is the end of the prompt, then, as it would be without healing.
+            assert isinstance(prompt, str)
+            prompt += valid_unicode(sampling.begin)
+            yield Piece(text=sampling.begin, logprob=0.0, tokens=0)
         logprob, tokens, received = 0.0, 0, 0
         if not prompt:
             yield self._finish(totals, "length", started, None)

@@ -33,6 +33,11 @@ class Sampling:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     """Text that ends the answer and is not part of it. Stop tokens of the model always end it."""
+    begin: str = ""
+    """What the answer starts with, and holds: text that was left out at the end of the prompt, so that the model can
+    join it to what follows as its tokens do (token healing)."""
+    solid: bool = False
+    """Whether what comes first, behind `begin`, must be something to see and not white space."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pointsman.models.base import FinishReason, Sampling
 from pointsman.worker.detokenise import Detokeniser
+from pointsman.worker.healing import Beginning, Vocabulary
 from pointsman.worker.prompt import common_prefix, fit_prompt
 from pointsman.worker.sampling import Chooser
 from pointsman.worker.stops import StopFilter
@@ -38,6 +39,10 @@ class LanguageModel(Protocol):
     def encode(self, text: str) -> list[int]: ...
 
     def decode(self, ids: Sequence[int]) -> str: ...
+
+    def vocabulary(self) -> Vocabulary:
+        """Made at the first call, which takes a moment."""
+        ...
 
     def new_cache(self) -> Any: ...
 
@@ -128,12 +133,18 @@ class Generation:
         chooser = Chooser(self._sampling, model.device)
         writer = Detokeniser(model.decode, model.hidden_ids, prompt[-_LOOK_BEHIND:])
         stops = StopFilter(self._sampling.stop)
+        healing = self._sampling.begin or self._sampling.solid
+        beginning = Beginning(self._sampling, model.vocabulary() if healing else None, model.stop_ids)
         # Never past the context, where positions are outside what the model was trained on.
         allowed = min(self._sampling.max_tokens, model.context - len(prompt)) if prompt else 0
         reason: FinishReason = "length"
         tokens, logprob, behind = 0, 0.0, 0
         while tokens < allowed:
-            token, score = chooser.choose(logits)
+            if beginning.is_written:
+                token, score = chooser.choose(logits)
+            else:
+                token, score = chooser.choose(beginning.held(logits.float()))
+                beginning.wrote(token)
             tokens += 1
             if token in model.stop_ids:
                 reason = "stop"

@@ -8,7 +8,11 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
+from pointsman.worker.healing import Vocabulary
 from pointsman.worker.prompt import valid_unicode
+
+_ANCHOR = "x"
+"""Some tokenizers drop a space at the start of a text, so every token is read behind this one."""
 
 
 class Transformer:
@@ -28,6 +32,7 @@ class Transformer:
         self.device = model.device
         self.stop_ids = stop_ids
         self.hidden_ids = hidden_ids
+        self._vocabulary: Vocabulary | None = None
 
     def encode(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(valid_unicode(text), add_special_tokens=False).ids
@@ -36,6 +41,18 @@ class Transformer:
     def decode(self, ids: Sequence[int]) -> str:
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=False)
         return text
+
+    def vocabulary(self) -> Vocabulary:
+        if self._vocabulary is None:
+            anchor = self.encode(_ANCHOR)
+            behind = len(self.decode(anchor))
+            size = self.tokenizer.get_vocab_size(with_added_tokens=True)
+            read = self.tokenizer.decode_batch([[*anchor, id_] for id_ in range(size)], skip_special_tokens=False)
+            texts = [text[behind:] for text in read]
+            self._vocabulary = Vocabulary(
+                ["" if id_ in self.hidden_ids or "\ufffd" in text else text for id_, text in enumerate(texts)]
+            )
+        return self._vocabulary
 
     def new_cache(self) -> Any:
         return DynamicCache(config=self.model.config)
