@@ -128,6 +128,8 @@ class Settings:
     """Whether what becomes of suggestions is recorded, on this machine and without text, for `pointsman stats`."""
     idle_minutes: float = 15.0
     """The host exits after this long without a client."""
+    completion_confidence: float = 0.0
+    """How likely a suggestion must be wanted to be shown while typing: 0 shows all, 0.9 next to none."""
     max_completion_tokens: int = 64
     max_answer_tokens: int = 320
 
@@ -200,7 +202,9 @@ _NUMBERS: dict[str, type[int] | type[float]] = {
     "idle_minutes": float,
     "max_completion_tokens": int,
     "max_answer_tokens": int,
+    "completion_confidence": float,
 }
+_SHARES = ("completion_confidence",)
 _SWITCHES = ("record_usage",)
 _WORDS = {"true": True, "on": True, "1": True, "yes": True, "false": False, "off": False, "0": False, "no": False}
 
@@ -211,6 +215,10 @@ def _coerce(name: str, value: Any, where: str) -> Any:
             number = _NUMBERS[name](value)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{where}: {name} must be a number") from error
+        if name in _SHARES:
+            if not 0 <= number <= 1:
+                raise ConfigError(f"{where}: {name} must be between 0 and 1")
+            return number
         if number <= 0:
             raise ConfigError(f"{where}: {name} must be above 0")
         return number

@@ -1,4 +1,5 @@
-"""Suggestions already made: the same place again, or the user typing what was suggested. Neither asks the model.
+"""Suggestions already made: the same place again, the user typing what was suggested, or what was made ahead. None asks
+the model. That there was nothing is remembered too, for the place and the rest of the word.
 
 Entries hold cleaned suggestions as they stood before they were fitted to the right-hand side, since an editor's
 auto-closed bracket changes that side while the user types.
@@ -7,21 +8,24 @@ auto-closed bracket changes that side while the user types.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pointsman.complete.cursor import Cursor
 
 _BEFORE = 2_000
 _AFTER = 500
+_WORD = 24
 CLOSERS = ")]}\"'`>"
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """`text` goes in at the cursor; `score` is the mean log-probability of its tokens."""
+    """`text` goes in at the cursor; `score` is the mean log-probability of its tokens, `confidence` how likely it is
+    what the user goes on to write, between 0 and 1."""
 
     text: str
     score: float
+    confidence: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +36,16 @@ class _Entry:
     after: str
     count: int
     suggestions: tuple[Suggestion, ...]
+    reason: str
+    ahead: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     kind: str
-    """exact or typed-through"""
+    """exact, typed-through, ahead (made before it was asked for), or nothing: the place gave nothing a moment ago."""
     suggestions: tuple[Suggestion, ...]
+    reason: str = ""
 
 
 class SuggestionCache:
@@ -48,10 +55,20 @@ class SuggestionCache:
         self._capacity = capacity
         self._entries: OrderedDict[tuple[str, int, str, str], _Entry] = OrderedDict()
 
-    def put(self, uri: str, cursor: Cursor, count: int, suggestions: tuple[Suggestion, ...]) -> None:
+    def put(
+        self,
+        uri: str,
+        cursor: Cursor,
+        count: int,
+        suggestions: tuple[Suggestion, ...],
+        *,
+        reason: str = "",
+        ahead: bool = False,
+    ) -> None:
+        """`reason` says why there are none; `ahead` that nobody asked yet."""
         before, after = cursor.before[-_BEFORE:], cursor.after[:_AFTER]
         key = (uri, len(cursor.before), before, after)
-        self._entries[key] = _Entry(len(cursor.before), before, after, count, suggestions)
+        self._entries[key] = _Entry(len(cursor.before), before, after, count, suggestions, reason, ahead)
         self._entries.move_to_end(key)
         while len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
@@ -65,17 +82,23 @@ class SuggestionCache:
             if typed is None:
                 continue
             left = tuple(
-                Suggestion(s.text[len(typed) :], s.score)
+                replace(s, text=s.text[len(typed) :])
                 for s in entry.suggestions
                 if s.text.startswith(typed) and s.text[len(typed) :].strip()
             )
             if left:
                 self._entries.move_to_end(key)
-                return Hit("typed-through" if typed else "exact", left)
+                return Hit("typed-through" if typed else "ahead" if entry.ahead else "exact", left)
+            if not entry.suggestions and _within_word(entry.before[-1:] + typed if typed else ""):
+                return Hit("nothing", (), entry.reason)
         return None
 
     def clear(self) -> None:
         self._entries.clear()
+
+
+def _within_word(text: str) -> bool:
+    return len(text) <= _WORD and all(char == "_" or char.isalnum() for char in text)
 
 
 def _typed(entry: _Entry, cursor: Cursor) -> str | None:

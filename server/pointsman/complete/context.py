@@ -6,19 +6,11 @@ begins with the same text and the engine finds its prefix in the cache.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 
 from pointsman.complete.cursor import Cursor
-from pointsman.errors import PointsmanError
-from pointsman.exclusion import ExclusionsOf, admitted
-from pointsman.host.api import HostApi, ModelFacts, SearchParams
-from pointsman.models.base import Priority
-from pointsman.models.prompting import CHARS_PER_TOKEN, estimate_tokens
-
-SEARCH_SECONDS = 0.15
-_QUERY_LINES = 6
+from pointsman.host.api import ModelFacts
+from pointsman.models.prompting import CHARS_PER_TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,31 +60,3 @@ def window(cursor: Cursor, budget: Budget) -> Context:
         start = newline + 1 if 0 <= newline < len(cursor.before) - most // 4 else start
     after = cursor.after[: int(budget.after * CHARS_PER_TOKEN)]
     return Context(before=cursor.before[start:], after=after, complete_before=start == 0, chunks=())
-
-
-async def related(
-    host: HostApi, exclusions: ExclusionsOf, root: Path, path: str, language: str, cursor: Cursor, budget: int
-) -> tuple[tuple[Chunk, ...], str]:
-    """Fresh chunks of other files that resemble the lines above the cursor, and what happened, in words.
-
-    Gives up after `SEARCH_SECONDS`: a suggestion without them is better than a late one.
-    """
-    query = "\n".join(cursor.before[-2000:].split("\n")[-_QUERY_LINES:]).strip()
-    if not query:
-        return (), "nothing to search for"
-    params = SearchParams(path=str(root), query=query, k=6, language=language, priority=Priority.TYPING)
-    try:
-        async with asyncio.timeout(SEARCH_SECONDS):
-            reply = await host.search(params)
-    except TimeoutError:
-        return (), f"search took longer than {SEARCH_SECONDS * 1000:.0f} ms"
-    except PointsmanError as error:
-        return (), f"search failed: {error.code}"
-    allowed = await asyncio.to_thread(admitted, root, {hit.path for hit in reply.hits}, exclusions)
-    chunks: list[Chunk] = []
-    for hit in reply.hits:
-        cost = estimate_tokens(hit.text)
-        if hit.fresh and hit.path != path and hit.path in allowed and cost <= budget:
-            chunks.append(Chunk(path=hit.path, text=hit.text))
-            budget -= cost
-    return tuple(reversed(chunks)), f"{len(chunks)} chunks of other files"

@@ -20,8 +20,8 @@ class Draft:
     """What the model wrote, up to the end of the scope. Times are milliseconds."""
 
     text: str
-    score: float
-    """Mean log-probability of a token."""
+    logprob: float
+    """Sum over the tokens."""
     tokens: int
     reused_tokens: int | None
     """None when the stream was closed before the engine could say."""
@@ -30,25 +30,38 @@ class Draft:
     prefill_ms: float
     decode_ms: float
     mismatch: bool = False
-    """True when the answer does not begin with the white space that the prompt held back."""
+    """True when the answer does not begin with what the prompt held back."""
 
 
 async def draft(
-    host: HostApi, prompt: Prompt, scope: Scope, *, max_tokens: int, alternative: int = 0, workspace: str = ""
+    host: HostApi,
+    prompt: Prompt,
+    scope: Scope,
+    *,
+    max_tokens: int,
+    stop_line: str = "",
+    alternative: int = 0,
+    workspace: str = "",
+    priority: Priority = Priority.TYPING,
 ) -> Draft:
     """The likeliest suggestion; with `alternative` above 0 a drawn one, the same one for the same number.
 
+    `stop_line` is the line of the document that must not be written again, with its indentation.
+
     Cancelling closes the stream, which frees the engine before its next token.
     """
-    may_break = scope.multi_line or scope.inside_bracket or prompt.held_back == "\n"
+    may_break = scope.multi_line or scope.inside_bracket
+    below = (f"\n{stop_line}",) if stop_line else ()
     sampling = Sampling(
         max_tokens=max_tokens,
         temperature=0.7 if alternative else 0.0,
         top_p=0.95 if alternative else 1.0,
         seed=alternative or None,
-        stop=prompt.stop if may_break else (*prompt.stop, "\n"),
+        stop=(*prompt.stop, *below) if may_break else (*prompt.stop, "\n"),
+        begin=prompt.held_back,
+        solid=prompt.solid,
     )
-    request = GenerateRequest(prompt=prompt.text, sampling=sampling, priority=Priority.TYPING)
+    request = GenerateRequest(prompt=prompt.text, sampling=sampling, priority=priority)
     written, logprob, tokens = "", 0.0, 0
     ended_by, finish = "stop", None
     begun = first = time.perf_counter()
@@ -75,7 +88,7 @@ async def draft(
     mismatch = not written.startswith(prompt.held_back)
     return Draft(
         text="" if mismatch else text,
-        score=logprob / max(tokens, 1),
+        logprob=logprob,
         tokens=tokens,
         reused_tokens=finish.reused_tokens if finish else None,
         ended_by=ended_by,

@@ -1,13 +1,14 @@
 """From a context to the prompt string, by the model's own markers, which are data.
 
-The prompt leaves out the last white-space character before the cursor, and the answer must begin with it. Tokenizers
-join a space to the word after it, so a prompt that ends in one asks the model for something it has never seen.
-Source of the idea: token healing, after G. Lundberg's "The Art of Prompt Design: Prompt Boundaries and Token
-Healing", 2023; here for white space alone.
+The prompt leaves out the word that is being typed and the blank before it, and the answer must begin with them.
+Tokenizers join a space to the word after it, so a prompt that ends in one asks the model for something it has never
+seen. Source of the idea: token healing, after G. Lundberg's "The Art of Prompt Design: Prompt Boundaries and Token
+Healing", 2023.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pointsman.complete.context import Context
@@ -19,12 +20,16 @@ _DASH = {"sql", "lua", "haskell"}
 _FENCES = {"markdown", "restructuredtext"}
 _MARKUP = {"html", "xml", "markdown", "vue", "svelte"}
 
+_HELD_BACK = re.compile(r"[ \t]?(?:[^\W\d]\w{0,40})?$")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     text: str
     held_back: str
-    """White space before the cursor that `text` lacks; the answer must begin with it."""
+    """What stands before the cursor and `text` lacks; the answer must begin with it."""
+    solid: bool
+    """Whether no white space may follow that."""
     stop: tuple[str, ...]
     """What ends an answer in this language, whatever its scope."""
 
@@ -45,16 +50,19 @@ def build_prompt(
 
     # Instruction-tuned models close a code block when they take the code for a conversation.
     stop = () if language in _FENCES else ("```",)
-    held_back = context.before[-1] if context.before[-1:].isspace() else ""
+    line = context.before[context.before.rfind("\n") + 1 :]
+    held_back = _HELD_BACK.search(line)[0]  # type: ignore[index]
+    solid = not line.strip() or line[-1].isspace()
     before = safe(context.before[: len(context.before) - len(held_back)])
     if fim is None:
-        return Prompt(text=begin + comment(safe(path), language) + before, held_back=held_back, stop=stop)
+        text = begin + comment(safe(path), language) + before
+        return Prompt(text=text, held_back=held_back, solid=solid, stop=stop)
     others = "".join(_other_file(safe(c.path), safe(c.text), language, fim) for c in context.chunks)
     head = f"{fim.file_separator}{safe(path)}\n" if fim.file_separator else ""
     name = "" if fim.file_separator else comment(safe(path), language)
     left, right = f"{fim.prefix}{name}{before}", f"{fim.suffix}{safe(context.after)}"
     middle = f"{left}{right}" if fim.order == "psm" else f"{right}{left}"
-    return Prompt(text=f"{others}{head}{middle}{fim.middle}", held_back=held_back, stop=stop)
+    return Prompt(text=f"{others}{head}{middle}{fim.middle}", held_back=held_back, solid=solid, stop=stop)
 
 
 def comment(text: str, language: str) -> str:

@@ -24,6 +24,8 @@ class CompletionQuery:
     """How many alternatives at most."""
     automatic: bool = True
     selected: SelectedCompletion | None = None
+    patience_ms: float = 0.0
+    """How long to wait before the model is asked, for a key that may follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class Item:
     """Mean log-probability of a token; higher is better."""
     start: int
     end: int
+    confidence: float = 0.5
+    """How likely it is what the user goes on to write, between 0 and 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

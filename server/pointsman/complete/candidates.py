@@ -1,0 +1,174 @@
+"""What might come next, from two sources: the repository's own text and the model; the likelier one first.
+
+The repository is asked first, for it answers in milliseconds: what it is sure of needs no model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pointsman.complete.cache import Suggestion
+from pointsman.complete.clean import clean
+from pointsman.complete.confidence import Evidence, confidence, features
+from pointsman.complete.context import Context, budget_for, window
+from pointsman.complete.corpus import Corpus
+from pointsman.complete.cursor import Cursor
+from pointsman.complete.generate import Draft, draft
+from pointsman.complete.lookup import Found, look_up
+from pointsman.complete.prompt import build_prompt
+from pointsman.complete.related import Related
+from pointsman.complete.scope import Scope, scope_at
+from pointsman.complete.trail import Trail
+from pointsman.complete.types import CompletionQuery
+from pointsman.exclusion import ExclusionsOf
+from pointsman.host.api import HostApi, ModelFacts
+from pointsman.models.base import Priority
+from pointsman.settings import Settings
+
+SURE = 0.6
+"""Confidence in what was found from which the model is not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A cleaned text and what is known of it."""
+
+    text: str
+    evidence: Evidence
+
+    @property
+    def first_line(self) -> str:
+        return self.text.split("\n", 1)[0].rstrip()
+
+
+class Candidates:
+    """Gathers suggestions for a cursor. Belongs to one event loop."""
+
+    def __init__(self, host: HostApi, exclusions: ExclusionsOf, settings: Settings) -> None:
+        self._host = host
+        self._settings = settings
+        self.corpus = Corpus(exclusions)
+        self._related = Related(host, exclusions)
+
+    async def gather(
+        self, query: CompletionQuery, cursor: Cursor, facts: ModelFacts, trail: Trail, *, priority: Priority
+    ) -> tuple[tuple[Suggestion, ...], str]:
+        """Suggestions, likeliest first, or the reason why there is none."""
+        scope = scope_at(cursor)
+        with trail.timed("context"):
+            found, context = await self._looked_up(query, cursor, scope, facts, trail)
+        reason = ""
+        candidates: list[Candidate] = []
+        if found is not None:
+            evidence = Evidence(
+                origin="lookup",
+                logprob=found.logprob,
+                units=found.lexemes,
+                weakest=found.weakest,
+                match=found.match,
+                places=found.places,
+            )
+            reason = _add(candidates, found.text, evidence, cursor, scope, facts, trail)
+            if query.count == 1 and candidates and (best := _ranked(candidates, cursor)[0]).confidence >= SURE:
+                trail.note("generate", "not asked: the repository is sure")
+                return (best,), ""
+        if query.patience_ms:
+            await asyncio.sleep(query.patience_ms / 1000)
+        prompt = build_prompt(
+            context,
+            path=query.snapshot.relative,
+            language=query.snapshot.language,
+            fim=facts.fim,
+            special_tokens=facts.special_tokens,
+            begin=facts.begin,
+        )
+        order = facts.fim.order if facts.fim else "prefix only"
+        extent = "the block" if scope.multi_line else "one line"
+        trail.note("prompt", f"{len(prompt.text)} characters, {order}, {extent}, {len(prompt.held_back)} held back")
+        for alternative in range(query.count):
+            made = await draft(
+                self._host,
+                prompt,
+                scope,
+                max_tokens=self._settings.max_completion_tokens,
+                stop_line=cursor.next_line if scope.multi_line else "",
+                alternative=alternative,
+                workspace=str(query.snapshot.root or ""),
+                priority=priority,
+            )
+            _note_draft(trail, made)
+            if made.mismatch:
+                reason = reason or "the model would not go on from this word"
+                continue
+            evidence = Evidence(origin="model", logprob=made.logprob, units=made.tokens)
+            why = _add(candidates, made.text, evidence, cursor, scope, facts, trail)
+            reason = reason or why
+        return tuple(_ranked(candidates, cursor)[: query.count]), reason
+
+    async def _looked_up(
+        self, query: CompletionQuery, cursor: Cursor, scope: Scope, facts: ModelFacts, trail: Trail
+    ) -> tuple[Found | None, Context]:
+        budget = budget_for(facts, self._settings.max_completion_tokens)
+        context = window(cursor, budget)
+        begun = time.perf_counter()
+        hits, outcome = await self._related.hits(query, cursor)
+        chunks = self._related.chunks(hits, budget.chunks)
+        size = f"{len(context.before)} characters before, {len(context.after)} after"
+        used = f"{len(chunks)} chunks in the prompt" if budget.chunks else "none in the prompt of this model"
+        trail.note("context", f"{size}; {outcome}, {used}", (time.perf_counter() - begun) * 1000)
+        begun = time.perf_counter()
+        paths = tuple(dict.fromkeys(hit.path for hit in hits))
+        found, outcome = await asyncio.to_thread(self._look_up, query, cursor, scope, paths)
+        trail.note("lookup", outcome, (time.perf_counter() - begun) * 1000)
+        return found, replace(context, chunks=chunks)
+
+    def _look_up(
+        self, query: CompletionQuery, cursor: Cursor, scope: Scope, paths: Sequence[str]
+    ) -> tuple[Found | None, str]:
+        sources = self.corpus.sources(query, cursor, paths)
+        found = look_up(cursor.before, cursor.after, sources, several=scope.multi_line)
+        size = f"{sum(source.text.characters for source in sources)} characters of {len(sources)} texts"
+        if found is None:
+            return None, f"nothing like it in {size}"
+        return found, f"{len(found.text)} characters, a match of {found.match} lexemes in {size}"
+
+
+def _add(
+    candidates: list[Candidate],
+    text: str,
+    evidence: Evidence,
+    cursor: Cursor,
+    scope: Scope,
+    facts: ModelFacts,
+    trail: Trail,
+) -> str:
+    """Clean a text and keep it; why not, else ""."""
+    begun = time.perf_counter()
+    text, why = clean(text, cursor, scope, facts.special_tokens)
+    ms = (time.perf_counter() - begun) * 1000
+    trail.add_ms("clean", ms)
+    trail.note("clean", f"{evidence.origin}: {why or f'{len(text)} characters kept'}", ms)
+    if text and text not in {one.text for one in candidates}:
+        candidates.append(Candidate(text, evidence))
+    return why
+
+
+def _ranked(candidates: Sequence[Candidate], cursor: Cursor) -> list[Suggestion]:
+    out = []
+    for one in candidates:
+        origins = {other.evidence.origin for other in candidates if other.first_line == one.first_line}
+        values = features(one.evidence, one.text, cursor, agree=len(origins) > 1)
+        sure = confidence(one.evidence.origin, values)
+        out.append(Suggestion(one.text, one.evidence.logprob / max(one.evidence.units, 1), sure))
+    return sorted(out, key=lambda suggestion: -suggestion.confidence)
+
+
+def _note_draft(trail: Trail, made: Draft) -> None:
+    trail.add_ms("queue", made.queue_ms)
+    trail.add_ms("prefill", made.prefill_ms)
+    trail.add_ms("decode", made.decode_ms)
+    reused = "" if made.reused_tokens is None else f", {made.reused_tokens} prompt tokens reused"
+    trail.note("generate", f"{made.tokens} tokens, ended by {made.ended_by}{reused}", made.decode_ms)

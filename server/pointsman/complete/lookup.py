@@ -1,0 +1,127 @@
+"""What a repository itself would write next: the continuation of the longest match of what stands before the cursor.
+
+A cache language model in the sense of Kuhn & De Mori (1990) over lexemes: all places where the end of the context
+occurs vote for what follows, longer matches far more than shorter ones (as in prediction by partial matching, Cleary &
+Witten 1984), and the winner becomes part of the context. Small models repeat themselves; repositories repeat themselves
+more usefully. Needs no model, and says how sure the votes were.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pointsman.complete.lexemes import NEWLINE, Lexed, key, lexemes
+
+_LONGEST = 24
+"""Lexemes of a match that count; a line has about fifteen."""
+_BELOW = 10
+"""Lexemes of the lines below that are compared."""
+_MOST_LEXEMES = 48
+_MOST_LINES = 8
+_DOUBT = 4.0
+"""Votes for what was never seen: as much as a match of little more than one lexeme has."""
+_GO_ON = 0.6
+"""Share of the votes that each lexeme of a further line must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """`weight` is how much a place in it counts: nearer code is more like what is being written."""
+
+    text: Lexed
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A continuation. `logprob` is the sum of the natural logs of the lexemes' shares of votes in its first line."""
+
+    text: str
+    logprob: float
+    weakest: float
+    """Smallest share of a lexeme in the first line."""
+    match: int
+    """Lexemes of the longest match that the first choice followed."""
+    lexemes: int
+    """Of the first line."""
+    places: int
+    """Where that choice was seen."""
+
+
+def look_up(before: str, after: str, sources: Sequence[Source], *, several: bool = False) -> Found | None:
+    """What follows `before` to the end of the line, best where the lines of `after` follow as well; with `several` as
+    many more lines as the votes are sure of.
+
+    None when nothing matches, or when the line is most likely over.
+    """
+    context = [key(one) for one in lexemes(before[-4_000:])]
+    at = after.find("\n")
+    below = [key(one) for one in lexemes(after[at : at + 400])][:_BELOW] if at >= 0 else []
+    started = context.pop() if context and _is_word(context[-1]) else ""
+    out: list[str] = []
+    logprob, weakest, match, places, first = 0.0, 1.0, 0, 0, 0
+    while len(out) < _MOST_LEXEMES * (_MOST_LINES if several else 1):
+        choice = _vote(context, [] if first else below, sources, "" if out else started)
+        if choice is None:
+            break
+        lexeme, share, length, count = choice
+        ends = lexeme[0] == NEWLINE
+        if ends and not first:
+            first = len(out)
+        if first and (not several or share < _GO_ON or sum(one[0] == NEWLINE for one in out) >= _MOST_LINES):
+            break
+        if not first:
+            logprob, weakest = logprob + math.log(share), min(weakest, share)
+        if not out:
+            match, places = length, count
+        if ends and not out:
+            return None
+        out.append(lexeme)
+        context.append(key(lexeme))
+    if not out:
+        return None
+    if several and first:
+        out = out[: max(at for at in range(len(out) + 1) if at == first or (at < len(out) and out[at][0] == NEWLINE))]
+    text = "".join(out)[len(started) :]
+    if not text.strip():
+        return None
+    return Found(text=text, logprob=logprob, weakest=weakest, match=match, lexemes=first or len(out), places=places)
+
+
+def _vote(
+    context: Sequence[str], below: Sequence[str], sources: Iterable[Source], started: str
+) -> tuple[str, float, int, int] | None:
+    """The next lexeme, its share of all votes, the longest match behind it and the places that voted for it."""
+    votes: dict[str, float] = defaultdict(float)
+    longest: dict[str, int] = defaultdict(int)
+    count: dict[str, int] = defaultdict(int)
+    pair = tuple(context[-2:])
+    for source in sources:
+        text = source.text
+        for place in text.after_pair.get(pair, ()) if len(pair) == 2 else ():
+            lexeme = text.lexemes[place]
+            if started and not lexeme.startswith(started):
+                continue
+            length = text.length_of_match(place, context, _LONGEST)
+            under = text.length_below(place, below) if below else 0
+            votes[lexeme] += source.weight * length**3 * (1 + max(under - 1, 0)) ** 2
+            longest[lexeme] = max(longest[lexeme], length)
+            count[lexeme] += 1
+    if started and not votes:
+        # A word that was never seen here, but elsewhere.
+        for source in sources:
+            for word, times in source.text.words.items():
+                if word.startswith(started) and word != started:
+                    votes[word] += source.weight * min(times, 8) / 4
+                    count[word] += times
+    if not votes:
+        return None
+    best = max(votes, key=lambda one: votes[one])
+    return best, votes[best] / (sum(votes.values()) + _DOUBT), longest[best], count[best]
+
+
+def _is_word(lexeme: str) -> bool:
+    return lexeme[0].isalpha() or lexeme[0] == "_"
