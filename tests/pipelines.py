@@ -67,6 +67,8 @@ class FakeHost:
         self.streaming = asyncio.Event()
         """Set with the second piece of any answer."""
         self.piece_delay = 0.0
+        self.heals = True
+        """Whether answers begin with what the prompt held back, as those of our engines do."""
         self.search_delay = 0.0
         self.closed_answer = ""
         self.refusal: PointsmanError | None = None
@@ -87,6 +89,9 @@ class FakeHost:
     async def generate(self, params: GenerateParams) -> AsyncGenerator[Piece | Finish, None]:
         self.asked.append(params)
         text, reason = self.answers.pop(0) if self.answers else "", "stop"
+        begin = params.request.sampling.begin
+        if self.heals and not text.startswith(begin):
+            text = begin + text
         for stop in params.request.sampling.stop:
             text = text.split(stop)[0]
         if len(text) > params.request.sampling.max_tokens * 4:

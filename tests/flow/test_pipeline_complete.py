@@ -39,7 +39,7 @@ async def test_a_suggestion_with_its_record() -> None:
     assert item.score == -0.5 and done.reason is None and done.model == "tiny"
     assert done.timings_ms.keys() == {"context", "queue", "prefill", "decode", "clean", "total"}
     assert done.timings_ms["decode"] == 3.0
-    assert stages(done).keys() == {"prefilter", "cache", "context", "prompt", "generate", "clean", "fit"}
+    assert stages(done).keys() == {"prefilter", "cache", "context", "lookup", "prompt", "generate", "clean", "fit"}
     (asked,) = host.asked
     assert asked.task == "completion" and asked.request.priority is Priority.TYPING
     assert asked.request.prompt == "# pkg/a.py\ndef add(a, b):\n    return"
@@ -53,10 +53,18 @@ async def test_indentation_is_reconciled() -> None:
     assert [item.text for item in done.items] == ["total = 0\n    return total"]
 
 
+async def test_the_word_before_the_cursor_is_part_of_the_answer() -> None:
+    host = FakeHost(" values)")
+    done = await complete(host, "total = sum(x in valu‸\n")
+    assert host.prompt.endswith("sum(x in") and host.asked[0].request.sampling.begin == " valu"
+    assert [item.text for item in done.items] == ["es)"]
+
+
 async def test_an_answer_that_does_not_go_on_from_the_white_space_is_dropped() -> None:
     host = FakeHost("\nprint()")
+    host.heals = False
     done = await complete(host, "    x = ‸\n")
-    assert done.items == () and "white space" in (done.reason or "")
+    assert done.items == () and "go on from" in (done.reason or "")
 
 
 async def test_an_answer_is_stopped_when_it_leaves_the_block() -> None:
@@ -88,7 +96,7 @@ async def test_a_picked_menu_entry_is_extended() -> None:
     selected = SelectedCompletion(start=3, end=5, text="path")
     (item,) = (await complete(host, "os.pa‸\n", selected=selected)).items
     assert (item.text, item.start, item.end) == ('path("x")', 3, 5)
-    assert host.prompt.endswith("os.path")
+    assert host.prompt.endswith("os.") and host.asked[0].request.sampling.begin == "path"
 
 
 @pytest.mark.parametrize("text", ["‸", "x = va‸l", "x\0 = ‸"])
@@ -156,10 +164,10 @@ async def test_a_slow_search_is_not_waited_for() -> None:
     assert done.items and "VALUE" not in host.prompt and "longer than" in stages(done)["context"]
 
 
-async def test_a_model_without_fill_in_the_middle_is_not_searched_for() -> None:
-    host = FakeHost("1")
-    await complete(host, "x = ‸\ny = 2\n")
-    assert host.searched == [] and "y = 2" not in host.prompt
+async def test_a_model_without_fill_in_the_middle_gets_no_other_text() -> None:
+    host = FakeHost("1", hits=[hit("b.py", "VALUE = 1")])
+    await complete(host, "x = ‸\nprint(y)\n")
+    assert "VALUE" not in host.prompt and "print" not in host.prompt
 
 
 async def test_cancelling_closes_the_stream() -> None:

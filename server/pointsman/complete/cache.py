@@ -26,6 +26,10 @@ class Suggestion:
     text: str
     score: float
     confidence: float = 0.5
+    origin: str = ""
+    """model or lookup"""
+    features: tuple[float, ...] = ()
+    """What `confidence` was judged by."""
 
 
 @dataclass(frozen=True, slots=True)

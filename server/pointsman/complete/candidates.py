@@ -56,7 +56,21 @@ class Candidates:
     async def gather(
         self, query: CompletionQuery, cursor: Cursor, facts: ModelFacts, trail: Trail, *, priority: Priority
     ) -> tuple[tuple[Suggestion, ...], str]:
-        """Suggestions, likeliest first, or the reason why there is none."""
+        """As many suggestions as are asked for, likeliest first, or the reason why there is none."""
+        suggestions, reason = await self.ranked(query, cursor, facts, trail, priority=priority)
+        return tuple(suggestions[: query.count]), reason
+
+    async def ranked(
+        self,
+        query: CompletionQuery,
+        cursor: Cursor,
+        facts: ModelFacts,
+        trail: Trail,
+        *,
+        priority: Priority,
+        sure: float = SURE,
+    ) -> tuple[list[Suggestion], str]:
+        """All of them. The model is not asked when the repository is at least `sure`."""
         scope = scope_at(cursor)
         with trail.timed("context"):
             found, context = await self._looked_up(query, cursor, scope, facts, trail)
@@ -72,9 +86,10 @@ class Candidates:
                 places=found.places,
             )
             reason = _add(candidates, found.text, evidence, cursor, scope, facts, trail)
-            if query.count == 1 and candidates and (best := _ranked(candidates, cursor)[0]).confidence >= SURE:
+            ranked = _ranked(candidates, cursor)
+            if query.count == 1 and ranked and ranked[0].confidence >= sure:
                 trail.note("generate", "not asked: the repository is sure")
-                return (best,), ""
+                return ranked, ""
         if query.patience_ms:
             await asyncio.sleep(query.patience_ms / 1000)
         prompt = build_prompt(
@@ -106,7 +121,7 @@ class Candidates:
             evidence = Evidence(origin="model", logprob=made.logprob, units=made.tokens)
             why = _add(candidates, made.text, evidence, cursor, scope, facts, trail)
             reason = reason or why
-        return tuple(_ranked(candidates, cursor)[: query.count]), reason
+        return _ranked(candidates, cursor), reason
 
     async def _looked_up(
         self, query: CompletionQuery, cursor: Cursor, scope: Scope, facts: ModelFacts, trail: Trail
@@ -161,8 +176,9 @@ def _ranked(candidates: Sequence[Candidate], cursor: Cursor) -> list[Suggestion]
     for one in candidates:
         origins = {other.evidence.origin for other in candidates if other.first_line == one.first_line}
         values = features(one.evidence, one.text, cursor, agree=len(origins) > 1)
-        sure = confidence(one.evidence.origin, values)
-        out.append(Suggestion(one.text, one.evidence.logprob / max(one.evidence.units, 1), sure))
+        origin = one.evidence.origin
+        score = one.evidence.logprob / max(one.evidence.units, 1)
+        out.append(Suggestion(one.text, score, confidence(origin, values), origin, values))
     return sorted(out, key=lambda suggestion: -suggestion.confidence)
 
 
