@@ -52,10 +52,12 @@ def build_server(
 def build_services(paths: Paths, settings: Settings, *, in_process: bool = False, fixed: bool = False) -> Services:
     """The pipelines over the user's host, or over one of their own, which with `fixed` has `settings` for good."""
     from pointsman.chat.service import ChatService
+    from pointsman.complete.gate import Gate
     from pointsman.complete.service import CompletionService
     from pointsman.host.client import HostClient
     from pointsman.observe.recorder import Recorder
     from pointsman.observe.store import Store
+    from pointsman.observe.taste import Taste
     from pointsman.policy.trust import Trust
     from pointsman.refactor.service import RefactorService
 
@@ -68,14 +70,17 @@ def build_services(paths: Paths, settings: Settings, *, in_process: bool = False
     api: HostApi = host
     store = Store(paths.usage)
     recorder = Recorder(store, lambda: _records_usage(choices))
+    gate = Gate(settings.completion_confidence, Taste(paths.usage))
+    completer = CompletionService(api, exclusions, settings, gate)
 
     async def close() -> None:
+        await completer.close()
         recorder.close()
         await asyncio.to_thread(store.close)
         await host.close()
 
     return Services(
-        completer=CompletionService(api, exclusions, settings),
+        completer=completer,
         asker=ChatService(api, exclusions, settings),
         refactorer=RefactorService(api, _Router(paths), exclusions, settings),
         host=api,

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from pointsman.complete.gate import Gate
 from pointsman.complete.service import CompletionService
 from pointsman.complete.types import Completion, CompletionQuery, SelectedCompletion
 from pointsman.errors import EngineError
@@ -15,7 +16,7 @@ from tests.pipelines import FIM, FakeHost, facts, hit, marked, rules, snapshot
 
 
 def service(host: FakeHost, **settings: int) -> CompletionService:
-    return CompletionService(host, rules, Settings(**settings))  # type: ignore[arg-type]
+    return CompletionService(host, rules, Settings(**settings), Gate(0.0))  # type: ignore[arg-type]
 
 
 async def complete(host: FakeHost, text: str, **more: object) -> Completion:

@@ -29,11 +29,11 @@ from pointsman.settings import Settings
 class CompletionService:
     """Completes at a cursor. Belongs to one event loop; requests for different documents may overlap."""
 
-    def __init__(self, host: HostApi, exclusions: ExclusionsOf, settings: Settings, gate: Gate | None = None) -> None:
+    def __init__(self, host: HostApi, exclusions: ExclusionsOf, settings: Settings, gate: Gate) -> None:
         self._host = host
         self._exclusions = exclusions
         self._candidates = Candidates(host, exclusions, settings)
-        self._gate = gate or Gate(settings.completion_confidence)
+        self._gate = gate
         self._cache = SuggestionCache()
         self._forward = Forward(self._ahead)
         self._model = ""

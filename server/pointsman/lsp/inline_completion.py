@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -82,6 +83,8 @@ def register(server: Server) -> None:
         if document is None or params.textDocument.version not in (None, document.version):
             return types.InlineCompletionList(items=[])
         query = _query(document, params, server.encoding)
+        if query.automatic:
+            query = replace(query, patience_ms=server.pace.patience_ms())
         completion = await typing.latest(server, document, query)
         if completion is None:
             return types.InlineCompletionList(items=[])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from pointsman.lsp import completion, indexing, watched_files
+from pointsman.lsp.pace import Pace
 
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
@@ -22,6 +23,7 @@ def register(server: Server) -> None:
     def initialize(params: types.InitializeParams) -> None:
         if isinstance(params.initialization_options, dict):
             server.options = params.initialization_options
+        server.pace = Pace(params.client_info.name if params.client_info else "")
         folders = [folder.uri for folder in params.workspace_folders or []] or [params.root_uri or ""]
         server.session.folders = [path for uri in folders if (path := server.path_of(uri)) is not None]
         documents = params.capabilities.text_document

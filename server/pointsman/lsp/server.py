@@ -25,6 +25,7 @@ from pygls.protocol import default_converter
 
 from pointsman import __version__
 from pointsman.errors import PointsmanError, UsageError
+from pointsman.lsp.pace import Pace
 from pointsman.lsp.positions import Encoding, Lines
 from pointsman.lsp.protocol import PARSE_ERROR, Protocol
 from pointsman.lsp.services import Services
@@ -60,6 +61,7 @@ class Server(LanguageServer):
         self.stale: dict[Path, set[str] | None] = {}
         """What of each folder has to be looked at; None for everything."""
         """The index is to be looked at again; see indexing.py."""
+        self.pace = Pace("")
         self.finished = asyncio.Event()
 
     @property

@@ -73,6 +73,7 @@ def suggestion_of(query: CompletionQuery, completion: Completion, item: Item, ke
         digest=hashlib.blake2b(item.text.encode("utf-8", "surrogatepass"), key=key, digest_size=8).hexdigest(),
         features={
             "score": item.score,
+            "confidence": item.confidence,
             "characters": len(item.text),
             "lines": item.text.count("\n") + 1,
             "indent": len(before) - len(before.lstrip()),
