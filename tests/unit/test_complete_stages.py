@@ -163,8 +163,14 @@ def test_clean_says_why_nothing_is_left(text: str, written: str, part: str) -> N
     ],
 )
 def test_fit_covers_closers_and_cuts_overlap(text: str, rest: str, expected: str, covered: int) -> None:
-    fitted = fit(text, rest)
+    fitted = fit(text, "h(f(d['", rest)
     assert (fitted.text, fitted.covered) == (expected, covered)
+
+
+def test_a_bracket_that_nothing_opens_is_cut_where_one_like_it_stands() -> None:
+    assert (fit("x))", "é", "){").text, fit("x))", "é", "){").covered) == ("x", 0)
+    assert fit("x))", "f(", "){").covered == 0 and fit("x))", "f(", "){").text == "x"
+    assert fit("x)", "f(", ")").covered == 1
 
 
 def test_the_prompt_holds_back_one_space_and_breaks_markers_up() -> None:

@@ -70,11 +70,14 @@ def seen(count: int) -> list[Outcome]:
     return out
 
 
-def test_taste_is_learned_from_enough_and_not_before(tmp_path: Path) -> None:
+def test_taste_is_learned_from_enough_and_not_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert learned(seen(ENOUGH - 1)) is None
     assert learned([one for one in seen(2 * ENOUGH) if one.outcome == "rejected"]) is None
     taste = Taste(tmp_path / "usage.sqlite3")
-    taste._weights = learned(seen(2 * ENOUGH))
+    taste.learn()
+    assert taste.likelihood(0.95, 10, 1, line_start=False) is None
+    monkeypatch.setattr("pointsman.observe.taste.outcomes", lambda file, most: seen(2 * ENOUGH))
+    taste.learn()
     likely = taste.likelihood(0.95, 10, 1, line_start=False)
     unlikely = taste.likelihood(0.05, 50, 1, line_start=False)
     assert likely is not None and unlikely is not None and likely > 0.6 > 0.2 > unlikely

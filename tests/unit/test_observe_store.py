@@ -244,6 +244,7 @@ def test_what_is_written_down_of_a_completion() -> None:
     noted = suggestion_of(query, completion, item, b"key", NOW)
     assert noted.features == {
         "score": -0.25,
+        "confidence": 0.5,
         "characters": 3,
         "lines": 2,
         "indent": 4,

@@ -3,7 +3,8 @@
     python -m training.completion.confidence OUT.json --packages FOLDER… [--limit N]
 
 Lines and rests of lines of the packages are masked in a copy, as `pointsman eval completion` does; both origins answer,
-and each answer teaches its own model whether it was right. Packages that are learned from may be in no evaluation.
+and each answer teaches its own model whether it was right. There is no index; what search finds is found by words.
+Packages that are learned from may be in no evaluation.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pointsman.complete.cursor import cursor_of
 from pointsman.complete.trail import Trail
 from pointsman.complete.types import CompletionQuery
 from pointsman.host.api import ModelParams
-from pointsman.measure.completion import closing, index
+from pointsman.measure.completion import closing
 from pointsman.measure.home import borrowed
 from pointsman.measure.masks import masked
 from pointsman.measure.score import answer
@@ -52,7 +53,6 @@ async def gathered(package: Path, limit: int, folder: Path) -> Examples:
     paths, settings = borrowed(Paths.resolve(), folder / "home"), Settings()
     out: Examples = {"model": [], "lookup": []}
     async with closing(build_services(paths, settings, fixed=True)) as services:
-        await index(services, copy, lambda *_: None)
         facts = await services.host.model(ModelParams(task="completion"))
         candidates = Candidates(services.host, lambda _: _Nothing(), settings)
         for task in tasks:

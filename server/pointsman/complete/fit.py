@@ -19,13 +19,38 @@ class Fitted:
     covered: int
 
 
-def fit(text: str, rest: str) -> Fitted:
-    """`rest` is the line right of the cursor, without its line end."""
+def fit(text: str, before: str, rest: str) -> Fitted:
+    """`before` and `rest` are the line left and right of the cursor, without its line end."""
     if not rest.strip():
         return Fitted(text, len(rest) if "\n" in text else 0)
-    if covered := _closed_again(text, rest):
-        return Fitted(text, covered)
-    return Fitted(_without_overlap(text, rest), 0)
+    covered = _closed_again(text, rest)
+    fitted = Fitted(text, covered) if covered else Fitted(_without_overlap(text, rest), 0)
+    return _without_surplus(fitted, before, rest)
+
+
+def _without_surplus(fitted: Fitted, before: str, rest: str) -> Fitted:
+    """Cut before a closing bracket that would stand on the line once more than something there opens it."""
+    bracket = rest.lstrip()[:1]
+    if bracket not in _PAIRS or "\n" in fitted.text:
+        return fitted
+    most = _surplus(before + rest, bracket)
+    text, covered = fitted.text, fitted.covered
+    while _surplus(before + text + rest[covered:], bracket) > most and bracket in text:
+        text, covered = text[: text.rindex(bracket)], 0
+    return Fitted(text, covered)
+
+
+def _surplus(line: str, bracket: str) -> int:
+    """Closing brackets of one kind that nothing on the line opens."""
+    depth = count = 0
+    for char in line:
+        if char == _PAIRS[bracket]:
+            depth += 1
+        elif char == bracket and depth:
+            depth -= 1
+        elif char == bracket:
+            count += 1
+    return count
 
 
 def _closed_again(text: str, rest: str) -> int:

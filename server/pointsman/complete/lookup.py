@@ -62,33 +62,33 @@ def look_up(before: str, after: str, sources: Sequence[Source], *, several: bool
     below = [key(one) for one in lexemes(after[at : at + 400])][:_BELOW] if at >= 0 else []
     started = context.pop() if context and _is_word(context[-1]) else ""
     out: list[str] = []
-    logprob, weakest, match, places, first = 0.0, 1.0, 0, 0, 0
+    logprob, weakest, match, places, first = 0.0, 1.0, 0, 0, -1
     while len(out) < _MOST_LEXEMES * (_MOST_LINES if several else 1):
-        choice = _vote(context, [] if first else below, sources, "" if out else started)
+        choice = _vote(context, below if first < 0 else [], sources, "" if out else started)
         if choice is None:
             break
         lexeme, share, length, count = choice
-        ends = lexeme[0] == NEWLINE
-        if ends and not first:
+        if lexeme[0] == NEWLINE and first < 0 and out:
             first = len(out)
-        if first and (not several or share < _GO_ON or sum(one[0] == NEWLINE for one in out) >= _MOST_LINES):
+        if lexeme[0] == NEWLINE and not several and not out:
+            return None
+        if first >= 0 and (not several or share < _GO_ON or sum(one[0] == NEWLINE for one in out) >= _MOST_LINES):
             break
-        if not first:
+        if first < 0:
             logprob, weakest = logprob + math.log(share), min(weakest, share)
         if not out:
             match, places = length, count
-        if ends and not out:
-            return None
         out.append(lexeme)
         context.append(key(lexeme))
-    if not out:
-        return None
-    if several and first:
-        out = out[: max(at for at in range(len(out) + 1) if at == first or (at < len(out) and out[at][0] == NEWLINE))]
+    if several and first >= 0:
+        # Whole lines only: the last one may have been broken off.
+        ends = [at for at, one in enumerate(out) if one[0] == NEWLINE and at >= first]
+        out = out[: ends[-1]] if ends else out[:first]
     text = "".join(out)[len(started) :]
     if not text.strip():
         return None
-    return Found(text=text, logprob=logprob, weakest=weakest, match=match, lexemes=first or len(out), places=places)
+    units = first if first >= 0 else len(out)
+    return Found(text=text, logprob=logprob, weakest=weakest, match=match, lexemes=units, places=places)
 
 
 def _vote(
@@ -103,8 +103,8 @@ def _vote(
         text = source.text
         for place in text.after_pair.get(pair, ()) if len(pair) == 2 else ():
             lexeme = text.lexemes[place]
-            if started and not lexeme.startswith(started):
-                continue
+            if started and (not lexeme.startswith(started) or place == len(text.keys) - 1):
+                continue  # another word, or the very one that is being typed
             length = text.length_of_match(place, context, _LONGEST)
             under = text.length_below(place, below) if below else 0
             votes[lexeme] += source.weight * length**3 * (1 + max(under - 1, 0)) ** 2

@@ -134,7 +134,7 @@ class CompletionService:
 
 
 def _item(suggestion: Suggestion, cursor: Cursor) -> Item | None:
-    fitted = fit(suggestion.text, cursor.line_after)
+    fitted = fit(suggestion.text, cursor.line_before, cursor.line_after)
     if not fitted.text.strip():
         return None
     text = fitted.text.replace("\n", cursor.newline)
