@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pointsman.complete.cache import Suggestion, SuggestionCache
 from pointsman.complete.clean import clean
-from pointsman.complete.context import budget_for, window
+from pointsman.complete.context import Chunk, budget_for, window
 from pointsman.complete.cursor import Cursor, cursor_of
 from pointsman.complete.fit import fit
 from pointsman.complete.prefilter import MAX_CHARS, MAX_LINE_CHARS, exclusion, pointless, too_large
@@ -63,8 +64,6 @@ def test_exclusion_judges_the_link_and_what_it_points_to(tmp_path: Path) -> None
 
 
 def test_a_file_without_a_root_is_judged_by_its_whole_path(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     (tmp_path / "secret").mkdir()
     loose = replace(snapshot("x", root=tmp_path, name="secret/config"), root=None)
     assert exclusion(CompletionQuery(snapshot=loose, offset=1), rules) is not None
@@ -181,6 +180,16 @@ def test_the_prompt_holds_back_one_space_and_breaks_markers_up() -> None:
     assert prompt.held_back == " " and prompt.text.endswith("x =")
     assert not any(marker in prompt.text for marker in SPECIAL)
     assert "```" in prompt.stop
+
+
+def test_a_prompt_of_several_files_names_the_repository() -> None:
+    fim = FillInTheMiddle(prefix="<PRE>", suffix="<SUF>", middle="<MID>", file_separator="<FILE>", repo_name="<REPO>")
+    cursor = at("x =‸\ny = 2\n")
+    context = replace(window(cursor, budget_for(facts(fim=fim), 64)), chunks=(Chunk(path="b.py", text="B = 1"),))
+    prompt = build_prompt(
+        context, path="a.py", language="python", repository="shop", fim=fim, special_tokens=(*SPECIAL, "<REPO>")
+    )
+    assert prompt.text == "<REPO>shop\n<FILE>b.py\nB = 1\n<FILE>a.py\n<PRE>x =<SUF>\ny = 2\n<MID>"
 
 
 @pytest.mark.parametrize(

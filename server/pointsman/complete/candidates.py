@@ -96,6 +96,7 @@ class Candidates:
             context,
             path=query.snapshot.relative,
             language=query.snapshot.language,
+            repository=query.snapshot.root.name if query.snapshot.root else "",
             fim=facts.fim,
             special_tokens=facts.special_tokens,
             begin=facts.begin,

@@ -39,6 +39,7 @@ def build_prompt(
     *,
     path: str,
     language: str,
+    repository: str = "",
     fim: FillInTheMiddle | None,
     special_tokens: tuple[str, ...],
     begin: str = "",
@@ -59,6 +60,8 @@ def build_prompt(
         return Prompt(text=text, held_back=held_back, solid=solid, stop=stop)
     others = "".join(_other_file(safe(c.path), safe(c.text), language, fim) for c in context.chunks)
     head = f"{fim.file_separator}{safe(path)}\n" if fim.file_separator else ""
+    if fim.repo_name and others and repository:
+        others = f"{fim.repo_name}{safe(repository)}\n{others}"
     name = "" if fim.file_separator else comment(safe(path), language)
     left, right = f"{fim.prefix}{name}{before}", f"{fim.suffix}{safe(context.after)}"
     middle = f"{left}{right}" if fim.order == "psm" else f"{right}{left}"
