@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pointsman.host.engines import Engines
     from pointsman.host.service import HostService
     from pointsman.models.base import Adaptation, Generator, TextEmbedder
-    from pointsman.models.card import Card
+    from pointsman.models.card import Card, FillInTheMiddle
     from pointsman.policy.schema import OwnEndpoint as OwnEntry
     from pointsman.policy.schema import Quota
     from pointsman.refactor.types import Target
@@ -302,6 +302,14 @@ class _Maker:
     def ensure_installed(self, card: Card, settings: Settings) -> None:
         if settings.engine != "own":
             self._store.folder(card.name)
+
+    def markers(self, card: Card, settings: Settings) -> tuple[FillInTheMiddle | None, tuple[str, ...]]:
+        from pointsman.gateway import infill
+
+        if settings.engine == "own" and (entry := self._own_entry(settings)).fill == "server":
+            fim = infill.markers(files=entry.kind == "llama.cpp")
+            return fim, (*card.special_tokens, *infill.MARKERS)
+        return card.fim, card.special_tokens
 
     def grant(self, card: Card, settings: Settings) -> str:
         if settings.engine == "own" and card.name != settings.embedder:
