@@ -131,7 +131,7 @@ def asked(ms: float | None, text: str = "ab", **more: object) -> Asked:
 
 def test_figures_and_ratios() -> None:
     ours = [asked(10.0), asked(2.0, source="typed-through"), asked(1.0, "", reason="in a word"), asked(None, "")]
-    report = figures(ours, 1.25)
+    report = figures(ours, {"serve": 1.0, "host": 0.25})
     assert (report["asked"], report["answered"], report["cpu_seconds"]) == (4, 0.5, 1.25)
     assert report["items_ms"] == {"p50": 2.0, "p95": 10.0}
     assert report["model_ms"] == {"p50": 10.0, "p95": 10.0}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pointsman.measure.typist import Asked
@@ -13,7 +13,7 @@ BARS = {"p50": 0.5, "p95": 0.8}
 """Of the peer's time from request to items, at most."""
 
 
-def figures(asked: Sequence[Asked], cpu_seconds: float) -> dict[str, Any]:
+def figures(asked: Sequence[Asked], cpu_seconds: Mapping[str, float]) -> dict[str, Any]:
     """Of one system. `items_ms` are the requests that brought text, `model_ms` those of them for which a model was
     asked, `request_ms` all that were answered at all."""
     shown = [one for one in asked if one.ms is not None and one.suggestion.text]
@@ -39,7 +39,8 @@ def figures(asked: Sequence[Asked], cpu_seconds: float) -> dict[str, Any]:
         },
         "typed_on": _share(sum(bool(one.typed_on) for one in shown), len(shown)),
         "tokens": {"generated": tokens, "wasted": tokens - kept, "typed_on": round(typed)},
-        "cpu_seconds": round(cpu_seconds, 2),
+        "cpu_seconds": round(sum(cpu_seconds.values()), 2),
+        "cpu_seconds_by_process": {name: round(seconds, 2) for name, seconds in cpu_seconds.items()},
         "silent": dict(silent.most_common()),
     }
 
