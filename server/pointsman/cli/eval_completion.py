@@ -150,16 +150,16 @@ async def _systems(
         masks = any(task.kind in MASKS for task in tasks)
         if masks:
             await run.index(services, folders.copy, progress)
-        roots = [folders.copy if task.kind in MASKS else folders.empty for task in tasks]
-        name = only or run.PIPELINE
-        out = {name: await run.ask_pipeline(services, tasks, roots, name, progress, automatic=automatic)}
-        if only:
-            return out
-        if masks:
-            nowhere = [folders.empty] * len(tasks)
-            out[run.ALONE] = await run.ask_pipeline(services, tasks, nowhere, run.ALONE, progress, automatic=automatic)
-        out[run.PLAIN] = await run.ask_plain(services, tasks, settings.max_completion_tokens, progress)
-    return out
+
+        def shown(task: Task) -> Path:
+            return folders.copy if task.kind in MASKS else folders.empty
+
+        asks = {only or run.PIPELINE: run.pipeline(services, shown, automatic=automatic)}
+        if masks and not only:
+            asks[run.ALONE] = run.pipeline(services, lambda _: folders.empty, automatic=automatic)
+        if not only:
+            asks[run.PLAIN] = run.bare(services, settings.max_completion_tokens)
+        return await run.ask_all(tasks, asks, progress)
 
 
 def _show(cli: Cli, report: dict[str, Any]) -> None:
