@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--seed", default=0, show_default=True, help="What is drawn; the same seed draws the same.")
 @click.option("--automatic", is_flag=True, help="Ask as while typing, where less is suggested.")
 @click.option("--precisions", is_flag=True, help="The torch engine in 4 bits beside full precision as well.")
+@click.option("--answers", default="", metavar="FILE", help="Write truth and answers there, a JSON object a line.")
 @json_option
 @click.pass_obj
 def completion(
@@ -40,6 +42,7 @@ def completion(
     seed: int,
     automatic: bool,
     precisions: bool,
+    answers: str,
     as_json: bool,
 ) -> None:
     """The whole pipeline beside itself without retrieval and beside the bare model, on code with holes.
@@ -55,11 +58,16 @@ def completion(
         raise click.BadParameter(f"kinds are {', '.join(MASKS)}", param_hint="--kinds")
     chosen = chosen if chosen or tasks_file else set(MASKS)
     source = existing(tasks_file) if tasks_file else None
+    if answers:
+        _write(Path(answers).expanduser(), [], {})  # what cannot be written is better known before
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="pointsman-eval-") as folder:
         root, tasks = _drawn(cli, path, chosen, source, limit, seed, Path(folder))
         judge = _judge(cli, tasks)
-        report = asyncio.run(_run(cli, tasks, Path(folder), judge, automatic=automatic, precisions=precisions))
+        systems = asyncio.run(_run(cli, tasks, Path(folder), automatic=automatic, precisions=precisions))
+    report = _report(cli, tasks, systems, judge)
+    if answers:
+        _write(Path(answers).expanduser(), tasks, systems)
     report = {"path": str(root) if chosen else "", "seed": seed, "automatic": automatic, **report}
     report |= {"seconds": round(time.monotonic() - began, 1), "machine": machine()}
     if as_json:
@@ -105,8 +113,8 @@ def _judge(cli: Cli, tasks: Sequence[Task]) -> Judge:
 
 
 async def _run(
-    cli: Cli, tasks: Sequence[Task], folder: Path, judge: Judge, *, automatic: bool, precisions: bool
-) -> dict[str, Any]:
+    cli: Cli, tasks: Sequence[Task], folder: Path, *, automatic: bool, precisions: bool
+) -> dict[str, Answers]:
     from pointsman.measure import completion as run
 
     folders = run.Folders(copy=folder / "copy", empty=folder / "empty")
@@ -124,9 +132,32 @@ async def _run(
             )
             for name, torch in ((run.NF4, nf4), (run.FULL, full)):
                 systems |= await _systems(cli, torch, tasks, folder, folders, progress, automatic, name)
-        report = await asyncio.to_thread(run.report, tasks, systems, judge, progress)
+    return systems
+
+
+def _report(cli: Cli, tasks: Sequence[Task], systems: dict[str, Answers], judge: Judge) -> dict[str, Any]:
+    from pointsman.measure.completion import report
+
+    with bar_of(cli, "tests") as (bar, shown):
+        found = report(
+            tasks,
+            systems,
+            judge,
+            lambda label, done, total: bar.update(shown, description=label, completed=done, total=total),
+        )
     silent = {name: answers.silent for name, answers in systems.items() if answers.silent}
-    return {"model": settings.completion_model, "engine": settings.engine, "tasks": report, "silent": silent}
+    settings = cli.settings
+    return {"model": settings.completion_model, "engine": settings.engine, "tasks": found, "silent": silent}
+
+
+def _write(file: Path, tasks: Sequence[Task], systems: dict[str, Answers]) -> None:
+    from pointsman.errors import PointsmanError
+    from pointsman.measure.completion import rows
+
+    try:
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows(tasks, systems)), "utf-8")
+    except OSError as error:
+        raise PointsmanError(f"{file.name} cannot be written: {error.strerror}") from error
 
 
 async def _systems(

@@ -7,7 +7,7 @@ The pipeline is used as a command uses it and stands in this process; what it ca
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,6 +153,18 @@ def report(tasks: Sequence[Task], systems: dict[str, Answers], judge: Judge, pro
             "ms": {name: _times([answers.ms[n] for n in picked]) for name, answers in systems.items()},
         }
     return out
+
+
+def rows(tasks: Sequence[Task], systems: Mapping[str, Answers]) -> Iterator[dict[str, Any]]:
+    """For each task its place, what stood there, and what each system gave: to see what goes wrong."""
+    for number, task in enumerate(tasks):
+        yield {
+            "kind": task.kind,
+            "path": task.path,
+            "line": task.before.count("\n") + 1,
+            "truth": task.truth,
+            "given": {name: answers.given[number] for name, answers in systems.items()},
+        }
 
 
 def _times(ms: Sequence[float]) -> dict[str, float]:
