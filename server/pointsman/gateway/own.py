@@ -78,7 +78,7 @@ class OwnEndpoint:
         return EngineStatus(name=self.name, model=self.model, state=self._state, message=self._message)
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Piece | Finish, None]:
-        if hole := hole_of(request.prompt):
+        if hole := hole_of(valid_unicode(request.prompt)):
             body = self._dialect.fill(hole, request.sampling)
             answer = self._stream(self._dialect.fill_path, body, request.sampling)
             async with aclosing(answer) as parts:
