@@ -30,7 +30,7 @@ def figures(asked: Sequence[Asked], cpu_seconds: Mapping[str, float]) -> dict[st
         "model_ms": times([one.ms for one in shown if one.ms is not None and one.suggestion.source == "model"]),
         "request_ms": times([one.ms for one in waited if one.ms is not None]),
         "stages_ms": {
-            name: times([one.suggestion.stages_ms[name] for one in waited if name in one.suggestion.stages_ms])
+            name: _stage([one.suggestion.stages_ms[name] for one in waited if name in one.suggestion.stages_ms])
             for name in names
         },
         "source": {
@@ -65,6 +65,10 @@ def beside(ours: Sequence[Asked], theirs: Sequence[Asked]) -> dict[str, Any]:
 def times(ms: Sequence[float]) -> dict[str, float]:
     """{} for none."""
     return {f"p{percent}": round(percentile(ms, percent), 1) for percent in (50, 95)} if ms else {}
+
+
+def _stage(ms: Sequence[float]) -> dict[str, float]:
+    return {**times(ms), "sum": round(sum(ms))}
 
 
 def _ratio(ours: dict[str, float], theirs: dict[str, float]) -> dict[str, float]:
