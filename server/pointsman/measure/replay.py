@@ -154,15 +154,16 @@ def _run(*arguments: str) -> None:
 
 def _cpu(pids: Sequence[int]) -> Seconds:
     """Processor seconds that these processes and their children have used, by what they run."""
-    total: Seconds = {}
+    found: set[psutil.Process] = set()
     for pid in pids:
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
-            for one in (process, *process.children(recursive=True)):
-                with contextlib.suppress(psutil.Error):
-                    times = one.cpu_times()
-                    name = _name(one.cmdline())
-                    total[name] = total.get(name, 0.0) + times.user + times.system
+            found |= {process, *process.children(recursive=True)}  # the host may be a child of the server, or not
+    total: Seconds = {}
+    for one in found:
+        with contextlib.suppress(psutil.Error):
+            name, times = _name(one.cmdline()), one.cpu_times()
+            total[name] = total.get(name, 0.0) + times.user + times.system
     return total
 
 
