@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pointsman.lsp.services import Services
+from pointsman.lsp.services import Completer, Services
 from pointsman.settings import Paths, Settings, SettingsFile
 
 if TYPE_CHECKING:
@@ -93,6 +93,13 @@ def _records_usage(choices: SettingsFile) -> bool:
         return choices.current().record_usage
     except ConfigError:
         return False
+
+
+def build_completer(paths: Paths, host: HostApi, settings: Settings) -> Completer:
+    """A completion pipeline that has seen nothing, over a host that is there."""
+    from pointsman.complete.service import CompletionService
+
+    return CompletionService(host, _exclusions_of(paths), settings)
 
 
 def build_engines(paths: Paths) -> Engines:

@@ -17,6 +17,7 @@ from pointsman.cli.common import Cli, bar_of, existing, json_option, visible
 from pointsman.cli.measuring import machine
 
 if TYPE_CHECKING:
+    from pointsman.lsp.services import Completer
     from pointsman.measure.completion import Answers, Folders, Judge, Progress
     from pointsman.measure.task import Task
     from pointsman.settings import Settings
@@ -171,7 +172,7 @@ async def _systems(
     only: str = "",
 ) -> dict[str, Answers]:
     """What each system answers with these settings; `only` the pipeline, under that name."""
-    from pointsman.build import build_services
+    from pointsman.build import build_completer, build_services
     from pointsman.measure import completion as run
     from pointsman.measure.home import borrowed
     from pointsman.measure.task import MASKS
@@ -182,12 +183,15 @@ async def _systems(
         if masks:
             await run.index(services, folders.copy, progress)
 
+        def completer() -> Completer:
+            return build_completer(own, services.host, settings)
+
         def shown(task: Task) -> Path:
             return folders.copy if task.kind in MASKS else folders.empty
 
-        asks = {only or run.PIPELINE: run.pipeline(services, shown, automatic=automatic)}
+        asks = {only or run.PIPELINE: run.pipeline(completer, shown, automatic=automatic)}
         if masks and not only:
-            asks[run.ALONE] = run.pipeline(services, lambda _: folders.empty, automatic=automatic)
+            asks[run.ALONE] = run.pipeline(completer, lambda _: folders.empty, automatic=automatic)
         if not only:
             asks[run.PLAIN] = run.bare(services, settings.max_completion_tokens)
         return await run.ask_all(tasks, asks, progress)

@@ -15,7 +15,7 @@ from typing import Any
 
 from pointsman.complete.types import CompletionQuery
 from pointsman.host.api import IndexParams, IndexReport, ModelParams
-from pointsman.lsp.services import Services
+from pointsman.lsp.services import Completer, Services
 from pointsman.measure.plain import plain
 from pointsman.measure.score import figures, gain
 from pointsman.measure.task import MASKS, Task
@@ -62,8 +62,8 @@ async def index(services: Services, root: Path, progress: Progress) -> None:
             progress(f"index: {step.stage}", step.done, step.total)
 
 
-Ask = Callable[[Task, int], Awaitable["Answer"]]
-"""One system's answer to a task, which has a number of its own."""
+Ask = Callable[[Task], Awaitable["Answer"]]
+"""One system's answer to a task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,23 +81,33 @@ async def ask_all(tasks: Sequence[Task], systems: Mapping[str, Ask], progress: P
     out = {name: Answers() for name in systems}
     for number, task in enumerate(tasks, 1):
         for name, ask in systems.items():
-            out[name].add(await ask(task, number))
+            out[name].add(await ask(task))
         progress(", ".join(systems), number, len(tasks))
     return out
 
 
-def pipeline(services: Services, root_of: Callable[[Task], Path], *, automatic: bool) -> Ask:
-    """`root_of` says which root a task's document is shown in."""
+def pipeline(make: Callable[[], Completer], root_of: Callable[[Task], Path], *, automatic: bool) -> Ask:
+    """`make` gives a completer that has seen nothing; `root_of` says which root a task's document is shown in.
 
-    async def ask(task: Task, number: int) -> Answer:
-        text, root = task.before + task.after, root_of(task)
-        path = root / task.path
-        # A URI of its own for each task: one document with two different texts would be an edit of the first.
-        snapshot = Snapshot(
-            uri=f"{path.as_uri()}#{number}", path=path, root=root, language=task.language, version=1, text=text
-        )
+    A completer may remember documents, and the document of one task holds the answers of the others of its file. So
+    each file, for each kind, has a completer of its own and one URI, as if it were open alone and edited; a program
+    of `--tasks` has one for itself. What is read of other files is read at the end of the line above first, where a
+    user comes from.
+    """
+    completer, last = make(), ("", "")
+
+    async def ask(task: Task) -> Answer:
+        nonlocal completer, last
+        root = root_of(task)
+        path, text = root / task.path, task.before + task.after
+        snapshot = Snapshot(uri=path.as_uri(), path=path, root=root, language=task.language, version=1, text=text)
+        if task.kind not in MASKS or (task.kind, task.path) != last:
+            await _left(completer)
+            completer, last = make(), (task.kind, task.path)
+            if task.kind in MASKS and (above := task.before.rfind("\n")) > 0:
+                await completer.complete(CompletionQuery(snapshot=snapshot, offset=above, automatic=automatic))
         query = CompletionQuery(snapshot=snapshot, offset=len(task.before), automatic=automatic)
-        completion = await services.completer.complete(query)
+        completion = await completer.complete(query)
         ms = completion.timings_ms.get("total", 0.0)
         if not completion.items:
             return Answer(given="", document=text, ms=ms, reason=(completion.reason or "").partition(":")[0])
@@ -108,10 +118,16 @@ def pipeline(services: Services, root_of: Callable[[Task], Path], *, automatic: 
     return ask
 
 
+async def _left(completer: Completer) -> None:
+    """One that works ahead of its user is told to stop."""
+    if (close := getattr(completer, "close", None)) is not None:
+        await close()
+
+
 def bare(services: Services, max_tokens: int) -> Ask:
     """The model without the pipeline."""
 
-    async def ask(task: Task, number: int) -> Answer:
+    async def ask(task: Task) -> Answer:
         begun = time.perf_counter()
         facts = await services.host.model(ModelParams(task="completion"))
         given = await plain(services.host, facts, task, max_tokens)
