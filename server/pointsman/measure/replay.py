@@ -89,7 +89,7 @@ async def replay(
         "systems": {name: figures(own, cpu[name]) for name, own in sorted(asked.items(), reverse=True)}
     }
     if Llama.name in asked:
-        report["beside"] = beside(asked[Pointsman.name], asked[Llama.name])
+        report["beside"] = beside(asked[Pointsman.name], asked[Llama.name], waited=not pace)
     return report
 
 

@@ -45,8 +45,11 @@ def figures(asked: Sequence[Asked], cpu_seconds: Mapping[str, float]) -> dict[st
     }
 
 
-def beside(ours: Sequence[Asked], theirs: Sequence[Asked]) -> dict[str, Any]:
-    """Our times as shares of theirs: where each brought items, and on the keystrokes where both did."""
+def beside(ours: Sequence[Asked], theirs: Sequence[Asked], *, waited: bool) -> dict[str, Any]:
+    """Our times as shares of theirs: where each brought items, and on the keystrokes where both did.
+
+    Bars hold where each answer was `waited` for: at a pace only what is quick is left to be timed, on either side.
+    """
     both = [
         (one.ms, other.ms)
         for one, other in zip(ours, theirs, strict=True)
@@ -58,7 +61,10 @@ def beside(ours: Sequence[Asked], theirs: Sequence[Asked]) -> dict[str, Any]:
     return {
         "items": own,
         "both_answered": {"n": len(both), **paired},
-        "bars": {name: {"at_most": most, "met": own.get(name, most + 1) <= most} for name, most in BARS.items()},
+        "bars": {
+            name: {"at_most": most, "met": own.get(name, most + 1) <= most}
+            for name, most in (BARS.items() if waited else ())
+        },
     }
 
 
