@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pointsman.lsp.services import Services
+from pointsman.lsp.services import Completer, Services
 from pointsman.settings import Paths, Settings, SettingsFile
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pointsman.host.engines import Engines
     from pointsman.host.service import HostService
     from pointsman.models.base import Adaptation, Generator, TextEmbedder
-    from pointsman.models.card import Card
+    from pointsman.models.card import Card, FillInTheMiddle
     from pointsman.policy.schema import OwnEndpoint as OwnEntry
     from pointsman.policy.schema import Quota
     from pointsman.refactor.types import Target
@@ -98,6 +98,13 @@ def _records_usage(choices: SettingsFile) -> bool:
         return choices.current().record_usage
     except ConfigError:
         return False
+
+
+def build_completer(paths: Paths, host: HostApi, settings: Settings) -> Completer:
+    """A completion pipeline that has seen nothing, over a host that is there."""
+    from pointsman.complete.service import CompletionService
+
+    return CompletionService(host, _exclusions_of(paths), settings)
 
 
 def build_engines(paths: Paths) -> Engines:
@@ -307,6 +314,14 @@ class _Maker:
     def ensure_installed(self, card: Card, settings: Settings) -> None:
         if settings.engine != "own":
             self._store.folder(card.name)
+
+    def markers(self, card: Card, settings: Settings) -> tuple[FillInTheMiddle | None, tuple[str, ...]]:
+        from pointsman.gateway import infill
+
+        if settings.engine == "own" and (entry := self._own_entry(settings)).fill == "server":
+            fim = infill.markers(files=entry.kind == "llama.cpp")
+            return fim, (*card.special_tokens, *infill.MARKERS)
+        return card.fim, card.special_tokens
 
     def grant(self, card: Card, settings: Settings) -> str:
         if settings.engine == "own" and card.name != settings.embedder:

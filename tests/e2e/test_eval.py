@@ -95,7 +95,11 @@ def test_with_the_default_embedder(fresh_home: Callable[..., Home], history: Pat
 def test_completion_with_the_default_model(fresh_home: Callable[..., Home], repository: Path) -> None:
     home = fresh_home()
     command = ("eval", "completion", "--path", repository, "--kinds", "line,block", "--limit", "1")
-    report = home.run(*command, "--json").json
+    answers = repository.parent / "answers.jsonl"
+    report = home.run(*command, "--answers", answers, "--json").json
+    rows = [json.loads(line) for line in answers.read_text().splitlines()]
+    assert {row["kind"] for row in rows} == {"line", "block"}
+    assert all(row["truth"] and row["given"].keys() >= {"pipeline", "plain"} for row in rows)
     assert report["tasks"].keys() == {"line", "block"}
     line = report["tasks"]["line"]
     assert line["n"] == 1

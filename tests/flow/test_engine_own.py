@@ -15,6 +15,7 @@ from werkzeug import Request, Response
 
 from pointsman.errors import EngineError, EngineUnavailable
 from pointsman.gateway.dialects import OwnKind
+from pointsman.gateway.infill import MIDDLE, PREFIX, SUFFIX
 from pointsman.gateway.own import OwnEndpoint
 from pointsman.models.base import EngineState, GenerateRequest, Priority, Sampling
 from tests.engine_checks import ask
@@ -63,6 +64,19 @@ async def test_it_streams_and_authenticates(httpserver: HTTPServer, openai: OwnE
     assert openai.status().state is EngineState.READY
     assert seen[0].headers["Authorization"] == "Bearer KEY-CANARY"
     assert seen[0].get_json()["prompt"] == PROMPT
+
+
+async def test_a_hole_is_sent_with_its_suffix(httpserver: HTTPServer, openai: OwnEndpoint) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def answer(request: Request) -> Response:
+        seen.append(request.get_json())
+        return Response(sse(said("x", "stop"), "[DONE]"), mimetype="text/event-stream")
+
+    httpserver.expect_request("/v1/completions", method="POST").respond_with_handler(answer)
+    text, _, _ = await ask(openai, f"{PREFIX}before{SUFFIX}after{MIDDLE}")
+    assert text == "x"
+    assert (seen[0]["prompt"], seen[0]["suffix"]) == ("before", "after")
 
 
 async def test_a_stop_string_that_the_server_does_not_know_ends_the_answer_all_the_same(

@@ -131,7 +131,7 @@ def asked(ms: float | None, text: str = "ab", **more: object) -> Asked:
 
 def test_figures_and_ratios() -> None:
     ours = [asked(10.0), asked(2.0, source="typed-through"), asked(1.0, "", reason="in a word"), asked(None, "")]
-    report = figures(ours, 1.25)
+    report = figures(ours, {"serve": 1.0, "host": 0.25})
     assert (report["asked"], report["answered"], report["cpu_seconds"]) == (4, 0.5, 1.25)
     assert report["items_ms"] == {"p50": 2.0, "p95": 10.0}
     assert report["model_ms"] == {"p50": 10.0, "p95": 10.0}
@@ -140,12 +140,13 @@ def test_figures_and_ratios() -> None:
     assert report["tokens"] == {"generated": 16, "wasted": 8, "typed_on": 4}
     assert report["silent"] == {"in a word": 1, "no reason given": 1}
     theirs = [asked(20.0), asked(20.0), asked(20.0), asked(20.0)]
-    ratios = beside(ours, theirs)
+    ratios = beside(ours, theirs, waited=True)
     assert ratios["items"] == {"p50": 0.1, "p95": 0.5}
     assert ratios["both_answered"] == {"n": 2, "p50": 0.1, "p95": 0.5}
     assert all(bar["met"] for bar in ratios["bars"].values())
-    silent = beside([asked(None, "")], [asked(5.0)])
+    silent = beside([asked(None, "")], [asked(5.0)], waited=True)
     assert not any(bar["met"] for bar in silent["bars"].values())
+    assert beside(ours, theirs, waited=False)["bars"] == {}
 
 
 def test_the_peers_window_moves_in_steps() -> None:

@@ -64,7 +64,12 @@ def test_a_chat_model_of_its_own_is_one_of_the_defaults() -> None:
 
 
 def test_terms_are_asked_for_where_the_licence_wants_it() -> None:
-    assert {card.name for card in CARDS if card.terms} == {"gemma3-270m", "codestral-22b", "code-llama-7b", "code-llama-13b"}
+    assert {card.name for card in CARDS if card.terms} == {
+        "gemma3-270m",
+        "codestral-22b",
+        "code-llama-7b",
+        "code-llama-13b",
+    }
     assert [card.name for card in CARDS if card.non_production] == ["codestral-22b"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from pointsman.cli.common import Cli, bar_of, existing, json_option, visible
 from pointsman.cli.measuring import machine
 
 if TYPE_CHECKING:
+    from pointsman.lsp.services import Completer
     from pointsman.measure.completion import Answers, Folders, Judge, Progress
     from pointsman.measure.task import Task
     from pointsman.settings import Settings
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--seed", default=0, show_default=True, help="What is drawn; the same seed draws the same.")
 @click.option("--automatic", is_flag=True, help="Ask as while typing, where less is suggested.")
 @click.option("--precisions", is_flag=True, help="The torch engine in 4 bits beside full precision as well.")
+@click.option("--answers", default="", metavar="FILE", help="Write truth and answers there, a JSON object a line.")
 @json_option
 @click.pass_obj
 def completion(
@@ -40,6 +43,7 @@ def completion(
     seed: int,
     automatic: bool,
     precisions: bool,
+    answers: str,
     as_json: bool,
 ) -> None:
     """The whole pipeline beside itself without retrieval and beside the bare model, on code with holes.
@@ -55,11 +59,16 @@ def completion(
         raise click.BadParameter(f"kinds are {', '.join(MASKS)}", param_hint="--kinds")
     chosen = chosen if chosen or tasks_file else set(MASKS)
     source = existing(tasks_file) if tasks_file else None
+    if answers:
+        _write(Path(answers).expanduser(), [], {})  # what cannot be written is better known before
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="pointsman-eval-") as folder:
         root, tasks = _drawn(cli, path, chosen, source, limit, seed, Path(folder))
         judge = _judge(cli, tasks)
-        report = asyncio.run(_run(cli, tasks, Path(folder), judge, automatic=automatic, precisions=precisions))
+        systems = asyncio.run(_run(cli, tasks, Path(folder), automatic=automatic, precisions=precisions))
+    report = _report(cli, tasks, systems, judge)
+    if answers:
+        _write(Path(answers).expanduser(), tasks, systems)
     report = {"path": str(root) if chosen else "", "seed": seed, "automatic": automatic, **report}
     report |= {"seconds": round(time.monotonic() - began, 1), "machine": machine()}
     if as_json:
@@ -105,8 +114,8 @@ def _judge(cli: Cli, tasks: Sequence[Task]) -> Judge:
 
 
 async def _run(
-    cli: Cli, tasks: Sequence[Task], folder: Path, judge: Judge, *, automatic: bool, precisions: bool
-) -> dict[str, Any]:
+    cli: Cli, tasks: Sequence[Task], folder: Path, *, automatic: bool, precisions: bool
+) -> dict[str, Answers]:
     from pointsman.measure import completion as run
 
     folders = run.Folders(copy=folder / "copy", empty=folder / "empty")
@@ -124,9 +133,32 @@ async def _run(
             )
             for name, torch in ((run.NF4, nf4), (run.FULL, full)):
                 systems |= await _systems(cli, torch, tasks, folder, folders, progress, automatic, name)
-        report = await asyncio.to_thread(run.report, tasks, systems, judge, progress)
+    return systems
+
+
+def _report(cli: Cli, tasks: Sequence[Task], systems: dict[str, Answers], judge: Judge) -> dict[str, Any]:
+    from pointsman.measure.completion import report
+
+    with bar_of(cli, "tests") as (bar, shown):
+        found = report(
+            tasks,
+            systems,
+            judge,
+            lambda label, done, total: bar.update(shown, description=label, completed=done, total=total),
+        )
     silent = {name: answers.silent for name, answers in systems.items() if answers.silent}
-    return {"model": settings.completion_model, "engine": settings.engine, "tasks": report, "silent": silent}
+    settings = cli.settings
+    return {"model": settings.completion_model, "engine": settings.engine, "tasks": found, "silent": silent}
+
+
+def _write(file: Path, tasks: Sequence[Task], systems: dict[str, Answers]) -> None:
+    from pointsman.errors import PointsmanError
+    from pointsman.measure.completion import rows
+
+    try:
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows(tasks, systems)), "utf-8")
+    except OSError as error:
+        raise PointsmanError(f"{file.name} cannot be written: {error.strerror}") from error
 
 
 async def _systems(
@@ -140,7 +172,7 @@ async def _systems(
     only: str = "",
 ) -> dict[str, Answers]:
     """What each system answers with these settings; `only` the pipeline, under that name."""
-    from pointsman.build import build_services
+    from pointsman.build import build_completer, build_services
     from pointsman.measure import completion as run
     from pointsman.measure.home import borrowed
     from pointsman.measure.task import MASKS
@@ -150,16 +182,19 @@ async def _systems(
         masks = any(task.kind in MASKS for task in tasks)
         if masks:
             await run.index(services, folders.copy, progress)
-        roots = [folders.copy if task.kind in MASKS else folders.empty for task in tasks]
-        name = only or run.PIPELINE
-        out = {name: await run.ask_pipeline(services, tasks, roots, name, progress, automatic=automatic)}
-        if only:
-            return out
-        if masks:
-            nowhere = [folders.empty] * len(tasks)
-            out[run.ALONE] = await run.ask_pipeline(services, tasks, nowhere, run.ALONE, progress, automatic=automatic)
-        out[run.PLAIN] = await run.ask_plain(services, tasks, settings.max_completion_tokens, progress)
-    return out
+
+        def completer() -> Completer:
+            return build_completer(own, services.host, settings)
+
+        def shown(task: Task) -> Path:
+            return folders.copy if task.kind in MASKS else folders.empty
+
+        asks = {only or run.PIPELINE: run.pipeline(completer, shown, automatic=automatic)}
+        if masks and not only:
+            asks[run.ALONE] = run.pipeline(completer, lambda _: folders.empty, automatic=automatic)
+        if not only:
+            asks[run.PLAIN] = run.bare(services, settings.max_completion_tokens)
+        return await run.ask_all(tasks, asks, progress)
 
 
 def _show(cli: Cli, report: dict[str, Any]) -> None:

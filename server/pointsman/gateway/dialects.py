@@ -1,5 +1,6 @@
 """What two kinds of inference server are asked and how their streams read: llama.cpp's own API, and OpenAI's
-`/v1/completions`, which vLLM, llama.cpp and others speak. Pure: bodies out, events in; no connection.
+`/v1/completions`, which vLLM, llama.cpp and others speak. A hole goes to llama.cpp's `/infill`, or as a prompt with a
+`suffix`. Pure: bodies out, events in; no connection.
 
 A field that is missing or of the wrong type in a reply is a broken reply, never a crash and never quoted.
 """
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from pointsman.errors import EngineError
+from pointsman.gateway.infill import Hole
 from pointsman.models.base import FinishReason, Sampling
 
 OwnKind = Literal["llama.cpp", "openai"]
@@ -48,6 +50,12 @@ class Dialect(Protocol):
     path: str
     heals: bool
     """Whether `Sampling.begin` and `solid` can be asked for."""
+    fill_path: str
+    """Where holes go."""
+
+    def fill(self, hole: Hole, sampling: Sampling) -> dict[str, Any]:
+        """The body for a hole, which the server puts between its model's own markers."""
+        ...
 
     def body(self, prompt: str | Sequence[int], sampling: Sampling, *, slot: int | None = None) -> dict[str, Any]: ...
 
@@ -61,6 +69,14 @@ class LlamaCpp:
 
     path = "/completion"
     heals = True
+    fill_path = "/infill"
+
+    def fill(self, hole: Hole, sampling: Sampling) -> dict[str, Any]:
+        return self.body("", sampling) | {
+            "input_prefix": hole.before,
+            "input_suffix": hole.after,
+            "input_extra": [{"filename": path, "text": text} for path, text in hole.others],
+        }
 
     def body(self, prompt: str | Sequence[int], sampling: Sampling, *, slot: int | None = None) -> dict[str, Any]:
         out: dict[str, Any] = {
@@ -105,11 +121,14 @@ class LlamaCpp:
 class OpenAICompletions:
     """`POST /v1/completions`; the base URL ends in `/v1`."""
 
-    path = "/completions"
+    path = fill_path = "/completions"
     heals = False
 
     def __init__(self, model: str) -> None:
         self._model = model
+
+    def fill(self, hole: Hole, sampling: Sampling) -> dict[str, Any]:
+        return self.body(hole.before, sampling) | {"suffix": hole.after}
 
     def body(self, prompt: str | Sequence[int], sampling: Sampling, *, slot: int | None = None) -> dict[str, Any]:
         out: dict[str, Any] = {

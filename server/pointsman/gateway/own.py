@@ -10,11 +10,13 @@ import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pointsman.errors import EngineError, EngineUnavailable
 from pointsman.gateway.dialects import Dialect, LlamaCpp, OpenAICompletions, OwnKind, Totals
+from pointsman.gateway.infill import hole_of
 from pointsman.models.base import EngineState, EngineStatus, Finish, FinishReason, GenerateRequest, Piece, Sampling
 from pointsman.worker.prompt import fit_prompt, valid_unicode
 from pointsman.worker.stops import StopFilter
@@ -77,10 +79,22 @@ class OwnEndpoint:
         return EngineStatus(name=self.name, model=self.model, state=self._state, message=self._message)
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Piece | Finish, None]:
-        prompt: str | list[int] = valid_unicode(request.prompt)
-        if self._llama:
-            prompt = await self.tokenise(request.prompt, request.sampling)
-        async with aclosing(self.stream(prompt, request.sampling)) as parts:
+        text, sampling = valid_unicode(request.prompt), request.sampling
+        hole = hole_of(text)
+        if sampling.begin and not self._dialect.heals:
+            # It is the end of the prompt, then, as it would be without healing.
+            begin = valid_unicode(sampling.begin)
+            text += begin
+            hole = replace(hole, before=hole.before + begin) if hole else None
+            yield Piece(text=sampling.begin, logprob=0.0, tokens=0)
+        if hole:
+            answer = self._stream(self._dialect.fill_path, self._dialect.fill(hole, sampling), sampling)
+            async with aclosing(answer) as parts:
+                async for part in parts:
+                    yield part
+            return
+        prompt = await self.tokenise(text, sampling) if self._llama else text
+        async with aclosing(self.stream(prompt, sampling)) as parts:
             async for part in parts:
                 yield part
 
@@ -117,21 +131,27 @@ class OwnEndpoint:
 
         Closing the stream closes the connection, which makes the server stop.
         """
+        if not prompt:
+            yield self._finish(Totals(), "length", time.perf_counter(), None)
+            return
+        body = self._dialect.body(prompt, sampling, slot=slot)
+        async with aclosing(self._stream(self._dialect.path, body, sampling, seen)) as parts:
+            async for part in parts:
+                yield part
+
+    async def _stream(
+        self,
+        path: str,
+        body: dict[str, Any],
+        sampling: Sampling,
+        seen: Callable[[Sequence[int]], None] = lambda ids: None,
+    ) -> AsyncGenerator[Piece | Finish, None]:
         started = time.perf_counter()
         first: float | None = None
         totals = Totals()
         stops = StopFilter(sampling.stop)
-        if sampling.begin and not self._dialect.heals:
-            # It is the end of the prompt, then, as it would be without healing.
-            assert isinstance(prompt, str)
-            prompt += valid_unicode(sampling.begin)
-            yield Piece(text=sampling.begin, logprob=0.0, tokens=0)
         logprob, tokens, received = 0.0, 0, 0
-        if not prompt:
-            yield self._finish(totals, "length", started, None)
-            return
-        body = self._dialect.body(prompt, sampling, slot=slot)
-        async with self._open("POST", self._dialect.path, body) as response:
+        async with self._open("POST", path, body) as response:
             async for data in self._events(response):
                 event = self._dialect.read(data, totals)
                 if event is None:
@@ -232,6 +252,11 @@ class OwnEndpoint:
             raise self._unavailable(f"{self.name} is busy or still loading")
         if 300 <= status < 400:
             raise self._unavailable(f"{self.name} redirects elsewhere, which is not followed")
+        if status == 501:
+            raise EngineError(
+                f"the model of {self.name} cannot do this (HTTP 501)",
+                remedy='where it cannot fill in the middle, leave out fill = "server" in policy.toml',
+            )
         raise EngineError(f"{self.name} refused the request (HTTP {status})")
 
     def _unavailable(self, message: str) -> EngineUnavailable:

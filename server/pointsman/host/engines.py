@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pointsman.host.api import ModelFacts, Task
 from pointsman.models.base import Adaptation, Engine, EngineStatus, Generator, TextEmbedder
-from pointsman.models.card import Card
+from pointsman.models.card import Card, FillInTheMiddle
 from pointsman.settings import Settings
 
 
@@ -29,6 +29,10 @@ class EngineMaker(Protocol):
     def card(self, name: str) -> Card: ...
 
     def ensure_installed(self, card: Card, settings: Settings) -> None: ...
+
+    def markers(self, card: Card, settings: Settings) -> tuple[FillInTheMiddle | None, tuple[str, ...]]:
+        """What marks a hole in a prompt for this model, and every text that must not stand in a file's text."""
+        ...
 
     def grant(self, card: Card, settings: Settings) -> str:
         """Policy's leave to use the model, as the policy is now: "" on this machine, else which endpoint serves it."""
@@ -62,13 +66,14 @@ class Engines:
         settings = self._settings()
         card = self._card(task, settings)
         self._maker.ensure_installed(card, settings)
+        fim, special_tokens = self._maker.markers(card, settings)
         return ModelFacts(
             name=card.name,
             context_length=min(card.context_length, self._maker.context),
             begin=card.begin,
-            fim=card.fim,
+            fim=fim,
             chat=card.chat,
-            special_tokens=card.special_tokens,
+            special_tokens=special_tokens,
         )
 
     async def generator(self, task: Task, workspace: str = "") -> Generator:

@@ -7,7 +7,7 @@ The pipeline is used as a command uses it and stands in this process; what it ca
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,10 @@ from typing import Any
 
 from pointsman.complete.types import CompletionQuery
 from pointsman.host.api import IndexParams, IndexReport, ModelParams
-from pointsman.lsp.services import Services
+from pointsman.lsp.services import Completer, Services
 from pointsman.measure.plain import plain
 from pointsman.measure.score import figures, gain
-from pointsman.measure.task import Task
+from pointsman.measure.task import MASKS, Task
 from pointsman.session import Snapshot
 from pointsman_indexer.evaluate.metrics import percentile, summary
 
@@ -48,6 +48,13 @@ class Answers:
     silent: dict[str, int] = field(default_factory=dict)
     """Why there was no answer, and how often."""
 
+    def add(self, answer: Answer) -> None:
+        self.given.append(answer.given)
+        self.documents.append(answer.document)
+        self.ms.append(answer.ms)
+        if answer.reason:
+            self.silent[answer.reason] = self.silent.get(answer.reason, 0) + 1
+
 
 async def index(services: Services, root: Path, progress: Progress) -> None:
     async for step in services.host.index(IndexParams(path=str(root))):
@@ -55,46 +62,79 @@ async def index(services: Services, root: Path, progress: Progress) -> None:
             progress(f"index: {step.stage}", step.done, step.total)
 
 
-async def ask_pipeline(
-    services: Services, tasks: Sequence[Task], roots: Sequence[Path], label: str, progress: Progress, *, automatic: bool
-) -> Answers:
-    """`roots` has the root that each task's document is shown in."""
-    answers = Answers()
-    for number, (task, root) in enumerate(zip(tasks, roots, strict=True), 1):
-        text = task.before + task.after
-        path = root / task.path
-        # A URI of its own for each task: one document with two different texts would be an edit of the first.
-        snapshot = Snapshot(
-            uri=f"{path.as_uri()}#{number}", path=path, root=root, language=task.language, version=1, text=text
-        )
-        query = CompletionQuery(snapshot=snapshot, offset=len(task.before), automatic=automatic)
-        completion = await services.completer.complete(query)
-        document, given = text, ""
-        if completion.items:
-            item = completion.items[0]
-            document = text[: item.start] + item.text + text[item.end :]
-            given = document[len(task.before) : item.start + len(item.text)]
-        elif completion.reason:
-            reason = completion.reason.partition(":")[0]
-            answers.silent[reason] = answers.silent.get(reason, 0) + 1
-        answers.given.append(given)
-        answers.documents.append(document)
-        answers.ms.append(completion.timings_ms.get("total", 0.0))
-        progress(label, number, len(tasks))
-    return answers
+Ask = Callable[[Task], Awaitable["Answer"]]
+"""One system's answer to a task."""
 
 
-async def ask_plain(services: Services, tasks: Sequence[Task], max_tokens: int, progress: Progress) -> Answers:
-    facts = await services.host.model(ModelParams(task="completion"))
-    answers = Answers()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    given: str
+    document: str
+    """With the answer in it."""
+    ms: float
+    reason: str = ""
+    """Why nothing was given."""
+
+
+async def ask_all(tasks: Sequence[Task], systems: Mapping[str, Ask], progress: Progress) -> dict[str, Answers]:
+    """Task by task, so that systems with the same prompt find it in the engine's prefix cache."""
+    out = {name: Answers() for name in systems}
     for number, task in enumerate(tasks, 1):
+        for name, ask in systems.items():
+            out[name].add(await ask(task))
+        progress(", ".join(systems), number, len(tasks))
+    return out
+
+
+def pipeline(make: Callable[[], Completer], root_of: Callable[[Task], Path], *, automatic: bool) -> Ask:
+    """`make` gives a completer that has seen nothing; `root_of` says which root a task's document is shown in.
+
+    A completer may remember documents, and the document of one task holds the answers of the others of its file. So
+    each file, for each kind, has a completer of its own and one URI, as if it were open alone and edited; a program
+    of `--tasks` has one for itself. What is read of other files is read at the end of the line above first, where a
+    user comes from.
+    """
+    completer, last = make(), ("", "")
+
+    async def ask(task: Task) -> Answer:
+        nonlocal completer, last
+        root = root_of(task)
+        path, text = root / task.path, task.before + task.after
+        snapshot = Snapshot(uri=path.as_uri(), path=path, root=root, language=task.language, version=1, text=text)
+        if task.kind not in MASKS or (task.kind, task.path) != last:
+            await _left(completer)
+            completer, last = make(), (task.kind, task.path)
+            if task.kind in MASKS and (above := task.before.rfind("\n")) > 0:
+                await completer.complete(CompletionQuery(snapshot=snapshot, offset=above, automatic=automatic))
+        query = CompletionQuery(snapshot=snapshot, offset=len(task.before), automatic=automatic)
+        completion = await completer.complete(query)
+        ms = completion.timings_ms.get("total", 0.0)
+        if not completion.items:
+            return Answer(given="", document=text, ms=ms, reason=(completion.reason or "").partition(":")[0])
+        item = completion.items[0]
+        document = text[: item.start] + item.text + text[item.end :]
+        return Answer(given=document[len(task.before) : item.start + len(item.text)], document=document, ms=ms)
+
+    return ask
+
+
+async def _left(completer: Completer) -> None:
+    """One that works ahead of its user is told to stop."""
+    if (close := getattr(completer, "close", None)) is not None:
+        await close()
+
+
+def bare(services: Services, max_tokens: int) -> Ask:
+    """The model without the pipeline."""
+
+    async def ask(task: Task) -> Answer:
         begun = time.perf_counter()
+        facts = await services.host.model(ModelParams(task="completion"))
         given = await plain(services.host, facts, task, max_tokens)
-        answers.given.append(given)
-        answers.documents.append(task.before + given + task.after)
-        answers.ms.append((time.perf_counter() - begun) * 1000)
-        progress(PLAIN, number, len(tasks))
-    return answers
+        ms = (time.perf_counter() - begun) * 1000
+        return Answer(given=given, document=task.before + given + task.after, ms=ms)
+
+    return ask
 
 
 def report(tasks: Sequence[Task], systems: dict[str, Answers], judge: Judge, progress: Progress) -> dict[str, Any]:
@@ -106,7 +146,8 @@ def report(tasks: Sequence[Task], systems: dict[str, Answers], judge: Judge, pro
             verdicts[name].append(judge(task, document))
             progress(f"tests: {name}", number, len(tasks))
     out: dict[str, Any] = {}
-    for kind in dict.fromkeys(task.kind for task in tasks):
+    kinds = dict.fromkeys(task.kind for task in tasks)
+    for kind in (*(kind for kind in MASKS if kind in kinds), *(kind for kind in kinds if kind not in MASKS)):
         picked = [number for number, task in enumerate(tasks) if task.kind == kind]
         rows = {
             name: [figures(answers.given[n], tasks[n].truth, tasks[n].lines, verdicts[name][n]) for n in picked]
@@ -128,6 +169,18 @@ def report(tasks: Sequence[Task], systems: dict[str, Answers], judge: Judge, pro
             "ms": {name: _times([answers.ms[n] for n in picked]) for name, answers in systems.items()},
         }
     return out
+
+
+def rows(tasks: Sequence[Task], systems: Mapping[str, Answers]) -> Iterator[dict[str, Any]]:
+    """For each task its place, what stood there, and what each system gave: to see what goes wrong."""
+    for number, task in enumerate(tasks):
+        yield {
+            "kind": task.kind,
+            "path": task.path,
+            "line": task.before.count("\n") + 1,
+            "truth": task.truth,
+            "given": {name: answers.given[number] for name, answers in systems.items()},
+        }
 
 
 def _times(ms: Sequence[float]) -> dict[str, float]:

@@ -77,6 +77,7 @@ def masked(root: Path, copy: Path, kinds: Iterable[str], limit: int, seed: int, 
         write(copy, path, data)
     for path, (text, _) in texts.items():
         write(copy, path, cut(text, ((one.start, one.end) for one in by_path[path])).encode("utf-8"))
+    chosen.sort(key=lambda one: (one.kind, one.path, one.start))  # neighbours share much of their prompts
     return [_task(one, *texts[one.path]) for one in chosen]
 
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from pointsman.session import Edit
 from pointsman.settings import Paths
 
 Progress = Callable[[str, int, int], None]
+Seconds = dict[str, float]
+"""Of processor time, by what a process runs."""
 _GIT = ("git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "advice.detachedHead=false")
 _QUIT_SECONDS = 30.0
 _WARM = Burst(
@@ -65,9 +68,9 @@ async def replay(
     clone = folder / "clone"
     await asyncio.to_thread(_run, "clone", "-q", "--shared", "--no-checkout", str(root), str(clone))
     asked: dict[str, list[Asked]] = {}
-    cpu: dict[str, float] = {}
+    cpu: dict[str, Seconds] = {}
     async with _pointsman(paths, folder, clone, client) as (ours, host, pids), _llama(weights, max_tokens) as peer:
-        systems: list[tuple[System, Callable[[], float]]] = [(ours, lambda: _cpu(pids))]
+        systems: list[tuple[System, Callable[[], Seconds]]] = [(ours, lambda: _cpu(pids))]
         if peer is not None:
             systems.append((peer, lambda: _cpu([peer.pid])))
         for system, _ in systems:
@@ -79,12 +82,14 @@ async def replay(
             for system, used in systems if number % 2 else systems[::-1]:
                 before = used()
                 asked.setdefault(system.name, []).extend(await play(system, burst, pace))
-                cpu[system.name] = cpu.get(system.name, 0.0) + used() - before
+                spent = cpu.setdefault(system.name, {})
+                for name, seconds in used().items():
+                    spent[name] = spent.get(name, 0.0) + seconds - before.get(name, 0.0)
     report: dict[str, Any] = {
         "systems": {name: figures(own, cpu[name]) for name, own in sorted(asked.items(), reverse=True)}
     }
     if Llama.name in asked:
-        report["beside"] = beside(asked[Pointsman.name], asked[Llama.name])
+        report["beside"] = beside(asked[Pointsman.name], asked[Llama.name], waited=not pace)
     return report
 
 
@@ -147,14 +152,24 @@ def _run(*arguments: str) -> None:
         raise PointsmanError(f"git {arguments[0]} failed on a copy of the repository")
 
 
-def _cpu(pids: Sequence[int]) -> float:
-    """Processor seconds that these processes and their children have used."""
-    total = 0.0
+def _cpu(pids: Sequence[int]) -> Seconds:
+    """Processor seconds that these processes and their children have used, by what they run."""
+    found: set[psutil.Process] = set()
     for pid in pids:
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
-            for one in (process, *process.children(recursive=True)):
-                with contextlib.suppress(psutil.Error):
-                    times = one.cpu_times()
-                    total += times.user + times.system
+            found |= {process, *process.children(recursive=True)}  # the host may be a child of the server, or not
+    total: Seconds = {}
+    for one in found:
+        with contextlib.suppress(psutil.Error):
+            name, times = _name(one.cmdline()), one.cpu_times()
+            total[name] = total.get(name, 0.0) + times.user + times.system
     return total
+
+
+def _name(command: Sequence[str]) -> str:
+    """The module that Python runs, such as worker.llama; "other" for what is no module of ours."""
+    module = next((after for word, after in pairwise(command) if word == "-m"), "")
+    if module == "pointsman":
+        return "serve"
+    return module.removeprefix("pointsman.") if module.startswith("pointsman.") else "other"

@@ -85,7 +85,9 @@ class Pointsman:
         made = [stage["outcome"] for stage in record["stages"] if stage["stage"] == "generate"]
         tokens = sum(int(match[1]) for outcome in made if (match := _TOKENS.search(outcome)))
         cache = stages.get("cache", "").partition(":")[0]
-        source = "model" if made else cache if suggestion.text else "refused"
+        asked = any(_TOKENS.search(outcome) for outcome in made)
+        # A stage "generate" without tokens found the text elsewhere, such as in the repository.
+        source = "model" if asked else "repository" if made else cache if suggestion.text else "refused"
         return Suggestion(
             text=suggestion.text,
             tokens=tokens,

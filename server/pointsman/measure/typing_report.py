@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pointsman.measure.typist import Asked
@@ -13,7 +13,7 @@ BARS = {"p50": 0.5, "p95": 0.8}
 """Of the peer's time from request to items, at most."""
 
 
-def figures(asked: Sequence[Asked], cpu_seconds: float) -> dict[str, Any]:
+def figures(asked: Sequence[Asked], cpu_seconds: Mapping[str, float]) -> dict[str, Any]:
     """Of one system. `items_ms` are the requests that brought text, `model_ms` those of them for which a model was
     asked, `request_ms` all that were answered at all."""
     shown = [one for one in asked if one.ms is not None and one.suggestion.text]
@@ -30,7 +30,7 @@ def figures(asked: Sequence[Asked], cpu_seconds: float) -> dict[str, Any]:
         "model_ms": times([one.ms for one in shown if one.ms is not None and one.suggestion.source == "model"]),
         "request_ms": times([one.ms for one in waited if one.ms is not None]),
         "stages_ms": {
-            name: times([one.suggestion.stages_ms[name] for one in waited if name in one.suggestion.stages_ms])
+            name: _stage([one.suggestion.stages_ms[name] for one in waited if name in one.suggestion.stages_ms])
             for name in names
         },
         "source": {
@@ -39,13 +39,17 @@ def figures(asked: Sequence[Asked], cpu_seconds: float) -> dict[str, Any]:
         },
         "typed_on": _share(sum(bool(one.typed_on) for one in shown), len(shown)),
         "tokens": {"generated": tokens, "wasted": tokens - kept, "typed_on": round(typed)},
-        "cpu_seconds": round(cpu_seconds, 2),
+        "cpu_seconds": round(sum(cpu_seconds.values()), 2),
+        "cpu_seconds_by_process": {name: round(seconds, 2) for name, seconds in cpu_seconds.items()},
         "silent": dict(silent.most_common()),
     }
 
 
-def beside(ours: Sequence[Asked], theirs: Sequence[Asked]) -> dict[str, Any]:
-    """Our times as shares of theirs: where each brought items, and on the keystrokes where both did."""
+def beside(ours: Sequence[Asked], theirs: Sequence[Asked], *, waited: bool) -> dict[str, Any]:
+    """Our times as shares of theirs: where each brought items, and on the keystrokes where both did.
+
+    Bars hold where each answer was `waited` for: at a pace only what is quick is left to be timed, on either side.
+    """
     both = [
         (one.ms, other.ms)
         for one, other in zip(ours, theirs, strict=True)
@@ -57,13 +61,20 @@ def beside(ours: Sequence[Asked], theirs: Sequence[Asked]) -> dict[str, Any]:
     return {
         "items": own,
         "both_answered": {"n": len(both), **paired},
-        "bars": {name: {"at_most": most, "met": own.get(name, most + 1) <= most} for name, most in BARS.items()},
+        "bars": {
+            name: {"at_most": most, "met": own.get(name, most + 1) <= most}
+            for name, most in (BARS.items() if waited else ())
+        },
     }
 
 
 def times(ms: Sequence[float]) -> dict[str, float]:
     """{} for none."""
     return {f"p{percent}": round(percentile(ms, percent), 1) for percent in (50, 95)} if ms else {}
+
+
+def _stage(ms: Sequence[float]) -> dict[str, float]:
+    return {**times(ms), "sum": round(sum(ms))}
 
 
 def _ratio(ours: dict[str, float], theirs: dict[str, float]) -> dict[str, float]:

@@ -19,7 +19,7 @@ class Suggestion:
     tokens: int = 0
     """That a model generated for it."""
     source: str = "model"
-    """model, or the kind of cache that it came from, or "refused" when no model was asked."""
+    """model, repository where it was found there without asking the model, the kind of cache, or refused: nothing."""
     reason: str = ""
     """Why there is no text."""
     stages_ms: dict[str, float] = field(default_factory=dict)

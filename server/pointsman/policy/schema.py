@@ -219,6 +219,8 @@ class OwnEndpoint(_Strict):
     kind: Literal["llama.cpp", "openai"]
     model: Model
     key: KeyReference | None = None
+    fill: Literal["card", "server"] = "card"
+    """Whose markers stand around a hole: those of the model's card, or the server's own, by `/infill` or `suffix`."""
 
 
 class OwnLimit(_Strict):
