@@ -55,7 +55,8 @@ class Neovim:
         )
         out = (done.stdout or done.stderr).strip()
         try:
-            return json.loads(out).get("v")
+            found = json.loads(out)
+            return found["v"] if found else None  # Lua writes a table that holds nil as []
         except ValueError:
             raise AssertionError(f"{code}: {out}") from None
 

@@ -12,12 +12,12 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.e2e.conftest import Home, fresh_home, home, repository
+from tests.e2e.conftest import Home, home, make_home, repository
 
 from .neovim_editor import Neovim, headless, init_file, on_screen
 from .neovim_install import Editors, Unavailable, editors
 
-__all__ = ["Fixed", "Open", "fixed", "fresh_home", "home", "installed", "nvim", "repository"]
+__all__ = ["Fixed", "Open", "fixed", "fixed_home", "home", "installed", "nvim", "repository"]
 
 SERVE = [sys.executable, "-m", "pointsman", "serve"]
 _OWN = """\
@@ -60,26 +60,35 @@ def nvim(installed: Editors, home: Home, repository: Path, tmp_path: Path) -> Op
 
 
 class Fixed:
-    """A home whose completions come from a loopback server that says what `answers` says for the end of the prompt."""
+    """A home whose completions come from a loopback server. `answers` has texts for what a prompt holds, one after
+    another for the same prompt."""
 
     def __init__(self, at: Home) -> None:
         self.home = at
-        self.answers: dict[str, str] = {}
+        self.answers: dict[str, list[str]] = {}
 
     def respond(self, request: Request) -> Response:
         prompt = str(request.get_json()["prompt"])
-        before = next((end for end in sorted(self.answers, key=len, reverse=True) if end in prompt), None)
-        text = self.answers[before] if before is not None else ""
+        known = next((self.answers[part] for part in sorted(self.answers, key=len)[::-1] if part in prompt), [""])
+        text = known[0]
+        known.append(known.pop(0))
         events = [{"choices": [{"text": text, "index": 0}]}, {"choices": [{"text": "", "finish_reason": "stop"}]}]
         stream = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
         return Response(stream, content_type="text/event-stream")
 
 
+@pytest.fixture(scope="session")
+def fixed_home(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Fixed]:
+    made = Fixed(make_home(tmp_path_factory.mktemp("fixed") / "p", models_dir, POINTSMAN_ENGINE="own"))
+    with HTTPServer() as server:
+        server.expect_request("/v1/completions").respond_with_handler(made.respond)
+        (made.home.path / "config").mkdir()
+        (made.home.path / "config" / "policy.toml").write_text(_OWN.format(url=server.url_for("/v1")))
+        yield made
+        made.home.run("host", "stop", code=None)
+
+
 @pytest.fixture
-def fixed(fresh_home: Callable[..., Home], httpserver: HTTPServer) -> Fixed:
-    made = Fixed(fresh_home(POINTSMAN_ENGINE="own"))
-    httpserver.expect_request("/v1/completions").respond_with_handler(made.respond)
-    config = made.home.path / "config"
-    config.mkdir(exist_ok=True)
-    (config / "policy.toml").write_text(_OWN.format(url=httpserver.url_for("/v1")))
-    return made
+def fixed(fixed_home: Fixed) -> Fixed:
+    fixed_home.answers = {}
+    return fixed_home

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from .neovim_editor import wait
-from .neovim_fixtures import Fixed, Open, fixed, fresh_home, home, installed, nvim, repository
+from .neovim_fixtures import Fixed, Open, fixed, fixed_home, home, installed, nvim, repository
 
 pytestmark = pytest.mark.model
 
@@ -28,7 +28,7 @@ def test_ghost_text_of_the_real_model_is_taken_by_tab_and_undone_alone(nvim: Ope
 
 
 def test_a_suggestion_is_taken_word_by_word_then_by_line(nvim: Open, fixed: Fixed) -> None:
-    fixed.answers = {"rebate =": " price * quantity\nprint(rebate)\n"}
+    fixed.answers = {"rebate =": [" price * quantity\nprint(rebate)\n"]}
     with nvim(at=fixed.home) as editor:
         editor.press("Gorebate =")
         wait("ghost text", lambda: editor.ghost().startswith(" price * quantity"), told=editor.state)
@@ -43,7 +43,7 @@ def test_a_suggestion_is_taken_word_by_word_then_by_line(nvim: Open, fixed: Fixe
 
 @pytest.mark.parametrize("keys", ["<Tab>", "<M-w><M-w><M-w><M-w>", "a<Tab>", "<M-l>"])
 def test_brackets_are_never_doubled(nvim: Open, fixed: Fixed, keys: str) -> None:
-    fixed.answers = {"total = sum(": "a, b)", "total = sum(a": ", b)"}
+    fixed.answers = {"total = sum(": ["a, b)"], "total = sum(a": [", b)"]}
     with nvim(at=fixed.home, extra=PAIRS) as editor:
         editor.press("Gototal = sum(")
         wait("ghost text", lambda: "a, b" in editor.ghost(), told=editor.state)
@@ -54,7 +54,7 @@ def test_brackets_are_never_doubled(nvim: Open, fixed: Fixed, keys: str) -> None
 
 
 def test_ghost_text_goes_when_something_else_is_typed(nvim: Open, fixed: Fixed) -> None:
-    fixed.answers = {"rebate =": " price * quantity"}
+    fixed.answers = {"rebate =": [" price * quantity"]}
     with nvim(at=fixed.home) as editor:
         editor.press("Gorebate =")
         wait("ghost text", lambda: editor.ghost() == " price * quantity", told=editor.state)
@@ -67,19 +67,36 @@ def test_ghost_text_goes_when_something_else_is_typed(nvim: Open, fixed: Fixed) 
         editor.wait("a tab", "vim.api.nvim_get_current_line():match('px%s')")
 
 
-def test_alternatives_pause_and_a_tab_that_indents(nvim: Open, fixed: Fixed) -> None:
-    fixed.answers = {"rebate =": " price * quantity"}
+def test_alternatives(nvim: Open, fixed: Fixed) -> None:
+    texts = [" price", " quantity", " percent"]
+    fixed.answers = {"rebate =": list(texts)}
     with nvim(at=fixed.home) as editor:
         editor.press("Gorebate =")
-        wait("ghost text", editor.ghost, told=editor.state)
-        editor.press("<M-n>")
+        seen = [wait("ghost text", editor.ghost, told=editor.state)]
+        for _ in range(2):
+            editor.press("<M-n>")
+            seen.append(
+                wait("another", lambda: editor.ghost() not in (seen[-1], "") and editor.ghost(), told=editor.state)
+            )
+        assert sorted(seen) == sorted(texts)
+        editor.press("<M-p>")
+        wait("the one before", lambda: editor.ghost() == seen[-2], told=editor.state)
         editor.press("<C-]>")
         wait("no ghost text", lambda: not editor.ghost(), told=editor.state)
-        editor.press("<Esc>:Pointsman pause<CR>")
-        assert editor.lua("return require('pointsman').status()") == "Pointsman: paused"
-        editor.press("A p")
+        editor.press("<M-n>")
+        taken = wait("ghost text", editor.ghost, told=editor.state)
+        editor.press("<Tab>")
+        editor.wait("the taken one", "vim.api.nvim_get_current_line() == line", line="rebate =" + taken)
+
+
+def test_pause_and_on(nvim: Open, fixed: Fixed) -> None:
+    fixed.answers = {"rebate =": [" price"]}
+    with nvim(at=fixed.home) as editor:
+        editor.press(":Pointsman pause<CR>")
+        editor.wait("the pause", "require('pointsman').status() == 'Pointsman: paused'")
+        editor.press("Gorebate =")
         editor.press("<Esc>:Pointsman pause<CR>A")
-        wait("ghost text again", editor.ghost, told=editor.state)
+        wait("ghost text", editor.ghost, told=editor.state)
 
 
 def test_the_server_is_killed_and_comes_back(nvim: Open) -> None:

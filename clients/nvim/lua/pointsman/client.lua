@@ -67,6 +67,18 @@ function M.cancel(client, id)
   return client.cancel_request(id)
 end
 
+--- JSON's null inside a result is nothing to us.
+local function without_nulls(value)
+  if value == vim.NIL then
+    return nil
+  elseif type(value) == 'table' then
+    for key, inner in pairs(value) do
+      value[key] = without_nulls(inner)
+    end
+  end
+  return value
+end
+
 --- Ask the server of a buffer; what goes wrong is told to the user, and `take` is not called.
 ---@param method string
 ---@param take fun(result: any)
@@ -88,7 +100,7 @@ function M.ask(method, params, take, bufnr, failed)
     if err then
       fail(err.message or 'the request failed')
     else
-      take(result)
+      take(without_nulls(result))
     end
   end, bufnr or 0),
     client
@@ -108,6 +120,11 @@ end
 local function capabilities()
   local made = vim.lsp.protocol.make_client_capabilities()
   made.textDocument.inlineCompletion = made.textDocument.inlineCompletion or { dynamicRegistration = false }
+  -- Neovim takes versioned edits without saying so, and handlers.lua shows those that want the user's word.
+  made.workspace.workspaceEdit = vim.tbl_extend('force', made.workspace.workspaceEdit or {}, {
+    documentChanges = true,
+    changeAnnotationSupport = { groupsOnLabel = true },
+  })
   return made
 end
 

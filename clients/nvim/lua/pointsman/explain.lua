@@ -6,7 +6,7 @@ local function lines_of(found)
     ('line %d, column %d: %s'):format(
       found.line + 1,
       found.column + 1,
-      found.reason ~= vim.NIL and found.reason or ('%d suggestion(s)'):format(found.items)
+      found.reason or ('%d suggestion(s)'):format(found.items)
     ),
     'model ' .. found.model,
   }
@@ -25,7 +25,7 @@ function M.show()
   local client = require('pointsman.client').of(0)
   local params = client and vim.lsp.util.make_position_params(0, client.offset_encoding) or vim.empty_dict()
   require('pointsman.client').ask('pointsman/explain', params, function(found)
-    if found == nil or found == vim.NIL then
+    if found == nil then
       vim.notify('Pointsman: nothing was asked for in this file yet')
     else
       require('pointsman.window').float(lines_of(found), ' Why ')

@@ -11,7 +11,7 @@ local M = {}
 local METHOD = 'textDocument/inlineCompletion'
 local group = vim.api.nvim_create_augroup('pointsman.native', { clear = true })
 
----@type table<integer, { asked: table, items: table[], client_id: integer }> by buffer
+---@type table<integer, { list: pointsman.Suggestion[], client_id: integer, hidden: true|nil }> by buffer
 local seen = {}
 
 ---@return boolean
@@ -57,7 +57,7 @@ function M.watch(client)
     local asked = M.here()
     return request(self, method, params, function(err, result, ctx)
       local fits = M.fitting(asked, result, client)
-      seen[asked.bufnr] = { asked = asked, list = fits, client_id = client.id }
+      seen[asked.bufnr] = { list = fits, client_id = client.id }
       if #fits > 0 then
         held.clear()
       end
@@ -93,6 +93,10 @@ end
 ---@param take fun(s: pointsman.Suggestion)
 ---@return boolean whether there was any
 function M.take(take)
+  local shown = seen[vim.api.nvim_get_current_buf()]
+  if shown and shown.hidden then
+    return false -- Neovim still has it, but the user does not see it
+  end
   return vim.lsp.inline_completion.get({
     on_accept = function(item)
       local s = ours(item)
@@ -115,7 +119,7 @@ end
 local function hide_unfit(event)
   local last = seen[event.buf]
   if last and last.list[1] and not suggestion.fit(last.list[1]) then
-    last.list = {}
+    last.list, last.hidden = {}, true
     local drawn = vim.api.nvim_create_namespace('nvim.lsp.inline_completion')
     vim.api.nvim_buf_clear_namespace(event.buf, drawn, 0, -1)
   end
