@@ -29,9 +29,13 @@ def test_ghost_text_on_the_screen_by_word_and_by_tab(nvim: Open, fixed: Fixed, r
         wait("the saved file", lambda: cart.read_text().endswith("rebate = price * quantity\n"))
 
 
-def test_a_question_and_a_refactor_on_the_screen(nvim: Open, repository: Path) -> None:
+def test_a_question_and_a_refactor_on_the_screen(nvim: Open, fixed: Fixed, repository: Path) -> None:
+    fixed.answers = {
+        "Question: how is a discount": ["The function apply_discount takes percent off a total [1]."],
+        "subtract(a, b)": ["Return a without b."],
+    }
     (repository / "shop" / "bare.py").write_text("def subtract(a, b):\n    return a - b\n")
-    with nvim("shop/bare.py", terminal=True) as editor:
+    with nvim("shop/bare.py", at=fixed.home, terminal=True) as editor:
         editor.lua("vim.cmd('Pointsman ask how is a discount taken off a total?') return true")
         wait("the answer", lambda: "cart.py:" in editor.screen() and "_local" in editor.screen(), told=editor.screen)
         editor.press(": c c Space 1 Enter")

@@ -111,7 +111,7 @@ local function show(file, encoding, title)
   vim.cmd('rightbelow vsplit')
   vim.api.nvim_win_set_buf(0, proposed)
   vim.cmd('diffthis')
-  vim.wo[0].winbar = ('a: take hunk, A: take all, q: leave  %s'):format(title:gsub('%%', '%%%%'))
+  vim.wo[0].winbar = 'a: take hunk, A: take all, q: leave  %<' .. title:gsub('%%', '%%%%')
   vim.cmd('silent! normal! gg]c')
   map_keys(tab, file.bufnr, proposed)
 end
