@@ -1,0 +1,156 @@
+--- Questions and their answers: one conversation for the session.
+local window = require('pointsman.chat_window')
+
+local M = {}
+
+local TURNS = 4 -- that the server is told of
+
+---@type pointsman.Turn[]
+local turns = {}
+local drafts = {} ---@type table<string, pointsman.Turn> by progress token
+local running ---@type { client: table, id: integer, turn: pointsman.Turn }|nil
+local drawing = false
+
+--- Draw soon, once for many deltas.
+local function redraw()
+  if not drawing then
+    drawing = true
+    vim.defer_fn(function()
+      drawing = false
+      window.draw(turns)
+    end, 40)
+  end
+end
+
+--- A part of a draft. False when the token is none of ours.
+function M.delta(token, value)
+  local turn = drafts[token]
+  if not turn then
+    return false
+  end
+  if type(value) == 'table' and type(value.delta) == 'string' then
+    turn.draft = turn.draft .. value.delta
+    redraw()
+  end
+  return true
+end
+
+local function history()
+  local told = {}
+  for index = math.max(1, #turns - TURNS), #turns do
+    local turn = turns[index]
+    if turn.answer then
+      told[#told + 1] = { role = 'user', text = turn.question }
+      told[#told + 1] = { role = 'assistant', text = turn.answer.answer }
+    end
+  end
+  return told
+end
+
+local function finish(turn, token)
+  drafts[token] = nil
+  if running and running.turn == turn then
+    running = nil
+  end
+  window.draw(turns)
+end
+
+--- Ask about the code; `lines` are those that were selected, 1-based.
+---@param question string
+---@param lines { first: integer, last: integer }|nil
+function M.ask(question, lines)
+  local client = require('pointsman.client')
+  local bufnr = vim.api.nvim_get_current_buf()
+  local token = ('pointsman-ask-%d'):format(vim.uv.hrtime())
+  local params = { question = question, history = history(), partialResultToken = token }
+  local here = vim.lsp.get_clients({ name = 'pointsman', bufnr = bufnr })[1]
+  if here then
+    params.textDocument = { uri = vim.uri_from_bufnr(bufnr) }
+    if lines then
+      params.range = {
+        start = { line = lines.first - 1, character = 0 },
+        ['end'] = { line = lines.last, character = 0 },
+      }
+    end
+  end
+  local asked = here or client.of(0)
+  local turn = { question = question, draft = '', root = asked and asked.config.root_dir }
+  M.stop()
+  window.open()
+  M.map_keys()
+  turns[#turns + 1] = turn
+  drafts[token] = turn
+  window.draw(turns)
+  local id, by = client.ask('pointsman/ask', params, function(answer)
+    turn.answer = answer
+    finish(turn, token)
+    local found = require('pointsman.citations').list(question, turn.root, answer.citations)
+    if found > 0 then
+      vim.notify(('Pointsman: %d places in the quickfix list (:copen, :cc 1)'):format(found))
+    end
+  end, asked and bufnr, function(message)
+    turn.failed = turn.failed or message
+    finish(turn, token)
+  end)
+  running = id and { client = by, id = id, turn = turn } or nil
+end
+
+--- Stop the answer that is being written.
+function M.stop()
+  if running then
+    running.turn.failed = 'stopped'
+    require('pointsman.client').cancel(running.client, running.id)
+    running = nil
+    window.draw(turns)
+  end
+end
+
+--- Open the citation under the cursor of the chat.
+function M.follow()
+  local cursor = vim.api.nvim_win_get_cursor(0)
+  local turn, citation = window.at(turns, cursor[1], cursor[2] + 1)
+  if turn and citation then
+    require('pointsman.citations').open(turn.root, citation)
+  end
+end
+
+--- Ask the last question again.
+function M.again()
+  local last = turns[#turns]
+  if last then
+    M.stop()
+    turns[#turns] = nil
+    M.ask(last.question)
+  end
+end
+
+--- Forget the conversation.
+function M.clear()
+  M.stop()
+  turns = {}
+  window.draw(turns)
+end
+
+--- Ask for the question first.
+---@param lines { first: integer, last: integer }|nil
+function M.prompt(lines)
+  vim.ui.input({ prompt = 'Ask about the code: ' }, function(question)
+    if question and vim.trim(question) ~= '' then
+      M.ask(question, lines)
+    end
+  end)
+end
+
+function M.map_keys()
+  local function map(key, action, what)
+    vim.keymap.set('n', key, action, { buffer = window.buffer(), nowait = true, desc = 'Pointsman: ' .. what })
+  end
+  map('<CR>', M.follow, 'open the citation')
+  map('a', M.prompt, 'ask')
+  map('r', M.again, 'ask again')
+  map('s', M.stop, 'stop')
+  map('X', M.clear, 'forget the conversation')
+  map('q', '<Cmd>close<CR>', 'close')
+end
+
+return M

@@ -1,0 +1,215 @@
+--- The server's process: started for each workspace, started again when it dies, and asked.
+local config = require('pointsman.config')
+
+local M = {}
+
+local NAME = 'pointsman'
+local TRIES, WITHIN_MS = 5, 180000
+
+---@type table<integer, table<integer, true>> buffers by client
+local attached = {}
+local deaths = {}
+local leaving = false
+
+local function by_name()
+  local get = vim.lsp.get_clients
+  return get({ name = NAME })
+end
+
+function M.all()
+  return by_name()
+end
+
+function M.by_id(id)
+  return vim.lsp.get_client_by_id(id)
+end
+
+--- The client of a buffer; of a buffer that has none, such as the chat's, the one of this folder, else any.
+---@param bufnr integer|nil 0 or nil for the current one
+function M.of(bufnr)
+  local here = vim.lsp.get_clients({ name = NAME, bufnr = bufnr or 0 })[1]
+  if here then
+    return here
+  end
+  local clients, folder = by_name(), vim.fn.getcwd()
+  for _, client in ipairs(clients) do
+    local root = client.config.root_dir
+    if root and vim.startswith(folder .. '/', root .. '/') then
+      return client
+    end
+  end
+  return clients[1]
+end
+
+--- Send a request. Neovim 0.10 has functions where 0.11 has methods.
+---@return integer|nil id by which it can be cancelled
+function M.send(client, method, params, handler, bufnr)
+  local ok, id
+  if vim.fn.has('nvim-0.11') == 1 then
+    ok, id = client:request(method, params, handler, bufnr)
+  else
+    ok, id = client.request(method, params, handler, bufnr)
+  end
+  return ok and id or nil
+end
+
+function M.notify(client, method, params)
+  if vim.fn.has('nvim-0.11') == 1 then
+    return client:notify(method, params)
+  end
+  return client.notify(method, params)
+end
+
+function M.cancel(client, id)
+  if vim.fn.has('nvim-0.11') == 1 then
+    return client:cancel_request(id)
+  end
+  return client.cancel_request(id)
+end
+
+--- JSON's null inside a result is nothing to us.
+local function without_nulls(value)
+  if value == vim.NIL then
+    return nil
+  elseif type(value) == 'table' then
+    for key, inner in pairs(value) do
+      value[key] = without_nulls(inner)
+    end
+  end
+  return value
+end
+
+--- Ask the server of a buffer; what goes wrong is told to the user, and `take` is not called.
+---@param method string
+---@param take fun(result: any)
+---@param bufnr integer|nil
+---@param failed fun(message: string)|nil
+function M.ask(method, params, take, bufnr, failed)
+  local client = M.of(bufnr)
+  local function fail(message)
+    vim.notify('Pointsman: ' .. message, vim.log.levels.ERROR)
+    if failed then
+      failed(message)
+    end
+  end
+  if not client then
+    fail('not running for this file; see :checkhealth pointsman')
+    return nil
+  end
+  return M.send(client, method, params, function(err, result)
+    if err then
+      fail(err.message or 'the request failed')
+    else
+      take(without_nulls(result))
+    end
+  end, bufnr or 0),
+    client
+end
+
+--- Whether a buffer is one to help in.
+local function wanted(bufnr)
+  local now, filetype = config.current, vim.bo[bufnr].filetype
+  if vim.bo[bufnr].buftype ~= '' or vim.api.nvim_buf_get_name(bufnr) == '' then
+    return false
+  elseif vim.tbl_contains(now.exclude_filetypes, filetype) then
+    return false
+  end
+  return now.filetypes == nil or vim.tbl_contains(now.filetypes, filetype)
+end
+
+local function capabilities()
+  local made = vim.lsp.protocol.make_client_capabilities()
+  made.textDocument.inlineCompletion = made.textDocument.inlineCompletion or { dynamicRegistration = false }
+  -- Neovim takes versioned edits without saying so, and handlers.lua shows those that want the user's word.
+  made.workspace.workspaceEdit = vim.tbl_extend('force', made.workspace.workspaceEdit or {}, {
+    documentChanges = true,
+    changeAnnotationSupport = { groupsOnLabel = true },
+  })
+  return made
+end
+
+local function on_attach(client, bufnr)
+  attached[client.id] = attached[client.id] or {}
+  attached[client.id][bufnr] = true
+  local native = require('pointsman.native')
+  if native.available() and not client.pointsman_watched then
+    client.pointsman_watched = true
+    native.watch(client)
+  end
+  require('pointsman.pause').apply(bufnr)
+end
+
+--- A server that ends by itself is started again, some times; one that the user stopped is not.
+local function on_exit(code, signal, client_id)
+  vim.schedule(function()
+    local buffers = vim.tbl_keys(attached[client_id] or {})
+    attached[client_id] = nil
+    if leaving or (code == 0 and signal == 0) then
+      return
+    end
+    local now = vim.uv.now()
+    deaths = vim.tbl_filter(function(at)
+      return now - at < WITHIN_MS
+    end, deaths)
+    if #deaths >= TRIES then
+      vim.notify('Pointsman: the server keeps ending; see :checkhealth pointsman', vim.log.levels.ERROR)
+      return
+    end
+    deaths[#deaths + 1] = now
+    vim.defer_fn(function()
+      for _, bufnr in ipairs(buffers) do
+        if vim.api.nvim_buf_is_loaded(bufnr) then
+          M.start(bufnr)
+        end
+      end
+    end, 250 * 2 ^ (#deaths - 1))
+  end)
+end
+
+--- Attach a server to the buffer, when it is one to help in.
+---@param bufnr integer
+function M.start(bufnr)
+  if not wanted(bufnr) then
+    return
+  end
+  local root = vim.fs.root(bufnr, config.current.root_markers)
+  vim.lsp.start({
+    name = NAME,
+    cmd = config.current.cmd,
+    root_dir = root,
+    capabilities = capabilities(),
+    init_options = config.current.init_options,
+    handlers = require('pointsman.handlers'),
+    on_attach = on_attach,
+    on_exit = on_exit,
+  }, {
+    bufnr = bufnr,
+    reuse_client = function(client, new)
+      return client.name == NAME and client.config.root_dir == new.root_dir
+    end,
+  })
+end
+
+--- Start with every file that is opened, and with those that are open already.
+function M.enable()
+  local group = vim.api.nvim_create_augroup('pointsman.client', { clear = true })
+  vim.api.nvim_create_autocmd('FileType', {
+    group = group,
+    callback = function(event)
+      M.start(event.buf)
+    end,
+  })
+  vim.api.nvim_create_autocmd('VimLeavePre', {
+    group = group,
+    callback = function()
+      leaving = true
+    end,
+  })
+  for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.api.nvim_buf_is_loaded(bufnr) and vim.bo[bufnr].filetype ~= '' then
+      M.start(bufnr)
+    end
+  end
+end
+
+return M

@@ -1,0 +1,100 @@
+--- `:Pointsman WORD …`: which module answers, and what can be typed next.
+local M = {}
+
+---@class pointsman.Words
+---@field text string what follows the subcommand
+---@field list string[] the same, split
+---@field lines { first: integer, last: integer }|nil what was selected
+---@field line integer the cursor's
+
+---@type table<string, { run: fun(words: pointsman.Words), then_: string[]|nil }>
+local subcommands = {
+  ask = {
+    run = function(words)
+      local chat = require('pointsman.chat')
+      if words.text == '' then
+        chat.prompt(words.lines)
+      else
+        chat.ask(words.text, words.lines)
+      end
+    end,
+  },
+  refactor = {
+    run = function(words)
+      local refactor = require('pointsman.refactor')
+      local lines = words.lines or { first = words.line, last = words.line }
+      if words.text == '' then
+        refactor.prompt(lines)
+      else
+        refactor.run(words.text, lines)
+      end
+    end,
+    then_ = { 'add a docstring', 'add type annotations', 'simplify' },
+  },
+  explain = {
+    run = function(words)
+      if words.lines then
+        require('pointsman.chat').ask(words.text ~= '' and words.text or 'What does this code do?', words.lines)
+      else
+        require('pointsman.explain').show()
+      end
+    end,
+  },
+  status = {
+    run = function()
+      require('pointsman.status').show()
+    end,
+  },
+  pause = {
+    run = function(words)
+      local what = words.list[1]
+      local paused = require('pointsman.pause').toggle(what)
+      local where = what == 'buffer' and ' in this buffer' or what == 'filetype' and ' for ' .. vim.bo.filetype or ''
+      vim.notify(('Pointsman: ghost text is %s%s'):format(paused and 'paused' or 'on', where))
+    end,
+    then_ = { 'buffer', 'filetype' },
+  },
+  audit = {
+    run = function(words)
+      require('pointsman.audit').show(words.list)
+    end,
+    then_ = { 'list', 'show', 'verify' },
+  },
+}
+
+---@param command table what nvim_create_user_command hands over
+function M.run(command)
+  local name = command.fargs[1] or 'status'
+  local subcommand = subcommands[name]
+  if not subcommand then
+    local known = table.concat(vim.fn.sort(vim.tbl_keys(subcommands)), ', ')
+    vim.notify(('Pointsman: no subcommand %s; there are %s'):format(name, known), vim.log.levels.ERROR)
+    return
+  end
+  subcommand.run({
+    text = vim.trim((command.args:gsub('^%s*%S+', '', 1))),
+    list = vim.list_slice(command.fargs, 2),
+    lines = command.range > 0 and { first = command.line1, last = command.line2 } or nil,
+    line = vim.api.nvim_win_get_cursor(0)[1],
+  })
+end
+
+---@return string[]
+function M.complete(lead, line)
+  local typed = line:match('Pointsman!?%s+(.*)$') or ''
+  local name, rest = typed:match('^(%S+)%s+(.*)$')
+  local words = name and (subcommands[name] and subcommands[name].then_ or {}) or vim.tbl_keys(subcommands)
+  local wanted = name and rest or lead
+  local found = vim.tbl_filter(function(word)
+    return vim.startswith(word, wanted)
+  end, words)
+  table.sort(found)
+  if name and lead ~= rest then -- only the last word is replaced
+    found = vim.tbl_map(function(word)
+      return word:sub(#rest - #lead + 1)
+    end, found)
+  end
+  return found
+end
+
+return M

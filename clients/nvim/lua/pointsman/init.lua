@@ -1,0 +1,49 @@
+--- Pointsman in Neovim: shows what the server says and sends what the user asks. See |pointsman.txt|.
+local M = {}
+
+--- Start, with `options` over the defaults of |pointsman-config|.
+---@param options table|nil
+function M.setup(options)
+  if vim.fn.has('nvim-0.10') == 0 then
+    vim.notify('Pointsman needs Neovim 0.10, and 0.12 for native inline completion', vim.log.levels.ERROR)
+    return
+  end
+  local config = require('pointsman.config')
+  local faults = config.set(options)
+  if #faults > 0 then
+    vim.notify('Pointsman is not started:\n' .. table.concat(faults, '\n'), vim.log.levels.ERROR)
+    return
+  end
+  require('pointsman.pause').start_paused(not config.current.suggest)
+  require('pointsman.client').enable()
+  if config.current.keys then
+    require('pointsman.keys').map(config.current.keys)
+  end
+end
+
+--- For 'statusline': how the server of this buffer is.
+---@return string
+function M.status()
+  return require('pointsman.status').line()
+end
+
+--- Accept `all`, a `word` or a `line` of the suggestion. False when there is none.
+---@param kind 'all'|'word'|'line'|nil
+---@return boolean
+function M.accept(kind)
+  return require('pointsman.accept').accept(kind or 'all')
+end
+
+--- Show the next suggestion (1) or the one before (-1).
+---@param step 1|-1|nil
+function M.cycle(step)
+  require('pointsman.accept').cycle(step or 1)
+end
+
+--- Take the suggestion off the screen. False when there was none.
+---@return boolean
+function M.dismiss()
+  return require('pointsman.accept').dismiss()
+end
+
+return M

@@ -1,0 +1,87 @@
+--- Lines and an instruction to the server; what comes back is an edit for review, a body to approve, or a note.
+local M = {}
+
+local COMMAND = 'pointsman.refactor'
+
+--- The body that would leave, and the user's word on it.
+---@return boolean
+local function approved(result)
+  local name = ('outgoing, %d values replaced'):format(result.redactions or 0)
+  local before = vim.api.nvim_get_current_win()
+  local bufnr = require('pointsman.window').split(vim.split(result.preview, '\n', { plain = true }), name, 'json')
+  vim.cmd.redraw()
+  local where = ('%s at %s'):format(result.route.model, result.route.endpoint)
+  local yes = vim.fn.confirm(('Send exactly this to %s?'):format(where), '&Send\n&Do not', 2) == 1
+  vim.api.nvim_buf_delete(bufnr, { force = true })
+  if vim.api.nvim_win_is_valid(before) then
+    vim.api.nvim_set_current_win(before)
+  end
+  return yes
+end
+
+--- What to tell of a result that made no proposal.
+local function tell(result)
+  local parts = {}
+  if result.note and result.note ~= '' then
+    parts[#parts + 1] = result.note
+  elseif #result.edits == 0 then
+    parts[#parts + 1] = 'no change came of it.'
+  end
+  local checks = result.checks
+  if #result.edits > 0 and not (checks.parses and checks.in_scope) then
+    parts[#parts + 1] = 'the change does not pass its checks and is shown only.'
+    require('pointsman.window').split(vim.split(result.diff, '\n', { plain = true }), 'diff', 'diff')
+  end
+  if result.receipt then
+    parts[#parts + 1] = ('receipt %s: %s, %d bytes.'):format(
+      result.receipt.record_id,
+      result.receipt.model,
+      result.receipt.body_bytes
+    )
+  end
+  if #parts > 0 then
+    vim.notify('Pointsman: ' .. table.concat(parts, ' '))
+  end
+end
+
+local function send(argument, bufnr)
+  local params = { command = COMMAND, arguments = { argument } }
+  require('pointsman.client').ask('workspace/executeCommand', params, function(result)
+    local waits = #result.edits == 0 and (result.preview_sha256 or '') ~= ''
+    if waits and argument.approvedSha256 == nil then
+      if approved(result) then
+        argument.approvedSha256 = result.preview_sha256
+        send(argument, bufnr)
+      end
+    else
+      tell(result)
+    end
+  end, bufnr)
+end
+
+--- Change lines, 1-based, of the current buffer by instruction.
+---@param instruction string
+---@param lines { first: integer, last: integer }
+function M.run(instruction, lines)
+  local bufnr = vim.api.nvim_get_current_buf()
+  vim.notify('Pointsman: at work on ' .. instruction)
+  send({
+    textDocument = { uri = vim.uri_from_bufnr(bufnr), version = vim.lsp.util.buf_versions[bufnr] },
+    range = {
+      start = { line = lines.first - 1, character = 0 },
+      ['end'] = { line = lines.last, character = 0 },
+    },
+    instruction = instruction,
+  }, bufnr)
+end
+
+---@param lines { first: integer, last: integer }
+function M.prompt(lines)
+  vim.ui.input({ prompt = ('Change lines %d-%d: '):format(lines.first, lines.last) }, function(instruction)
+    if instruction and vim.trim(instruction) ~= '' then
+      M.run(instruction, lines)
+    end
+  end)
+end
+
+return M

@@ -1,0 +1,147 @@
+--- A proposed edit as a diff in a tab of its own: the file on the left, the proposal on the right. Nothing is applied
+--- until the user takes it, hunk by hunk or as a whole; the diff follows the file as it is edited.
+local M = {}
+
+--- Whether an edit asks for the user's word.
+---@return boolean
+function M.wants(edit)
+  for _, annotation in pairs(edit and edit.changeAnnotations or {}) do
+    if annotation.needsConfirmation then
+      return true
+    end
+  end
+  return false
+end
+
+--- What stands above the proposal.
+local function title_of(edit)
+  local texts = {}
+  for _, annotation in pairs(edit.changeAnnotations or {}) do
+    texts[#texts + 1] = annotation.description and ('%s: %s'):format(annotation.label, annotation.description)
+      or annotation.label
+  end
+  return table.concat(texts, '; ')
+end
+
+--- The changes by file, and what is left over: files that are made, moved or removed.
+local function by_file(edit)
+  local files, others = {}, {}
+  for _, change in ipairs(edit.documentChanges or {}) do
+    if change.kind then
+      others[#others + 1] = change
+    else
+      files[#files + 1] = {
+        bufnr = vim.uri_to_bufnr(change.textDocument.uri),
+        version = change.textDocument.version,
+        edits = change.edits,
+      }
+    end
+  end
+  for uri, edits in pairs(edit.changes or {}) do
+    files[#files + 1] = { bufnr = vim.uri_to_bufnr(uri), edits = edits }
+  end
+  return files, others
+end
+
+---@return boolean
+local function is_stale(file)
+  local version = vim.lsp.util.buf_versions[file.bufnr]
+  return file.version ~= nil and file.version ~= vim.NIL and version ~= nil and version ~= file.version
+end
+
+--- A buffer with the file as it would be.
+local function proposal(file, encoding)
+  vim.fn.bufload(file.bufnr)
+  local bufnr = vim.api.nvim_create_buf(false, true)
+  vim.api.nvim_buf_set_lines(bufnr, 0, -1, false, vim.api.nvim_buf_get_lines(file.bufnr, 0, -1, false))
+  local plain = vim.tbl_map(function(each)
+    return { range = each.range, newText = each.newText }
+  end, file.edits)
+  vim.lsp.util.apply_text_edits(plain, bufnr, encoding)
+  vim.bo[bufnr].bufhidden = 'wipe'
+  vim.bo[bufnr].filetype = vim.bo[file.bufnr].filetype
+  vim.bo[bufnr].modifiable = false
+  return bufnr
+end
+
+local function close(tab)
+  if vim.api.nvim_tabpage_is_valid(tab) and #vim.api.nvim_list_tabpages() > 1 then
+    vim.cmd('tabclose ' .. vim.api.nvim_tabpage_get_number(tab))
+  end
+end
+
+--- Take the whole proposal as one undo step.
+local function accept_all(target, proposed)
+  local lines = vim.api.nvim_buf_get_lines(proposed, 0, -1, false)
+  local before = vim.api.nvim_buf_get_lines(target, 0, -1, false)
+  local head = 0
+  while head < #lines and head < #before and lines[head + 1] == before[head + 1] do
+    head = head + 1
+  end
+  local tail = 0
+  while tail < math.min(#lines, #before) - head and lines[#lines - tail] == before[#before - tail] do
+    tail = tail + 1
+  end
+  vim.api.nvim_buf_set_lines(target, head, #before - tail, false, vim.list_slice(lines, head + 1, #lines - tail))
+end
+
+local function map_keys(tab, target, proposed)
+  local function map(key, action, what)
+    vim.keymap.set('n', key, action, { buffer = proposed, nowait = true, desc = 'Pointsman: ' .. what })
+  end
+  map('a', function()
+    vim.cmd('diffput')
+    pcall(vim.cmd.normal, { ']c', bang = true })
+  end, 'take this hunk')
+  map('A', function()
+    accept_all(target, proposed)
+    close(tab)
+  end, 'take all')
+  map('q', function()
+    close(tab)
+  end, 'leave the rest')
+end
+
+local function show(file, encoding, title)
+  local proposed = proposal(file, encoding)
+  vim.cmd('tab split')
+  local tab = vim.api.nvim_get_current_tabpage()
+  vim.api.nvim_win_set_buf(0, file.bufnr)
+  vim.cmd('diffthis')
+  vim.cmd('rightbelow vsplit')
+  vim.api.nvim_win_set_buf(0, proposed)
+  vim.cmd('diffthis')
+  vim.wo[0].winbar = 'a: take hunk, A: take all, q: leave  %<' .. title:gsub('%%', '%%%%')
+  vim.cmd('silent! normal! gg]c')
+  map_keys(tab, file.bufnr, proposed)
+end
+
+--- Show an edit for review. Returns why it cannot be, or nil.
+---@param edit table a WorkspaceEdit
+---@param client_id integer
+---@return string|nil
+function M.open(edit, client_id)
+  local client = vim.lsp.get_client_by_id(client_id)
+  local encoding = client and client.offset_encoding or 'utf-16'
+  local files, others = by_file(edit)
+  for _, file in ipairs(files) do
+    if is_stale(file) then
+      return 'the file has changed since'
+    end
+  end
+  if #others > 0 then
+    local asked = ('Pointsman wants to change %d files and make, move or remove %d'):format(#files, #others)
+    if vim.fn.confirm(asked, '&Apply\n&Decline', 2) ~= 1 then
+      return 'declined'
+    end
+    local plain = vim.deepcopy(edit)
+    plain.changeAnnotations = nil
+    vim.lsp.util.apply_workspace_edit(plain, encoding)
+    return nil
+  end
+  for _, file in ipairs(files) do
+    show(file, encoding, title_of(edit))
+  end
+end
+
+return M

@@ -1,0 +1,55 @@
+--- How the server is: a word for a status line, and a page for `:Pointsman status`.
+local M = {}
+
+local last = { kind = 'Normal', busy = false, message = '' }
+
+function M.changed(status)
+  last = status
+  vim.cmd('redrawstatus')
+end
+
+--- For 'statusline': "" where no server is attached.
+---@return string
+function M.line()
+  local bufnr = vim.api.nvim_get_current_buf()
+  if #vim.lsp.get_clients({ name = 'pointsman', bufnr = bufnr }) == 0 then
+    return ''
+  elseif require('pointsman.pause').paused(bufnr) then
+    return 'Pointsman: paused'
+  end
+  local text = last.message ~= '' and last.message or last.kind:lower()
+  return 'Pointsman: ' .. text .. (last.busy and ' …' or '')
+end
+
+local function lines_of(status)
+  local lines = { ('%s%s'):format(status.kind, status.message ~= '' and ': ' .. status.message or '') }
+  local host = status.host or {}
+  lines[#lines + 1] = ('host %s, %d windows, %d MB'):format(
+    host.version or '?',
+    host.clients or 0,
+    math.floor((host.memory_bytes or 0) / 1048576)
+  )
+  for _, engine in ipairs(host.engines or {}) do
+    lines[#lines + 1] = ('model %s: %s %s'):format(engine.model, engine.state, engine.message or '')
+  end
+  for _, index in ipairs(host.indexes or {}) do
+    lines[#lines + 1] = ('index %s: %d files, %d pieces%s'):format(
+      index.root,
+      index.files,
+      index.chunks,
+      index.busy and ', working' or ''
+    )
+  end
+  if require('pointsman.pause').paused(0) then
+    lines[#lines + 1] = 'ghost text is paused here; :Pointsman pause switches it on'
+  end
+  return lines
+end
+
+function M.show()
+  require('pointsman.client').ask('pointsman/status', vim.empty_dict(), function(status)
+    require('pointsman.window').float(lines_of(status), ' Pointsman ')
+  end)
+end
+
+return M

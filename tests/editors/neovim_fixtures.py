@@ -1,0 +1,94 @@
+"""Fixtures of the tests in real editors: the editors, a home with the real models, and one with fixed suggestions."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from tests.e2e.conftest import Home, home, make_home, repository
+
+from .neovim_editor import Neovim, headless, init_file, on_screen
+from .neovim_install import Editors, Unavailable, editors
+
+__all__ = ["Fixed", "Open", "fixed", "fixed_home", "home", "installed", "nvim", "repository"]
+
+SERVE = [sys.executable, "-m", "pointsman", "serve"]
+_OWN = """\
+version = 1
+[[own.endpoints]]
+name = "fixed"
+base_url = "{url}"
+kind = "openai"
+model = "fixed"
+"""
+Open = Callable[..., AbstractContextManager[Neovim]]
+
+
+@pytest.fixture(scope="session")
+def installed() -> Editors:
+    try:
+        return editors()
+    except Unavailable as reason:
+        pytest.skip(f"no editors to test with: {reason}")
+
+
+@pytest.fixture
+def nvim(installed: Editors, home: Home, repository: Path, tmp_path: Path) -> Open:
+    """Opens Neovim on a file of the repository, by the plugin and the real server; `terminal` gives it a screen."""
+
+    @contextmanager
+    def start(
+        file: str = "shop/cart.py", *, at: Home = home, terminal: bool = False, extra: str = ""
+    ) -> Iterator[Neovim]:
+        folder = tmp_path / f"nvim{len(list(tmp_path.glob('nvim*')))}"
+        folder.mkdir()
+        init = init_file(folder, SERVE, extra)
+        place = (init, repository / file, at.environment, repository)
+        opened = on_screen(installed.neovim, installed.tmux, *place) if terminal else headless(installed.neovim, *place)
+        with opened as editor:
+            editor.wait("the server", "(require('pointsman.client').all()[1] or {}).initialized == true")
+            yield editor
+
+    return start
+
+
+class Fixed:
+    """A home whose completions come from a loopback server. `answers` has texts for what a prompt holds, one after
+    another for the same prompt."""
+
+    def __init__(self, at: Home) -> None:
+        self.home = at
+        self.answers: dict[str, list[str]] = {}
+
+    def respond(self, request: Request) -> Response:
+        prompt = str(request.get_json()["prompt"])
+        known = next((self.answers[part] for part in sorted(self.answers, key=len)[::-1] if part in prompt), [""])
+        text = known[0]
+        known.append(known.pop(0))
+        events = [{"choices": [{"text": text, "index": 0}]}, {"choices": [{"text": "", "finish_reason": "stop"}]}]
+        stream = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+        return Response(stream, content_type="text/event-stream")
+
+
+@pytest.fixture(scope="session")
+def fixed_home(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Fixed]:
+    made = Fixed(make_home(tmp_path_factory.mktemp("fixed") / "p", models_dir, POINTSMAN_ENGINE="own"))
+    with HTTPServer() as server:
+        server.expect_request("/v1/completions").respond_with_handler(made.respond)
+        (made.home.path / "config").mkdir()
+        (made.home.path / "config" / "policy.toml").write_text(_OWN.format(url=server.url_for("/v1")))
+        yield made
+        made.home.run("host", "stop", code=None)
+
+
+@pytest.fixture
+def fixed(fixed_home: Fixed) -> Fixed:
+    fixed_home.answers = {}
+    return fixed_home
