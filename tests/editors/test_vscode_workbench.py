@@ -45,7 +45,11 @@ def vsix() -> Path:
 
 
 def _repository(at: Path) -> Path:
+    """The small workspace, with a function begun at the end of three files."""
     shutil.copytree(WORKSPACE, at)
+    for file, name in (("cart", "subtract"), ("inventory", "multiply"), ("__init__", "add")):
+        with (at / "shop" / f"{file}.py").open("a") as end:
+            end.write(f"\n\ndef {name}(a, b):\n    return")
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "init.defaultBranch=main"]
     for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
         subprocess.run([*git, *arguments], cwd=at, check=True)
@@ -72,12 +76,10 @@ def _session(
     shots = Path(os.environ.get("POINTSMAN_SCREENSHOTS") or tmp / "shots")
     try:
         with serve(at, vsix, tmp / "profile", home.environment, trusting=trusting) as site:
-            settings = site.profile / "User" / "settings.json"
             plan = {
                 "url": site.url,
                 "folder": str(folder),
                 "home": str(home.path),
-                "settings": str(settings),
                 "steps": steps,
             }
             return drive(at, "vscode_driver.mjs", plan, shots.resolve()), home, folder

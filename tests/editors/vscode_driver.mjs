@@ -1,6 +1,6 @@
 // Drives a VS Code workbench in Chromium through one session, step by step. Prints a JSON line for each step.
-// usage: node vscode_driver.mjs PLAN, a JSON object: url, folder, home, settings, steps, shots, playwright, chromium
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+// usage: node vscode_driver.mjs PLAN, a JSON object: url, folder, home, steps, shots, playwright, chromium
+import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
@@ -11,7 +11,7 @@ const SECONDS = 1000;
 const file = (name) => path.join(plan.folder, name);
 const read = (name) => readFileSync(file(name), 'utf8');
 const browser = await chromium.launch({ executablePath: plan.chromium, headless: true, args: FLAGS });
-const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
+const page = await (await browser.newContext({ viewport: { width: 1080, height: 660 }, colorScheme: 'light' })).newPage();
 page.setDefaultTimeout(30 * SECONDS);
 
 // --- what a user sees and does
@@ -76,12 +76,11 @@ async function save() {
 
 /** The state in light and dark, as small as it stays readable. */
 async function shoot(name) {
-  for (const [suffix, theme] of [['light', 'Light Modern'], ['dark', 'Dark Modern']]) {
-    const settings = JSON.parse(readFileSync(plan.settings, 'utf8'));
-    writeFileSync(plan.settings, JSON.stringify({ ...settings, 'workbench.colorTheme': theme }));
-    await page.locator(`.monaco-workbench.${suffix === 'light' ? 'vs' : 'vs-dark'}`).waitFor();
+  for (const scheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.locator(`.monaco-workbench.${scheme === 'light' ? 'vs' : 'vs-dark'}`).waitFor();
     await page.waitForTimeout(600);
-    await page.screenshot({ path: path.join(plan.shots, `vscode-${name}-${suffix}.png`) });
+    await page.screenshot({ path: path.join(plan.shots, `vscode-${name}-${scheme}.png`) });
   }
 }
 
@@ -124,19 +123,20 @@ const steps = {
 
   async tab() {
     await open('shop/cart.py');
-    await page.locator('.editor-group-container.active .view-line').first().click();
-    const shown = await typeUntilGhost('\n\ndef subtract(a, b):\nreturn ');
+    await press('Control+1');
+    const shown = await typeUntilGhost(' ');
     await shoot('ghost-text');
     await press('Tab');
-    await page.waitForTimeout(300);
+    await until('the accepted text', async () => (await ghost()) !== shown || undefined, 10 * SECONDS);
+    await page.waitForTimeout(500);
     await save();
     return { shown, text: read('shop/cart.py') };
   },
 
   async word() {
     await open('shop/inventory.py');
-    await page.locator('.editor-group-container.active .view-line').first().click();
-    const shown = await typeUntilGhost('\n\ndef multiply(a, b):\nreturn ');
+    await press('Control+1');
+    const shown = await typeUntilGhost(' ');
     await press('Control+ArrowRight');
     await page.waitForTimeout(300);
     const rest = plain(await ghost());
@@ -182,7 +182,11 @@ const steps = {
     await turn.locator('.place').first().click();
     const [name] = seen.places[0].split(':');
     await page.locator(`.tab.active[data-resource-name="${path.basename(name)}"]`).waitFor();
-    const at = await page.locator('.statusbar-item[id="status.editor.selection"]').innerText();
+    const first = seen.places[0].split(':')[1].split('-')[0];
+    const at = await until('the lines', async () => {
+      const text = await page.locator('.statusbar-item[id="status.editor.selection"]').innerText();
+      return text.includes(`Ln ${first},`) && text;
+    }, 10 * SECONDS);
     await shoot('citation');
     return { ...seen, at };
   },
@@ -230,12 +234,13 @@ const steps = {
     const preview = await tree.innerText();
     await shoot('refactor');
     const untouched = read('shop/cart.py') === before;
+    await tree.locator('.monaco-list-row').first().locator('input, .monaco-checkbox, .edit-checkbox').first().click();
     await page.getByRole('button', { name: 'Apply' }).or(page.getByText('Apply', { exact: true })).first().click();
     await tree.waitFor({ state: 'hidden', timeout: 20 * SECONDS });
     await open('shop/cart.py');
     await save().catch(() => undefined);
     const applied = await until('the applied change', () => read('shop/cart.py') !== before && read('shop/cart.py'), 20 * SECONDS);
-    await page.locator('.editor-group-container.active .view-line').first().click();
+    await press('Control+1');
     await press('Control+z');
     await save();
     return { preview, untouched, before, applied, undone: read('shop/cart.py') };
@@ -247,7 +252,7 @@ const steps = {
     await until('another server', () => { const now = servers(); return now.length > 0 && now.every((pid) => !before.includes(pid)); });
     await ready();
     await open('shop/__init__.py');
-    await page.locator('.editor-group-container.active .view-line').first().click();
+    await press('Control+1');
     const shown = await typeUntilGhost('\n\ndef add(a, b):\nreturn ');
     await press('Control+s');
     return { before, after: servers(), shown };
@@ -259,8 +264,8 @@ const steps = {
       return text?.includes('not trusted') && text;
     });
     await open('shop/cart.py');
-    await page.locator('.editor-group-container.active .view-line').first().click();
-    const shown = await typeUntilGhost('\n\ndef subtract(a, b):\nreturn ');
+    await press('Control+1');
+    const shown = await typeUntilGhost(' ');
     await shoot('untrusted');
     return { label, shown };
   },

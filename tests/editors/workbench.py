@@ -21,7 +21,9 @@ SECONDS = 420
 _SETTINGS: dict[str, Any] = {
     "workbench.startupEditor": "none",
     "workbench.tips.enabled": False,
-    "workbench.colorTheme": "Light Modern",
+    "window.autoDetectColorScheme": True,
+    "workbench.preferredLightColorTheme": "Light Modern",
+    "workbench.preferredDarkColorTheme": "Dark Modern",
     "telemetry.telemetryLevel": "off",
     "extensions.autoUpdate": False,
     "extensions.autoCheckUpdates": False,

@@ -23,7 +23,18 @@ export async function refactorSelection(service: Service): Promise<void> {
   }
   const asked = { uri: editor.document.uri.toString(), range: plain(range), instruction, target: settings.target() };
   const options = { location: vscode.ProgressLocation.Notification, title: `Pointsman: ${instruction}`, cancellable: true };
-  const result = await vscode.window.withProgress(options, (_, token) => refactor(service, asked, token, approved));
+  const work = new vscode.CancellationTokenSource();
+  const running = refactor(service, asked, work.token, approved);
+  await vscode.window.withProgress(options, (_, token) => {
+    token.onCancellationRequested(() => work.cancel());
+    // Once the preview is open, it says the rest.
+    return new Promise<void>((resolve) => {
+      const heard = service.onOffer(resolve);
+      const done = () => (heard.dispose(), resolve());
+      running.then(done, done);
+    });
+  });
+  const result = await running;
   if (!result) {
     return;
   }
