@@ -12,7 +12,7 @@ import { openPolicy } from './policy';
 import { refactorSelection } from './refactor/prompt';
 import { Service } from './server/service';
 import { Setup } from './server/setup';
-import { environment } from './settings';
+import { environment, serverKey } from './settings';
 import { StatusItem } from './status/item';
 import { showMenu } from './status/menu';
 import { tellTrust } from './trust';
@@ -61,15 +61,19 @@ export function activate(context: vscode.ExtensionContext): void {
   if (participant) {
     context.subscriptions.push(participant);
   }
+  const trust = () => {
+    if (service.phase === 'running') {
+      tellTrust(service, context.workspaceState).catch((error: unknown) => log.warn(`trust: ${String(error)}`));
+    }
+  };
+  let key = serverKey();
   context.subscriptions.push(
-    service.onPhase((phase) => {
-      if (phase === 'running') {
-        tellTrust(service, context.workspaceState).catch((error: unknown) => log.warn(`trust: ${String(error)}`));
-      }
-    }),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => void tellTrust(service, context.workspaceState)),
-    vscode.workspace.onDidChangeConfiguration((change) => {
-      if (change.affectsConfiguration('pointsman.server')) {
+    service.onPhase(trust),
+    vscode.workspace.onDidGrantWorkspaceTrust(trust),
+    vscode.workspace.onDidChangeConfiguration(() => {
+      // Granting trust reports restricted settings as changed, whether they are or not.
+      if (serverKey() !== key) {
+        key = serverKey();
         void service.restart();
       }
     }),

@@ -22,6 +22,11 @@ export const settings = {
   },
 };
 
+/** Changes when the server has to be started anew. */
+export function serverKey(): string {
+  return JSON.stringify([settings.serverPath(), settings.python(), settings.home()]);
+}
+
 /** The environment of the server and of commands. */
 export function environment(): NodeJS.ProcessEnv {
   const home = settings.home();
