@@ -10,9 +10,9 @@ import sys
 import tarfile
 from pathlib import Path
 
-import pointsman
-
 from runtime_lock import runtime_lock
+
+import pointsman
 
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
