@@ -11,12 +11,16 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from tests.e2e.conftest import WORKSPACE, Home, make_home
+from tests.e2e.test_closed import SECRET, Endpoint, write_policy
 
 from .vscode_build import NoNpm, built
 from .workbench import drive, serve
@@ -63,33 +67,40 @@ def _home(at: Path, models: Path) -> Home:
     return home
 
 
+@dataclass(frozen=True)
+class Session:
+    """A workbench that was driven through steps. `seen` has what each saw."""
+
+    seen: _Seen
+    home: Home
+    folder: Path
+
+
 def _session(
-    tmp: Path, models: Path, at: Workbench, vsix: Path, steps: list[str], *, trusting: bool
-) -> tuple[_Seen, Home, Path]:
+    tmp: Path,
+    models: Path,
+    at: Workbench,
+    vsix: Path,
+    steps: list[str],
+    *,
+    trusting: bool = True,
+    prepare: Callable[[Home, Path], None] = lambda home, folder: None,
+    machine: dict[str, Any] | None = None,
+) -> Session:
     home, folder = _home(tmp / "home", models), _repository(tmp / "tiny")
-    if not trusting:
-        (folder / ".vscode").mkdir()
-        trap = tmp / "trap.sh"
-        trap.write_text(f"#!/bin/sh\ntouch {tmp / 'sprung'}\n")
-        trap.chmod(0o755)
-        (folder / ".vscode" / "settings.json").write_text(json.dumps({"pointsman.server.path": str(trap)}))
+    prepare(home, folder)
     shots = Path(os.environ.get("POINTSMAN_SCREENSHOTS") or tmp / "shots")
     try:
-        with serve(at, vsix, tmp / "profile", home.environment, trusting=trusting) as site:
-            plan = {
-                "url": site.url,
-                "folder": str(folder),
-                "home": str(home.path),
-                "steps": steps,
-            }
-            return drive(at, "vscode_driver.mjs", plan, shots.resolve()), home, folder
+        with serve(at, vsix, tmp / "profile", home.environment, trusting=trusting, machine=machine) as site:
+            plan = {"url": site.url, "folder": str(folder), "home": str(home.path), "steps": steps}
+            return Session(drive(at, "vscode_driver.mjs", plan, shots.resolve()), home, folder)
     finally:
         home.run("host", "stop", code=None)
 
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory, models_dir: Path, bench: Workbench, vsix: Path) -> _Seen:
-    return _session(tmp_path_factory.mktemp("vscode"), models_dir, bench, vsix, _STEPS, trusting=True)[0]
+    return _session(tmp_path_factory.mktemp("vscode"), models_dir, bench, vsix, _STEPS).seen
 
 
 @pytest.fixture
@@ -144,6 +155,7 @@ def test_a_question_is_answered_and_its_citation_opens(seen: Any) -> None:
 def test_a_mention_completes(seen: Any) -> None:
     step = seen("mention")
     assert any("inventory.py" in offer for offer in step["offered"])
+    assert any("Inventory" in offer and "class" in offer for offer in step["offered"])
     assert step["text"].startswith("what is @")
 
 
@@ -164,13 +176,47 @@ def test_the_server_is_killed_and_comes_back(seen: Any) -> None:
     assert not set(step["before"]) & set(step["after"])
 
 
+def _went_well(session: Session) -> _Seen:
+    for step, found in session.seen.items():
+        assert "error" not in found, f"{step}: {found['error']}"
+    return session.seen
+
+
 def test_a_workspace_that_is_not_trusted_gets_local_work_and_runs_nothing_of_its_own(
     tmp_path: Path, models_dir: Path, bench: Workbench, vsix: Path
 ) -> None:
+    def trap(home: Home, folder: Path) -> None:
+        program = tmp_path / "trap.sh"
+        program.write_text(f"#!/bin/sh\ntouch {tmp_path / 'sprung'}\n")
+        program.chmod(0o755)
+        (folder / ".vscode").mkdir()
+        (folder / ".vscode" / "settings.json").write_text(json.dumps({"pointsman.server.path": str(program)}))
+
     steps = ["ready", "restricted", "trusted"]
-    found, home, folder = _session(tmp_path, models_dir, bench, vsix, steps, trusting=False)
-    for step in steps:
-        assert "error" not in found[step], found[step]["error"]
-    assert found["restricted"]["shown"].strip()
+    session = _session(tmp_path, models_dir, bench, vsix, steps, trusting=False, prepare=trap)
+    assert _went_well(session)["restricted"]["shown"].strip()
     assert not (tmp_path / "sprung").exists(), "a setting of the workspace was run"
-    assert home.run("policy", "show", folder, "--json").json["trusted"] is True
+    assert session.home.run("policy", "show", session.folder, "--json").json["trusted"] is True
+
+
+def test_what_leaves_is_shown_first_and_leaves_a_receipt(
+    tmp_path: Path, models_dir: Path, bench: Workbench, vsix: Path, httpserver: HTTPServer
+) -> None:
+    endpoint = Endpoint(httpserver)
+
+    def grant(home: Home, folder: Path) -> None:
+        cart = folder / "shop" / "cart.py"
+        secret = f'token = "{SECRET}"\n        raise ValueError("percent'
+        cart.write_text(cart.read_text().replace('raise ValueError("percent', secret))
+        home.environment["VENDOR_KEY"] = "canary-key-not-real"
+        write_policy(home, endpoint, outbound="always")
+        home.run("policy", "trust", folder)
+
+    machine = {"pointsman.refactor.target": "closed"}
+    session = _session(tmp_path, models_dir, bench, vsix, ["ready", "unsent", "sent"], prepare=grant, machine=machine)
+    seen = _went_well(session)
+    (body,) = endpoint.bodies  # the one that was approved; the first was not sent
+    assert json.loads(seen["sent"]["shown"]) == json.loads(body)
+    assert SECRET not in seen["sent"]["shown"] and "canary-key" not in seen["sent"]["shown"]
+    assert "vendor" in seen["sent"]["receipt"] and "shop/cart.py" in seen["sent"]["receipt"]
+    assert "share" in seen["sent"]["text"] and SECRET in seen["sent"]["text"]

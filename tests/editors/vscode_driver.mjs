@@ -74,6 +74,37 @@ async function save() {
   await page.locator('.tab.active.dirty').waitFor({ state: 'detached', timeout: 10 * SECONDS });
 }
 
+async function openChat() {
+  await command('Pointsman: Ask About the Code');
+  await chat().locator('#question').waitFor();
+}
+
+async function ask(text) {
+  await chat().locator('#question').fill(text);
+  await chat().locator('#question').press('Escape');
+  await chat().locator('#question').press('Enter');
+}
+
+const tree = () => page.locator('.refactor-preview, [id="refactorPreview"]').first();
+const apply = () => page.getByRole('button', { name: 'Apply' }).or(page.getByText('Apply', { exact: true })).first();
+
+/** What the refactor preview offers. */
+async function previewed() {
+  await apply().waitFor({ timeout: 120 * SECONDS });
+  await page.waitForTimeout(700);
+  return tree().innerText();
+}
+
+/** Tick all files, for nothing is ticked that needs to be confirmed, and apply. */
+async function applyPreview() {
+  await previewed();
+  for (const row of await tree().locator('.monaco-list-row[aria-level="1"]').all()) {
+    await row.locator('input, .monaco-checkbox, .edit-checkbox').first().click();
+  }
+  await apply().click();
+  await tree().waitFor({ state: 'hidden', timeout: 20 * SECONDS });
+}
+
 /** The state in light and dark, as small as it stays readable. */
 async function shoot(name) {
   for (const scheme of ['dark', 'light']) {
@@ -117,7 +148,7 @@ const steps = {
   async walkthrough() {
     await page.getByText('Start with Pointsman').first().waitFor();
     await shoot('walkthrough');
-    await press('Control+F4');
+    await command('View: Close All Editors');
     return {};
   },
 
@@ -167,9 +198,8 @@ const steps = {
   },
 
   async ask() {
-    await command('Pointsman: Ask About the Code');
-    await chat().locator('#question').fill('How is a discount applied to a total?');
-    await chat().locator('#question').press('Enter');
+    await openChat();
+    await ask('How is a discount applied to a total?');
     const turn = chat().locator('article').last();
     await turn.locator('.route').waitFor({ timeout: 120 * SECONDS });
     await shoot('chat');
@@ -227,16 +257,10 @@ const steps = {
     await page.waitForTimeout(300);
     await shoot('instruction');
     await press('Enter');
-    const tree = page.locator('.refactor-preview, [id="refactorPreview"]').first();
-    await tree.waitFor({ timeout: 120 * SECONDS });
-    await page.getByRole('button', { name: 'Apply' }).or(page.getByText('Apply', { exact: true })).first().waitFor();
-    await page.waitForTimeout(700);
-    const preview = await tree.innerText();
+    const preview = await previewed();
     await shoot('refactor');
     const untouched = read('shop/cart.py') === before;
-    await tree.locator('.monaco-list-row').first().locator('input, .monaco-checkbox, .edit-checkbox').first().click();
-    await page.getByRole('button', { name: 'Apply' }).or(page.getByText('Apply', { exact: true })).first().click();
-    await tree.waitFor({ state: 'hidden', timeout: 20 * SECONDS });
+    await applyPreview();
     await open('shop/cart.py');
     await save().catch(() => undefined);
     const applied = await until('the applied change', () => read('shop/cart.py') !== before && read('shop/cart.py'), 20 * SECONDS);
@@ -244,6 +268,34 @@ const steps = {
     await press('Control+z');
     await save();
     return { preview, untouched, before, applied, undone: read('shop/cart.py') };
+  },
+
+  async unsent() {
+    await command('View: Close All Editors'); // the walkthrough is a webview too
+    await openChat();
+    await ask('/refactor rename percent to share @apply_discount');
+    const turn = chat().locator('article').last();
+    await turn.getByRole('button', { name: 'Do Not Send' }).click({ timeout: 90 * SECONDS });
+    await turn.getByText('Nothing was sent.').waitFor();
+    return {};
+  },
+
+  async sent() {
+    await ask('/refactor rename percent to share @apply_discount');
+    const turn = chat().locator('article').last();
+    await turn.locator('.approval pre').waitFor({ timeout: 90 * SECONDS });
+    const shown = await turn.locator('.approval pre').innerText();
+    await turn.locator('.approval').scrollIntoViewIfNeeded();
+    await shoot('approval');
+    await turn.getByRole('button', { name: 'Send Exactly This' }).click();
+    await applyPreview();
+    await turn.locator('.receipt').waitFor();
+    await turn.locator('.receipt summary').click();
+    await turn.locator('.receipt').scrollIntoViewIfNeeded();
+    await shoot('receipt');
+    await open('shop/cart.py');
+    await save();
+    return { shown, receipt: await turn.locator('.receipt').innerText(), text: read('shop/cart.py') };
   },
 
   async killed() {

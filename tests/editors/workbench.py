@@ -48,9 +48,18 @@ class Site:
 
 @contextlib.contextmanager
 def serve(
-    at: Workbench, vsix: Path, profile: Path, environment: dict[str, str], *, trusting: bool = True
+    at: Workbench,
+    vsix: Path,
+    profile: Path,
+    environment: dict[str, str],
+    *,
+    trusting: bool = True,
+    machine: dict[str, Any] | None = None,
 ) -> Iterator[Site]:
-    """A clean profile with the extension installed. `trusting=False` leaves workspace trust to the user."""
+    """A clean profile with the extension installed. `trusting=False` leaves workspace trust to the user; `machine` are
+    settings of machine scope."""
+    (profile / "Machine").mkdir(parents=True)
+    (profile / "Machine" / "settings.json").write_text(json.dumps(machine or {}))
     (profile / "User").mkdir(parents=True)
     settings = _SETTINGS | {"security.workspace.trust.enabled": not trusting}
     (profile / "User" / "settings.json").write_text(json.dumps(settings))
