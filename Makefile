@@ -4,10 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help install demo test lint lock clean
+.PHONY: help install demo test test-editors screenshots dist lint lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 install: $(READY)  ## create .venv from the lock
 
@@ -30,6 +30,15 @@ test: $(READY)  ## lint, types, and all tests against the real default models
 	$(BIN)/pointsman models pull -q
 	$(BIN)/python -m pytest
 
+test-editors: $(READY)  ## bring a VS Code workbench once (minutes), then all tests in real editors
+	POINTSMAN_TEST_WORKBENCH=1 $(BIN)/python -m pytest tests/editors
+
+screenshots: $(READY)  ## the pictures of docs/img, made by the tests in the VS Code workbench
+	POINTSMAN_TEST_WORKBENCH=1 POINTSMAN_SCREENSHOTS=docs/img $(BIN)/python -m pytest -q tests/editors/test_vscode_workbench.py
+
+dist: $(READY)  ## the server's wheel, the .vsix and the Neovim plugin, into dist/
+	$(BIN)/python release/dist.py
+
 lint: $(READY)  ## ruff and mypy alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,4 +52,4 @@ lock: $(READY)  ## resolve the dependencies anew and write requirements.lock
 	    p.write_text("# Made by `make lock`. torch is pinned in requirements-torch.lock.\n" + re.sub(r"(?m)^torch==(.*\\\n)+.*\n", "", p.read_text()))'
 
 clean:  ## remove .venv and what tools left behind
-	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info build dist
+	rm -rf $(VENV) .demo clients/vscode/node_modules clients/vscode/dist clients/vscode/build .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info build dist

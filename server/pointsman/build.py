@@ -102,9 +102,10 @@ def _records_usage(choices: SettingsFile) -> bool:
 
 def build_completer(paths: Paths, host: HostApi, settings: Settings) -> Completer:
     """A completion pipeline that has seen nothing, over a host that is there."""
+    from pointsman.complete.gate import Gate
     from pointsman.complete.service import CompletionService
 
-    return CompletionService(host, _exclusions_of(paths), settings)
+    return CompletionService(host, _exclusions_of(paths), settings, Gate(settings.completion_confidence))
 
 
 def build_engines(paths: Paths) -> Engines:

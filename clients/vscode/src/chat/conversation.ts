@@ -1,0 +1,220 @@
+// A conversation: questions go to the server, what comes back becomes turns, and all is kept for the workspace.
+import * as vscode from 'vscode';
+import { refactor } from '../refactor/run';
+import type { Hit } from '../protocol';
+import type { Service } from '../server/service';
+import { settings } from '../settings';
+import type { Scope } from './scope';
+import { type Wanted, instruction, parse, question } from './slash';
+import { type Context, type Outgoing, type Turn, answered, begin, history, kept, restored } from './turns';
+
+const TURNS = 'turns';
+const HITS = 8;
+
+export type Change = { kind: 'all' } | { kind: 'turn'; turn: Turn } | { kind: 'delta'; id: string; text: string };
+
+export class Conversation {
+  private turns: Turn[];
+  private running: vscode.CancellationTokenSource | undefined;
+  private approval: { id: string; answer: (yes: boolean) => void } | undefined;
+  private readonly changes = new vscode.EventEmitter<Change>();
+  readonly onChange = this.changes.event;
+
+  constructor(
+    private readonly service: Service,
+    private readonly scope: Scope,
+    private readonly memory: vscode.Memento,
+  ) {
+    this.turns = restored(memory.get(TURNS));
+  }
+
+  all(): readonly Turn[] {
+    return this.turns;
+  }
+
+  get(id: string): Turn | undefined {
+    return this.turns.find((turn) => turn.id === id);
+  }
+
+  async ask(input: string, withSelection: boolean): Promise<void> {
+    if (!input.trim()) {
+      return;
+    }
+    const wanted = parse(input);
+    const context = 'problem' in wanted ? undefined : await this.scope.of(wanted.mentions, withSelection);
+    await this.run(input, wanted, context);
+  }
+
+  /** Ask the last question again, about the same code. */
+  async regenerate(): Promise<void> {
+    const last = this.turns.at(-1);
+    if (last) {
+      this.stop();
+      this.turns = this.turns.slice(0, -1);
+      this.changes.fire({ kind: 'all' });
+      await this.run(last.question, parse(last.question), last.context);
+    }
+  }
+
+  stop(): void {
+    this.approval?.answer(false);
+    this.running?.cancel();
+  }
+
+  clear(): void {
+    this.stop();
+    this.turns = [];
+    this.changes.fire({ kind: 'all' });
+    this.keep();
+  }
+
+  thumb(id: string, thumb: 'up' | 'down'): void {
+    const turn = this.get(id);
+    if (turn) {
+      const { thumb: before, ...rest } = turn;
+      this.put(before === thumb ? rest : { ...rest, thumb });
+      this.keep();
+    }
+  }
+
+  approve(id: string, yes: boolean): void {
+    if (this.approval?.id === id) {
+      this.approval.answer(yes);
+    }
+  }
+
+  private async run(input: string, wanted: Wanted | { problem: string }, context: Context | undefined): Promise<void> {
+    this.stop();
+    const source = new vscode.CancellationTokenSource();
+    this.running = source;
+    const id = `t${Date.now().toString(36)}${Math.random().toString(36).slice(2, 6)}`;
+    const before = history(this.turns);
+    this.turns.push(begin(id, input, context));
+    this.changes.fire({ kind: 'turn', turn: this.turn(id) });
+    try {
+      if ('problem' in wanted) {
+        throw new Error(wanted.problem);
+      }
+      await this.answer(id, wanted, context, before, source.token);
+    } catch (error) {
+      const stopped = source.token.isCancellationRequested;
+      const message = error instanceof Error ? error.message : String(error);
+      this.put({ ...this.turn(id), state: stopped ? 'stopped' : 'failed', ...(stopped ? {} : { error: message }) });
+    } finally {
+      if (this.running === source) {
+        this.running = undefined;
+      }
+      source.dispose();
+      this.keep();
+    }
+  }
+
+  private async answer(
+    id: string,
+    wanted: Wanted,
+    context: Context | undefined,
+    before: ReturnType<typeof history>,
+    token: vscode.CancellationToken,
+  ): Promise<void> {
+    const change = instruction(wanted);
+    if (wanted.command === 'search') {
+      const hits = await this.service.search(wanted.text || 'main', HITS, token);
+      this.put(found(this.turn(id), hits));
+    } else if (wanted.command === 'tests') {
+      await this.writeTests(id, context);
+    } else if (change !== undefined) {
+      await this.change(id, change, context, token);
+    } else {
+      const asked = {
+        question: question(wanted, context?.label),
+        ...(context ? { textDocument: { uri: context.uri }, range: context.range } : {}),
+        history: before,
+      };
+      const answer = await this.service.ask(asked, token, (text) => {
+        this.put({ ...this.turn(id), text: this.turn(id).text + text }, { kind: 'delta', id, text });
+      });
+      this.put(answered(this.turn(id), answer));
+    }
+  }
+
+  private async change(id: string, text: string, context: Context | undefined, token: vscode.CancellationToken): Promise<void> {
+    if (!context) {
+      throw new Error('Select the code to change, or name a file or symbol with @.');
+    }
+    const result = await refactor(this.service, { ...context, instruction: text, target: settings.target() }, token, (outgoing) =>
+      this.asked(id, outgoing),
+    );
+    const turn = this.turn(id);
+    if (!result) {
+      this.put({ ...turn, state: 'stopped', text: 'Nothing was sent.' });
+      return;
+    }
+    const words = result.applied ? 'The change was applied.' : result.note || (result.edits.length ? 'The change was declined.' : 'No change came of it.');
+    this.put({
+      ...turn,
+      state: 'done',
+      text: result.diff ? `${words}\n\n\`\`\`diff\n${result.diff}\n\`\`\`` : words,
+      route: result.route,
+      ...(result.receipt ? { receipt: result.receipt } : {}),
+    });
+  }
+
+  /** The server's own action for tests, where it has one. */
+  private async writeTests(id: string, context: Context | undefined): Promise<void> {
+    if (!context) {
+      throw new Error('Select the code to test, or name a file or symbol with @.');
+    }
+    const { start, end } = context.range;
+    const range = new vscode.Range(start.line, start.character, end.line, end.character);
+    const uri = vscode.Uri.parse(context.uri);
+    const kind = 'source.pointsman.tests';
+    const actions = await vscode.commands.executeCommand<vscode.CodeAction[]>('vscode.executeCodeActionProvider', uri, range, kind, 1);
+    const action = actions?.[0];
+    if (!action) {
+      throw new Error('This version of the server writes no tests for this code.');
+    }
+    const applied = action.edit ? await vscode.workspace.applyEdit(action.edit, { isRefactoring: true }) : false;
+    if (action.command) {
+      await vscode.commands.executeCommand(action.command.command, ...(action.command.arguments ?? []));
+    }
+    this.put({ ...this.turn(id), state: 'done', text: applied || action.command ? `Done: ${action.title}.` : 'The tests were declined.' });
+  }
+
+  /** Show what would leave, and wait for the user's word. */
+  private asked(id: string, outgoing: Outgoing): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.approval = {
+        id,
+        answer: (yes) => {
+          this.approval = undefined;
+          const { outgoing: _, ...turn } = this.turn(id);
+          this.put({ ...turn, state: 'writing' });
+          resolve(yes);
+        },
+      };
+      this.put({ ...this.turn(id), state: 'approval', outgoing });
+    });
+  }
+
+  private turn(id: string): Turn {
+    return this.get(id) ?? begin(id, '', undefined); // cleared meanwhile: what comes late changes nothing
+  }
+
+  private put(turn: Turn, change: Change = { kind: 'turn', turn }): void {
+    const index = this.turns.findIndex((each) => each.id === turn.id);
+    if (index >= 0) {
+      this.turns[index] = turn;
+      this.changes.fire(change);
+    }
+  }
+
+  private keep(): void {
+    void this.memory.update(TURNS, kept(this.turns, settings.turnsKept()));
+  }
+}
+
+function found(turn: Turn, hits: readonly Hit[]): Turn {
+  const citations = hits.map((hit, index) => ({ n: index + 1, sha: '', ...hit }));
+  const lines = citations.map((hit) => `${hit.n}. \`${hit.symbol || hit.path}\` (${hit.kind}) [${hit.n}]`);
+  return { ...turn, state: 'done', text: lines.join('\n') || 'Nothing was found.', citations };
+}

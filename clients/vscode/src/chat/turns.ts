@@ -1,0 +1,85 @@
+// One conversation: its turns, and what of it is told to the server and kept. Pure.
+import type { Answer, Citation, Range, Receipt, Route } from '../protocol';
+
+export type TurnState = 'writing' | 'approval' | 'done' | 'stopped' | 'failed';
+
+/** Code that a question is about. `label` is what the user sees. */
+export interface Context {
+  uri: string;
+  range: Range;
+  label: string;
+}
+
+/** The exact text that would leave, shown before it does. */
+export interface Outgoing {
+  body: string;
+  sha256: string;
+  model: string;
+  endpoint: string;
+  redactions: number;
+}
+
+export interface Turn {
+  id: string;
+  /** As the user typed it. */
+  question: string;
+  context?: Context;
+  state: TurnState;
+  /** Markdown: the draft while it is written, then the answer. */
+  text: string;
+  citations: Citation[];
+  route?: Route;
+  receipt?: Receipt;
+  outgoing?: Outgoing;
+  error?: string;
+  thumb?: 'up' | 'down';
+}
+
+export function begin(id: string, question: string, context: Context | undefined): Turn {
+  return { id, question, ...(context ? { context } : {}), state: 'writing', text: '', citations: [] };
+}
+
+export function answered(turn: Turn, answer: Answer): Turn {
+  return { ...turn, state: 'done', text: answer.answer, citations: answer.citations, route: answer.route };
+}
+
+const TOLD = 4;
+const TOLD_CHARACTERS = 2000;
+
+/** The last turns that were answered, for a follow-up question. */
+export function history(turns: readonly Turn[]): { role: 'user' | 'assistant'; text: string }[] {
+  return turns
+    .filter((turn) => turn.state === 'done')
+    .slice(-TOLD)
+    .flatMap((turn) => [
+      { role: 'user' as const, text: turn.question.slice(0, TOLD_CHARACTERS) },
+      { role: 'assistant' as const, text: turn.text.slice(0, TOLD_CHARACTERS) },
+    ]);
+}
+
+/** What is kept for the workspace: no bodies that were to be sent, and nothing half done. */
+export function kept(turns: readonly Turn[], most: number): Turn[] {
+  return turns
+    .filter((turn) => turn.state !== 'writing' && turn.state !== 'approval')
+    .slice(most > 0 ? -most : turns.length)
+    .map(({ outgoing: _, ...turn }) => turn);
+}
+
+/** What was kept, read back: of another shape, it is forgotten. */
+export function restored(value: unknown): Turn[] {
+  const list: unknown[] = Array.isArray(value) ? value : [];
+  return list.filter(isTurn);
+}
+
+function isTurn(value: unknown): value is Turn {
+  const turn = value as Partial<Turn> | null;
+  return (
+    typeof turn === 'object' &&
+    turn !== null &&
+    typeof turn.id === 'string' &&
+    typeof turn.question === 'string' &&
+    typeof turn.text === 'string' &&
+    Array.isArray(turn.citations) &&
+    ['done', 'stopped', 'failed'].includes(turn.state ?? '')
+  );
+}

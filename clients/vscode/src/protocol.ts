@@ -1,0 +1,105 @@
+// The shapes of the server's own methods, as docs/ of the server give them. Lines are 1-based here, 0-based in ranges.
+
+export interface Route {
+  target: string;
+  model: string;
+  reason: string;
+  endpoint?: string;
+  rule?: string;
+}
+
+export interface Citation {
+  n: number;
+  path: string;
+  start_line: number;
+  end_line: number;
+  symbol: string;
+  sha: string;
+}
+
+export interface Answer {
+  answer: string;
+  citations: Citation[];
+  abstained: boolean;
+  route: Route;
+}
+
+export interface Hit {
+  path: string;
+  start_line: number;
+  end_line: number;
+  symbol: string;
+  kind: string;
+  language: string;
+  text: string;
+}
+
+export interface Receipt {
+  record_id: string;
+  endpoint: string;
+  model: string;
+  rule: string;
+  spans: string[];
+  redacted: string[];
+  input_tokens: number;
+  output_tokens: number;
+  usd: number;
+  body_bytes: number;
+}
+
+export interface Refactoring {
+  route: Route;
+  request_id: string;
+  edits: { path: string; diff: string }[];
+  diff: string;
+  checks: { parses: boolean; in_scope: boolean; protected: string[] };
+  redactions: number;
+  receipt: Receipt | null;
+  applied: boolean;
+  note: string;
+  preview: string;
+  preview_sha256: string;
+}
+
+export type StatusKind = 'Normal' | 'Warning' | 'Error' | 'Inactive';
+
+export interface ServerStatus {
+  kind: StatusKind;
+  busy: boolean;
+  message: string;
+}
+
+export interface Explanation {
+  model: string;
+  items: number;
+  reason: string | null;
+  timings_ms: Record<string, number>;
+  stages: { stage: string; outcome: string }[];
+  line: number;
+  column: number;
+}
+
+interface Position {
+  line: number;
+  character: number;
+}
+
+export interface Range {
+  start: Position;
+  end: Position;
+}
+
+export interface AskParams {
+  question: string;
+  textDocument?: { uri: string };
+  range?: Range;
+  history: { role: 'user' | 'assistant'; text: string }[];
+}
+
+export interface RefactorParams {
+  textDocument: { uri: string; version?: number };
+  range: Range;
+  instruction: string;
+  target: string;
+  approvedSha256?: string;
+}

@@ -1,0 +1,41 @@
+// A refactor from instruction to edit: the server decides, shows what would leave when policy asks, and offers the edit.
+// VS Code shows that edit in its refactor preview, for its annotation needs confirmation, and applies it as one step.
+import * as vscode from 'vscode';
+import type { Outgoing } from '../chat/turns';
+import type { Range, Refactoring } from '../protocol';
+import type { Service } from '../server/service';
+
+export interface Asked {
+  uri: string;
+  range: Range;
+  instruction: string;
+  target: string;
+}
+
+/** Undefined when the user would not have the body sent. Throws the server's message. */
+export async function refactor(
+  service: Service,
+  asked: Asked,
+  token: vscode.CancellationToken,
+  approve: (outgoing: Outgoing) => Promise<boolean>,
+): Promise<Refactoring | undefined> {
+  const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(asked.uri));
+  const params = {
+    textDocument: { uri: asked.uri, version: document.version },
+    range: asked.range,
+    instruction: asked.instruction,
+    target: asked.target,
+  };
+  const first = await service.refactor(params, token);
+  if (first.edits.length || !first.preview_sha256) {
+    return first;
+  }
+  const outgoing: Outgoing = {
+    body: first.preview,
+    sha256: first.preview_sha256,
+    model: first.route.model,
+    endpoint: first.route.endpoint ?? '',
+    redactions: first.redactions,
+  };
+  return (await approve(outgoing)) ? service.refactor({ ...params, approvedSha256: outgoing.sha256 }, token) : undefined;
+}

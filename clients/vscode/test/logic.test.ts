@@ -1,0 +1,121 @@
+// The pure parts, by node's own test runner.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fromPage } from '../src/chat/messages';
+import { harmless } from '../src/chat/harmless';
+import { instruction, parse, question } from '../src/chat/slash';
+import { type Turn, answered, begin, history, kept, restored } from '../src/chat/turns';
+import { isInside } from '../src/paths';
+import { Crashes } from '../src/server/crashes';
+import { type Disk, type Wishes, isNewEnough, locate } from '../src/server/locate';
+import { readToday, shown, todayLines } from '../src/status/view';
+
+const wishes: Wishes = { path: '', searchPath: ['bin', '/usr/bin'], environment: '/store/server', bundled: '1.2.0', windows: false };
+const disk = (programs: string[], made?: string): Disk => ({ isProgram: (file) => programs.includes(file), madeWith: () => made });
+
+test('the setting comes first, then PATH, then the private environment', () => {
+  const all = disk(['/opt/p', '/usr/bin/pointsman', '/store/server/bin/pointsman'], '1.2.0');
+  assert.deepEqual(locate({ ...wishes, path: '/opt/p' }, all), { kind: 'run', command: '/opt/p', from: 'setting' });
+  assert.deepEqual(locate(wishes, all), { kind: 'run', command: '/usr/bin/pointsman', from: 'path' });
+  const own = disk(['/store/server/bin/pointsman'], '1.2.0');
+  assert.deepEqual(locate(wishes, own), { kind: 'run', command: '/store/server/bin/pointsman', from: 'environment' });
+});
+
+test('a relative entry of PATH is the workspace, and never searched', () => {
+  assert.equal(locate({ ...wishes, bundled: '' }, disk(['bin/pointsman'])).kind, 'problem');
+});
+
+test('an environment is made when it is missing, cut short, or older than the extension', () => {
+  assert.deepEqual(locate(wishes, disk([])), { kind: 'make', why: 'missing' });
+  assert.deepEqual(locate(wishes, disk(['/store/server/bin/pointsman'])), { kind: 'make', why: 'missing' });
+  assert.deepEqual(locate(wishes, disk(['/store/server/bin/pointsman'], '1.1.0')), { kind: 'make', why: 'outdated' });
+});
+
+test('a wrong setting is a problem that names it, not another program', () => {
+  const found = locate({ ...wishes, path: '/nowhere' }, disk(['/usr/bin/pointsman']));
+  assert.equal(found.kind, 'problem');
+  assert.match(found.kind === 'problem' ? found.message : '', /pointsman\.server\.path.*\/nowhere/);
+});
+
+test('Python 3.11 is new enough, 3.10 and 2.7 are not', () => {
+  assert.deepEqual(['Python 3.11.2', 'Python 3.13.0\n', 'Python 4.0', 'Python 3.10.9', 'Python 2.7', ''].map(isNewEnough), [true, true, true, false, false, false]);
+});
+
+test('five ends within three minutes are enough; older ones are forgotten', () => {
+  const crashes = new Crashes();
+  assert.deepEqual([0, 1, 2, 3, 4].map((at) => crashes.again(at)), [true, true, true, true, false]);
+  assert.equal(crashes.again(200_000), true);
+});
+
+test('slash commands, mentions and unknown ones', () => {
+  assert.deepEqual(parse('how does @src/cart.py use @Cart.add?'), {
+    command: 'ask', text: 'how does src/cart.py use Cart.add?', mentions: ['src/cart.py', 'Cart.add'],
+  });
+  assert.deepEqual(parse(' /docs  briefly '), { command: 'docs', text: 'briefly', mentions: [] });
+  assert.match((parse('/nothing') as { problem: string }).problem, /no \/nothing.*\/explain/);
+  assert.deepEqual((parse('mail me@example.com') as { mentions: string[] }).mentions, []);
+});
+
+test('what a slash command asks or tells', () => {
+  const of = (text: string) => parse(text) as Exclude<ReturnType<typeof parse>, { problem: string }>;
+  assert.match(question(of('/explain'), 'a.py:1-3'), /a\.py:1-3/);
+  assert.equal(question(of('why?'), undefined), 'why?');
+  assert.equal(instruction(of('why?')), undefined);
+  assert.equal(instruction(of('/refactor use a dict')), 'use a dict');
+  assert.equal(instruction(of('/fix the off-by-one')), 'Fix the fault in this code: the off-by-one');
+});
+
+const done = (id: string): Turn =>
+  answered(begin(id, `q${id}`, undefined), { answer: `a${id}`, citations: [], abstained: false, route: { target: 'local', model: 'm', reason: 'r' } });
+
+test('only answered turns are told, the last four', () => {
+  const turns = [...'123456'].map(done);
+  turns.push({ ...begin('7', 'failed', undefined), state: 'failed' });
+  assert.deepEqual(history(turns).map((turn) => turn.text), ['q3', 'a3', 'q4', 'a4', 'q5', 'a5', 'q6', 'a6']);
+});
+
+test('nothing half done and no outgoing body is kept, and what is malformed is not restored', () => {
+  const outgoing = { body: 'secret', sha256: 'x', model: 'm', endpoint: 'e', redactions: 0 };
+  const turns: Turn[] = [done('1'), { ...done('2'), outgoing }, begin('3', 'q', undefined)];
+  assert.deepEqual(kept(turns, 50).map((turn) => [turn.id, turn.outgoing]), [['1', undefined], ['2', undefined]]);
+  assert.deepEqual(restored([done('1'), null, 3, { id: 'x' }]).map((turn) => turn.id), ['1']);
+  assert.deepEqual(restored('no list'), []);
+});
+
+test('the page can say nothing but its own messages', () => {
+  assert.deepEqual(fromPage({ type: 'open', id: 't', n: 1 }), { type: 'open', id: 't', n: 1 });
+  for (const bad of [null, 'x', {}, { type: 'command' }, { type: 'ask' }, { type: 'code', action: 'copy' }, { type: 'toString' }]) {
+    assert.equal(fromPage(bad), undefined);
+  }
+});
+
+test('a path of an answer stays below the workspace', () => {
+  assert.deepEqual(['src/a.py', 'a..b/c.py'].map(isInside), [true, true]);
+  const outside = ['', '/etc/passwd', '../x', 'a/../../x', 'C:\\x', 'a\\..\\x', 'file:///etc/passwd', 'command:x', 'a\0b'];
+  assert.deepEqual(outside.map(isInside), outside.map(() => false));
+});
+
+test('links and images of an answer become text, code does not change', () => {
+  const answer = '[x](command:y) ![i](http://h/p) <img src=x>\n\n```\na[0] <b>\n```';
+  assert.equal(harmless(answer), '\\[x\\](command:y) !\\[i\\](http://h/p) \\<img src=x>\n\n```\na[0] <b>\n```');
+  assert.equal(harmless('```\na\n``` js\n[x](y)\n```\n[z](y)').split('\n').at(-1), '\\[z\\](y)');
+});
+
+const known = { phase: 'running' as const, problem: '', status: undefined, model: 'm', paused: undefined, today: undefined, trusted: true };
+
+test('the status bar says what holds', () => {
+  assert.match(shown(known).tooltip.join(' '), /Ready\. Model: m/);
+  assert.match(shown({ ...known, paused: 'paused for go' }).text, /debug-pause/);
+  assert.equal(shown({ ...known, phase: 'failed', problem: 'why' }).severity, 'error');
+  assert.match(shown({ ...known, trusted: false }).tooltip.join(' '), /local work only/);
+  assert.equal(shown({ ...known, status: { kind: 'Error', busy: false, message: 'no model' } }).severity, 'error');
+});
+
+test('numbers of the day are read, and a strange report is none', () => {
+  const suggestions = { shown: 8, accepted: 3, partly: 1, accepted_characters: 90 };
+  const routes = [{ target: 'local', requests: 9, usd: 0 }, { target: 'closed', requests: 2, usd: 0.5 }];
+  const today = readToday(JSON.stringify({ periods: { day: { suggestions, routes } } }));
+  assert.deepEqual(today, { shown: 8, accepted: 4, characters: 90, sent: 2, usd: 0.5 });
+  assert.match(todayLines(today as NonNullable<typeof today>)[0] ?? '', /4 of 8 taken.*2 requests left/);
+  assert.equal(readToday('{}'), undefined);
+});

@@ -1,0 +1,347 @@
+// Drives a VS Code workbench in Chromium through one session, step by step. Prints a JSON line for each step.
+// usage: node vscode_driver.mjs PLAN, a JSON object: url, folder, home, steps, shots, playwright, chromium
+import { readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+const plan = JSON.parse(process.argv[2]);
+const { chromium } = createRequire(plan.playwright + '/')('playwright-core');
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'];
+const SECONDS = 1000;
+const file = (name) => path.join(plan.folder, name);
+const read = (name) => readFileSync(file(name), 'utf8');
+const browser = await chromium.launch({ executablePath: plan.chromium, headless: true, args: FLAGS });
+const page = await (await browser.newContext({ viewport: { width: 1080, height: 660 }, colorScheme: 'light' })).newPage();
+page.setDefaultTimeout(30 * SECONDS);
+
+// --- what a user sees and does
+
+const press = (key) => page.keyboard.press(key);
+const status = () => page.locator('.statusbar-item[id^="pointsman"]');
+const chat = () => page.frameLocator('iframe.webview.ready').frameLocator('#active-frame');
+
+async function until(what, look, ms = 60 * SECONDS) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`${what} did not come`);
+    await page.waitForTimeout(100);
+  }
+}
+
+async function command(title) {
+  await press('F1');
+  await page.locator('.quick-input-widget input').first().fill('>' + title);
+  await page.locator('.quick-input-list .monaco-list-row').first().waitFor();
+  await until(title, async () => (await page.locator('.quick-input-list .monaco-list-row').first().textContent())?.includes(title), 10 * SECONDS);
+  await press('Enter');
+}
+
+async function open(name) {
+  await press('Control+p');
+  await page.locator('.quick-input-widget input').first().fill(name);
+  await until(name, async () => (await page.locator('.quick-input-list .monaco-list-row').first().textContent())?.includes(path.basename(name)), 15 * SECONDS);
+  await press('Enter');
+  await page.locator(`.tab.active[data-resource-name="${path.basename(name)}"]`).waitFor();
+  await page.locator('.editor-group-container.active .view-line').first().waitFor();
+}
+
+const ghost = () =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('[class*=ghost-text]')].map((each) => each.textContent.replaceAll('\u00a0', ' ')).join(''));
+
+const plain = (text) => text.replaceAll('\u00a0', ' ');
+
+/** Type at the file's end; asks again when the first edits came before the server was there. */
+async function typeUntilGhost(text) {
+  await press('Control+End');
+  await page.keyboard.type(text);
+  const end = Date.now() + 90 * SECONDS;
+  while (Date.now() < end) {
+    try {
+      return await until('ghost text', async () => plain(await ghost()), 5 * SECONDS);
+    } catch {
+      await press('Backspace');
+      await page.keyboard.type(text.at(-1));
+    }
+  }
+  throw new Error('ghost text did not come');
+}
+
+async function save() {
+  await press('Control+s');
+  await page.locator('.tab.active.dirty').waitFor({ state: 'detached', timeout: 10 * SECONDS });
+}
+
+async function openChat() {
+  await command('Pointsman: Ask About the Code');
+  await chat().locator('#question').waitFor();
+}
+
+async function ask(text) {
+  await chat().locator('#question').fill(text);
+  await chat().locator('#question').press('Escape');
+  await chat().locator('#question').press('Enter');
+}
+
+const tree = () => page.locator('.refactor-preview, [id="refactorPreview"]').first();
+const apply = () => page.getByRole('button', { name: 'Apply' }).or(page.getByText('Apply', { exact: true })).first();
+
+/** What the refactor preview offers. */
+async function previewed() {
+  await apply().waitFor({ timeout: 120 * SECONDS });
+  await page.waitForTimeout(700);
+  return tree().innerText();
+}
+
+/** Tick all files, for nothing is ticked that needs to be confirmed, and apply. */
+async function applyPreview() {
+  await previewed();
+  for (const row of await tree().locator('.monaco-list-row[aria-level="1"]').all()) {
+    await row.locator('input, .monaco-checkbox, .edit-checkbox').first().click();
+  }
+  await apply().click();
+  await tree().waitFor({ state: 'hidden', timeout: 20 * SECONDS });
+}
+
+/** The state in light and dark, as small as it stays readable. */
+async function shoot(name) {
+  for (const scheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.locator(`.monaco-workbench.${scheme === 'light' ? 'vs' : 'vs-dark'}`).waitFor();
+    await page.waitForTimeout(600);
+    await page.screenshot({ path: path.join(plan.shots, `vscode-${name}-${scheme}.png`) });
+  }
+}
+
+/** Processes of the language server under this test's home alone. */
+function servers() {
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).filter((pid) => {
+    try {
+      const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      const own = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`POINTSMAN_HOME=${plan.home}`);
+      return own && args.includes('serve') && args.some((each) => each.endsWith('pointsman'));
+    } catch {
+      return false;
+    }
+  });
+}
+
+const ready = () => until('a ready status', async () => {
+  const label = (await status().getAttribute('aria-label').catch(() => '')) ?? '';
+  const inner = (await status().locator('a').getAttribute('aria-label').catch(() => '')) ?? '';
+  const text = label + inner;
+  return /ready|indexing/i.test(text) && text;
+});
+
+// --- the steps
+
+const steps = {
+  async ready() {
+    await page.goto(`${plan.url}/?folder=${plan.folder}`);
+    await page.locator('.monaco-workbench').waitFor({ timeout: 60 * SECONDS });
+    await status().waitFor({ timeout: 60 * SECONDS });
+    return { label: await ready() };
+  },
+
+  async walkthrough() {
+    await page.getByText('Start with Pointsman').first().waitFor();
+    await shoot('walkthrough');
+    await command('View: Close All Editors');
+    return {};
+  },
+
+  async tab() {
+    await open('shop/cart.py');
+    await press('Control+1');
+    const shown = await typeUntilGhost(' ');
+    await shoot('ghost-text');
+    await press('Tab');
+    await until('the accepted text', async () => (await ghost()) !== shown || undefined, 10 * SECONDS);
+    await page.waitForTimeout(500);
+    await save();
+    return { shown, text: read('shop/cart.py') };
+  },
+
+  async word() {
+    await open('shop/inventory.py');
+    await press('Control+1');
+    const shown = await typeUntilGhost(' ');
+    await press('Control+ArrowRight');
+    await page.waitForTimeout(300);
+    const rest = plain(await ghost());
+    await press('Escape');
+    await save();
+    return { shown, rest, text: read('shop/inventory.py') };
+  },
+
+  async menu() {
+    await command('Pointsman: Menu');
+    await page.locator('.quick-input-list .monaco-list-row').first().waitFor();
+    await page.waitForTimeout(500);
+    const entries = await page.locator('.quick-input-list .monaco-list-row').allTextContents();
+    await shoot('menu');
+    await press('Escape');
+    return { entries };
+  },
+
+  async pause() {
+    await command('Pointsman: Pause or Resume for This Language');
+    const label = await until('the pause', async () => {
+      const text = await status().locator('a').getAttribute('aria-label');
+      return text?.includes('paused for python') && text;
+    });
+    await command('Pointsman: Pause or Resume for This Language');
+    await ready();
+    return { label };
+  },
+
+  async ask() {
+    await openChat();
+    await ask('How is a discount applied to a total?');
+    const turn = chat().locator('article').last();
+    await turn.locator('.route').waitFor({ timeout: 120 * SECONDS });
+    await shoot('chat');
+    const seen = {
+      answer: await turn.locator('.answer').innerText(),
+      route: await turn.locator('.route').innerText(),
+      places: await turn.locator('.place').allInnerTexts(),
+    };
+    await open('web/page.ts');
+    await turn.locator('.place').first().click();
+    const [name] = seen.places[0].split(':');
+    await page.locator(`.tab.active[data-resource-name="${path.basename(name)}"]`).waitFor();
+    const first = seen.places[0].split(':')[1].split('-')[0];
+    const at = await until('the lines', async () => {
+      const text = await page.locator('.statusbar-item[id="status.editor.selection"]').innerText();
+      return text.includes(`Ln ${first},`) && text;
+    }, 10 * SECONDS);
+    await shoot('citation');
+    return { ...seen, at };
+  },
+
+  async mention() {
+    const box = chat().locator('#question');
+    await box.fill('');
+    await box.pressSequentially('what is @inven');
+    await chat().locator('#mentions li').first().waitFor();
+    const offered = await chat().locator('#mentions li').allInnerTexts();
+    await shoot('mention');
+    await box.press('Tab');
+    const text = await box.inputValue();
+    await box.fill('');
+    return { offered, text };
+  },
+
+  async history() {
+    await page.reload();
+    await status().waitFor({ timeout: 60 * SECONDS });
+    await ready();
+    await command('Pointsman: Ask About the Code');
+    await chat().locator('article').first().waitFor();
+    return { questions: await chat().locator('article .question').allInnerTexts() };
+  },
+
+  async refactor() {
+    const before = read('shop/cart.py');
+    await open('shop/cart.py');
+    await press('Control+g');
+    const first = before.split('\n').findIndex((line) => line.startsWith('def subtract')) + 1;
+    await page.locator('.quick-input-widget input').first().fill(`:${first}`);
+    await press('Enter');
+    await press('Shift+ArrowDown');
+    await press('Shift+ArrowDown');
+    await press('Control+Alt+i');
+    await page.locator('.quick-input-widget input').first().fill('add a docstring');
+    await page.waitForTimeout(300);
+    await shoot('instruction');
+    await press('Enter');
+    const preview = await previewed();
+    await shoot('refactor');
+    const untouched = read('shop/cart.py') === before;
+    await applyPreview();
+    await open('shop/cart.py');
+    await save().catch(() => undefined);
+    const applied = await until('the applied change', () => read('shop/cart.py') !== before && read('shop/cart.py'), 20 * SECONDS);
+    await press('Control+1');
+    await press('Control+z');
+    await save();
+    return { preview, untouched, before, applied, undone: read('shop/cart.py') };
+  },
+
+  async unsent() {
+    await command('View: Close All Editors'); // the walkthrough is a webview too
+    await openChat();
+    await ask('/refactor rename percent to share @apply_discount');
+    const turn = chat().locator('article').last();
+    await turn.getByRole('button', { name: 'Do Not Send' }).click({ timeout: 90 * SECONDS });
+    await turn.getByText('Nothing was sent.').waitFor();
+    return {};
+  },
+
+  async sent() {
+    await ask('/refactor rename percent to share @apply_discount');
+    const turn = chat().locator('article').last();
+    await turn.locator('.approval pre').waitFor({ timeout: 90 * SECONDS });
+    const shown = await turn.locator('.approval pre').innerText();
+    await turn.locator('.approval').scrollIntoViewIfNeeded();
+    await shoot('approval');
+    await turn.getByRole('button', { name: 'Send Exactly This' }).click();
+    await applyPreview();
+    await turn.locator('.receipt').waitFor();
+    await turn.locator('.receipt summary').click();
+    await turn.locator('.receipt').scrollIntoViewIfNeeded();
+    await shoot('receipt');
+    await open('shop/cart.py');
+    await save();
+    return { shown, receipt: await turn.locator('.receipt').innerText(), text: read('shop/cart.py') };
+  },
+
+  async killed() {
+    const before = servers();
+    before.forEach((pid) => process.kill(Number(pid), 'SIGKILL'));
+    await until('another server', () => { const now = servers(); return now.length > 0 && now.every((pid) => !before.includes(pid)); });
+    await ready();
+    await open('shop/__init__.py');
+    await press('Control+1');
+    const shown = await typeUntilGhost('\n\ndef add(a, b):\nreturn ');
+    await press('Control+s');
+    return { before, after: servers(), shown };
+  },
+
+  async restricted() {
+    const label = await until('local work only', async () => {
+      const text = await status().locator('a').getAttribute('aria-label');
+      return text?.includes('not trusted') && text;
+    });
+    await open('shop/cart.py');
+    await press('Control+1');
+    const shown = await typeUntilGhost(' ');
+    await shoot('untrusted');
+    return { label, shown };
+  },
+
+  async trusted() {
+    await command('Workspaces: Manage Workspace Trust');
+    await page.locator('.workspace-trust-editor').getByText('Trust', { exact: true }).first().click();
+    const label = await until('trust', async () => {
+      const text = await status().locator('a').getAttribute('aria-label');
+      return text && !text.includes('not trusted') && text;
+    });
+    await page.waitForTimeout(1500);
+    return { label };
+  },
+};
+
+for (const step of plan.steps) {
+  try {
+    console.log(JSON.stringify({ step, ...(await steps[step]()) }));
+  } catch (error) {
+    await page.screenshot({ path: path.join(plan.shots, `failed-${step}.png`) });
+    console.log(JSON.stringify({ step, error: String(error).slice(0, 800) }));
+    if (step === 'ready') break;
+    await press('Escape');
+  }
+}
+await browser.close();
