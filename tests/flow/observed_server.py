@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+from pointsman.complete.gate import Gate
 from pointsman.complete.service import CompletionService
 from pointsman.errors import EngineUnavailable
 from pointsman.host.api import GenerateParams
@@ -62,7 +63,7 @@ def main(usage: str, switch: str, answer: str) -> int:
             await asyncio.to_thread(store.close)
 
         return Services(
-            completer=CompletionService(host, rules, Settings()),
+            completer=CompletionService(host, rules, Settings(), Gate(0.0)),
             asker=Asker(),
             refactorer=Refactorer(),
             host=host,
