@@ -156,7 +156,7 @@ def test_a_question_is_answered_and_its_citation_opens(seen: Any) -> None:
 def test_a_mention_completes(seen: Any) -> None:
     step = seen("mention")
     assert any("inventory.py" in offer for offer in step["offered"])
-    assert any("Inventory" in offer and "class" in offer for offer in step["offered"])
+    assert any("Inventory" in offer and " in shop/inventory.py" in offer for offer in step["offered"])
     assert step["text"].startswith("what is @")
 
 

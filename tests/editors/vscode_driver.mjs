@@ -248,7 +248,7 @@ const steps = {
     await box.pressSequentially('what is @inven');
     const offered = await until('files and symbols', async () => {
       const items = await chat().locator('#mentions li').allInnerTexts();
-      return items.some((item) => item.includes('file')) && items.some((item) => item.includes('class')) && items;
+      return items.some((item) => item.includes('file')) && items.some((item) => item.includes(' in shop/inventory.py')) && items;
     });
     await shoot('mention');
     await box.press('Tab');
