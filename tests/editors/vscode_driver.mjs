@@ -288,9 +288,12 @@ const steps = {
     await save().catch(() => undefined);
     const applied = await until('the applied change', () => read('shop/cart.py') !== before && read('shop/cart.py'), 20 * SECONDS);
     await press('Control+1');
-    await press('Control+z');
-    await save();
-    return { preview, untouched, before, applied, undone: read('shop/cart.py') };
+    await press('Control+z'); // once
+    const undone = await until('the undone change', async () => {
+      await save();
+      return read('shop/cart.py') !== applied && read('shop/cart.py');
+    }, 20 * SECONDS);
+    return { preview, untouched, before, applied, undone };
   },
 
   async unsent() {
