@@ -28,7 +28,20 @@ from .workbench_install import Unavailable, Workbench, workbench
 
 pytestmark = pytest.mark.model
 
-_STEPS = ["ready", "walkthrough", "tab", "word", "menu", "pause", "ask", "mention", "refactor", "history", "killed"]
+_STEPS = [
+    "ready",
+    "walkthrough",
+    "tab",
+    "word",
+    "menu",
+    "pause",
+    "ask",
+    "mention",
+    "declined",
+    "refactor",
+    "history",
+    "killed",
+]
 _Seen = dict[str, Any]
 
 
@@ -162,6 +175,11 @@ def test_a_mention_completes(seen: Any) -> None:
 
 def test_the_conversation_is_there_after_a_reload(seen: Any) -> None:
     assert any("discount" in question for question in seen("history")["questions"])
+
+
+def test_a_declined_refactor_changes_nothing(seen: Any) -> None:
+    step = seen("declined")
+    assert step["after"] == step["before"]
 
 
 def test_a_refactor_is_previewed_applied_and_undone(seen: Any) -> None:

@@ -106,6 +106,24 @@ async function ask(text) {
   await chat().locator('#question').press('Enter');
 }
 
+/** Select the line that begins so, and the next, and tell what should become of them. */
+async function instruct(text, content, start, shot) {
+  await open('shop/cart.py');
+  const first = content.split('\n').findIndex((line) => line.startsWith(start)) + 1;
+  await press('Control+g');
+  await page.locator('.quick-input-widget input').first().fill(`:${first}`);
+  await press('Enter');
+  await press('Shift+ArrowDown');
+  await press('Shift+ArrowDown');
+  await press('Control+Alt+i');
+  await page.getByPlaceholder('add a docstring').fill(text);
+  if (shot) {
+    await page.waitForTimeout(300);
+    await shoot(shot);
+  }
+  await press('Enter');
+}
+
 const tree = () => page.locator('.refactor-preview, [id="refactorPreview"]').first();
 const apply = () => page.getByRole('button', { name: 'Apply' }).or(page.getByText('Apply', { exact: true })).first();
 
@@ -266,20 +284,19 @@ const steps = {
     return { questions: await chat().locator('article .question').allInnerTexts() };
   },
 
+  async declined() {
+    const before = read('shop/cart.py');
+    await instruct('add a docstring', before, 'def subtract');
+    await previewed();
+    await page.getByRole('button', { name: 'Discard' }).or(page.getByText('Discard', { exact: true })).first().click();
+    await tree().waitFor({ state: 'hidden', timeout: 20 * SECONDS });
+    await save();
+    return { before, after: read('shop/cart.py') };
+  },
+
   async refactor() {
     const before = read('shop/cart.py');
-    await open('shop/cart.py');
-    await press('Control+g');
-    const first = before.split('\n').findIndex((line) => line.startsWith('def subtract')) + 1;
-    await page.locator('.quick-input-widget input').first().fill(`:${first}`);
-    await press('Enter');
-    await press('Shift+ArrowDown');
-    await press('Shift+ArrowDown');
-    await press('Control+Alt+i');
-    await page.locator('.quick-input-widget input').first().fill('add a docstring');
-    await page.waitForTimeout(300);
-    await shoot('instruction');
-    await press('Enter');
+    await instruct('add a docstring', before, 'def subtract', 'instruction');
     const preview = await previewed();
     await shoot('refactor');
     const untouched = read('shop/cart.py') === before;
