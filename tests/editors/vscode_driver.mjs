@@ -86,7 +86,7 @@ async function taken(key, name) {
   await press(key);
   await until('the taken text', async () => {
     await save();
-    return read(name) !== before;
+    return read(name) !== before && read(name) !== '';
   }, 15 * SECONDS);
 }
 
@@ -337,7 +337,10 @@ const steps = {
     await turn.locator('.receipt').scrollIntoViewIfNeeded();
     await shoot('receipt');
     await open('shop/cart.py');
-    await save();
+    await until('the applied change', async () => {
+      await save();
+      return read('shop/cart.py').includes('share');
+    }, 20 * SECONDS);
     return { shown, receipt: await turn.locator('.receipt').innerText(), text: read('shop/cart.py') };
   },
 
