@@ -28,7 +28,20 @@ from .workbench_install import Unavailable, Workbench, workbench
 
 pytestmark = pytest.mark.model
 
-_STEPS = ["ready", "walkthrough", "tab", "word", "menu", "pause", "ask", "mention", "refactor", "history", "killed"]
+_STEPS = [
+    "ready",
+    "walkthrough",
+    "tab",
+    "word",
+    "menu",
+    "pause",
+    "ask",
+    "mention",
+    "declined",
+    "refactor",
+    "history",
+    "killed",
+]
 _Seen = dict[str, Any]
 
 
@@ -146,6 +159,7 @@ def test_a_language_is_paused(seen: Any) -> None:
 
 def test_a_question_is_answered_and_its_citation_opens(seen: Any) -> None:
     step = seen("ask")
+    assert step["drafted"].strip() not in ("", "Working…"), "the draft was not streamed"
     assert step["answer"].strip() and "this machine" in step["route"]
     path, _, lines = step["places"][0].rpartition(":")
     assert (WORKSPACE / path).exists()
@@ -155,12 +169,17 @@ def test_a_question_is_answered_and_its_citation_opens(seen: Any) -> None:
 def test_a_mention_completes(seen: Any) -> None:
     step = seen("mention")
     assert any("inventory.py" in offer for offer in step["offered"])
-    assert any("Inventory" in offer and "class" in offer for offer in step["offered"])
+    assert any("Inventory" in offer and " in shop/inventory.py" in offer for offer in step["offered"])
     assert step["text"].startswith("what is @")
 
 
 def test_the_conversation_is_there_after_a_reload(seen: Any) -> None:
     assert any("discount" in question for question in seen("history")["questions"])
+
+
+def test_a_declined_refactor_changes_nothing(seen: Any) -> None:
+    step = seen("declined")
+    assert step["after"] == step["before"]
 
 
 def test_a_refactor_is_previewed_applied_and_undone(seen: Any) -> None:

@@ -30,19 +30,26 @@ async function until(what, look, ms = 60 * SECONDS) {
   }
 }
 
-async function command(title) {
-  await press('F1');
-  await page.locator('.quick-input-widget input').first().fill('>' + title);
-  await page.locator('.quick-input-list .monaco-list-row').first().waitFor();
-  await until(title, async () => (await page.locator('.quick-input-list .monaco-list-row').first().textContent())?.includes(title), 10 * SECONDS);
+const rows = () => page.locator('.quick-input-list .monaco-list-row');
+
+/** Open a quick input by a key, write into it, and take the first entry once it names what is wanted. */
+async function quick(key, text, wanted) {
+  const tab = page.locator('.tab.active .tab-label').first();
+  await tab.click({ timeout: 2 * SECONDS }).catch(() => undefined); // keys go to the workbench, not to a webview
+  const box = page.locator('.quick-input-widget input').first();
+  await until('a quick input', async () => {
+    await press(key);
+    return box.waitFor({ timeout: 5 * SECONDS }).then(() => true, () => false);
+  });
+  await box.fill(text);
+  await until(wanted, async () => (await rows().first().textContent({ timeout: 1000 }).catch(() => ''))?.includes(wanted), 30 * SECONDS);
   await press('Enter');
 }
 
+const command = (title) => quick('F1', '>' + title, title);
+
 async function open(name) {
-  await press('Control+p');
-  await page.locator('.quick-input-widget input').first().fill(name);
-  await until(name, async () => (await page.locator('.quick-input-list .monaco-list-row').first().textContent())?.includes(path.basename(name)), 15 * SECONDS);
-  await press('Enter');
+  await quick('Control+p', name, path.basename(name));
   await page.locator(`.tab.active[data-resource-name="${path.basename(name)}"]`).waitFor();
   await page.locator('.editor-group-container.active .view-line').first().waitFor();
 }
@@ -57,6 +64,7 @@ const plain = (text) => text.replaceAll('\u00a0', ' ');
 async function typeUntilGhost(text) {
   await press('Control+End');
   await page.keyboard.type(text);
+  text = text || ' ';
   const end = Date.now() + 90 * SECONDS;
   while (Date.now() < end) {
     try {
@@ -67,6 +75,19 @@ async function typeUntilGhost(text) {
     }
   }
   throw new Error('ghost text did not come');
+}
+
+/** Press a key that takes of the ghost text, and save what became of the file. */
+async function taken(key, name) {
+  await save();
+  const before = read(name);
+  await until('ghost text', ghost, 10 * SECONDS);
+  await page.waitForTimeout(300);
+  await press(key);
+  await until('the taken text', async () => {
+    await save();
+    return read(name) !== before && read(name) !== '';
+  }, 15 * SECONDS);
 }
 
 async function save() {
@@ -83,6 +104,24 @@ async function ask(text) {
   await chat().locator('#question').fill(text);
   await chat().locator('#question').press('Escape');
   await chat().locator('#question').press('Enter');
+}
+
+/** Select the line that begins so, and the next, and tell what should become of them. */
+async function instruct(text, content, start, shot) {
+  await open('shop/cart.py');
+  const first = content.split('\n').findIndex((line) => line.startsWith(start)) + 1;
+  await press('Control+g');
+  await page.locator('.quick-input-widget input').first().fill(`:${first}`);
+  await press('Enter');
+  await press('Shift+ArrowDown');
+  await press('Shift+ArrowDown');
+  await press('Control+Alt+i');
+  await page.getByPlaceholder('add a docstring').fill(text);
+  if (shot) {
+    await page.waitForTimeout(300);
+    await shoot(shot);
+  }
+  await press('Enter');
 }
 
 const tree = () => page.locator('.refactor-preview, [id="refactorPreview"]').first();
@@ -155,12 +194,10 @@ const steps = {
   async tab() {
     await open('shop/cart.py');
     await press('Control+1');
-    const shown = await typeUntilGhost(' ');
+    await typeUntilGhost(' ');
     await shoot('ghost-text');
-    await press('Tab');
-    await until('the accepted text', async () => (await ghost()) !== shown || undefined, 10 * SECONDS);
-    await page.waitForTimeout(500);
-    await save();
+    const shown = await typeUntilGhost('');
+    await taken('Tab', 'shop/cart.py');
     return { shown, text: read('shop/cart.py') };
   },
 
@@ -168,19 +205,15 @@ const steps = {
     await open('shop/inventory.py');
     await press('Control+1');
     const shown = await typeUntilGhost(' ');
-    await press('Control+ArrowRight');
-    await page.waitForTimeout(300);
-    const rest = plain(await ghost());
-    await press('Escape');
-    await save();
-    return { shown, rest, text: read('shop/inventory.py') };
+    await taken('Control+ArrowRight', 'shop/inventory.py');
+    return { shown, text: read('shop/inventory.py') };
   },
 
   async menu() {
     await command('Pointsman: Menu');
-    await page.locator('.quick-input-list .monaco-list-row').first().waitFor();
+    await page.getByPlaceholder('Last 24 hours').or(page.getByPlaceholder('What would you')).waitFor();
     await page.waitForTimeout(500);
-    const entries = await page.locator('.quick-input-list .monaco-list-row').allTextContents();
+    const entries = await rows().allTextContents();
     await shoot('menu');
     await press('Escape');
     return { entries };
@@ -201,9 +234,15 @@ const steps = {
     await openChat();
     await ask('How is a discount applied to a total?');
     const turn = chat().locator('article').last();
-    await turn.locator('.route').waitFor({ timeout: 120 * SECONDS });
+    let drafted = '';
+    await until('an answer', async () => {
+      const busy = await turn.locator('.answer[aria-busy=true]').innerText({ timeout: 100 }).catch(() => '');
+      drafted = busy || drafted;
+      return (await turn.locator('.route').count()) > 0;
+    }, 120 * SECONDS);
     await shoot('chat');
     const seen = {
+      drafted,
       answer: await turn.locator('.answer').innerText(),
       route: await turn.locator('.route').innerText(),
       places: await turn.locator('.place').allInnerTexts(),
@@ -225,8 +264,10 @@ const steps = {
     const box = chat().locator('#question');
     await box.fill('');
     await box.pressSequentially('what is @inven');
-    await chat().locator('#mentions li').first().waitFor();
-    const offered = await chat().locator('#mentions li').allInnerTexts();
+    const offered = await until('files and symbols', async () => {
+      const items = await chat().locator('#mentions li').allInnerTexts();
+      return items.some((item) => item.includes('file')) && items.some((item) => item.includes(' in shop/inventory.py')) && items;
+    });
     await shoot('mention');
     await box.press('Tab');
     const text = await box.inputValue();
@@ -243,20 +284,19 @@ const steps = {
     return { questions: await chat().locator('article .question').allInnerTexts() };
   },
 
+  async declined() {
+    const before = read('shop/cart.py');
+    await instruct('add a docstring', before, 'def subtract');
+    await previewed();
+    await page.getByRole('button', { name: 'Discard' }).or(page.getByText('Discard', { exact: true })).first().click();
+    await tree().waitFor({ state: 'hidden', timeout: 20 * SECONDS });
+    await save();
+    return { before, after: read('shop/cart.py') };
+  },
+
   async refactor() {
     const before = read('shop/cart.py');
-    await open('shop/cart.py');
-    await press('Control+g');
-    const first = before.split('\n').findIndex((line) => line.startsWith('def subtract')) + 1;
-    await page.locator('.quick-input-widget input').first().fill(`:${first}`);
-    await press('Enter');
-    await press('Shift+ArrowDown');
-    await press('Shift+ArrowDown');
-    await press('Control+Alt+i');
-    await page.locator('.quick-input-widget input').first().fill('add a docstring');
-    await page.waitForTimeout(300);
-    await shoot('instruction');
-    await press('Enter');
+    await instruct('add a docstring', before, 'def subtract', 'instruction');
     const preview = await previewed();
     await shoot('refactor');
     const untouched = read('shop/cart.py') === before;
@@ -265,9 +305,12 @@ const steps = {
     await save().catch(() => undefined);
     const applied = await until('the applied change', () => read('shop/cart.py') !== before && read('shop/cart.py'), 20 * SECONDS);
     await press('Control+1');
-    await press('Control+z');
-    await save();
-    return { preview, untouched, before, applied, undone: read('shop/cart.py') };
+    await press('Control+z'); // once
+    const undone = await until('the undone change', async () => {
+      await save();
+      return read('shop/cart.py') !== applied && read('shop/cart.py');
+    }, 20 * SECONDS);
+    return { preview, untouched, before, applied, undone };
   },
 
   async unsent() {
@@ -283,9 +326,9 @@ const steps = {
   async sent() {
     await ask('/refactor rename percent to share @apply_discount');
     const turn = chat().locator('article').last();
-    await turn.locator('.approval pre').waitFor({ timeout: 90 * SECONDS });
-    const shown = await turn.locator('.approval pre').innerText();
-    await turn.locator('.approval').scrollIntoViewIfNeeded();
+    await turn.locator('.outgoing pre').waitFor({ timeout: 90 * SECONDS });
+    const shown = await turn.locator('.outgoing pre').innerText();
+    await turn.locator('.outgoing').scrollIntoViewIfNeeded();
     await shoot('approval');
     await turn.getByRole('button', { name: 'Send Exactly This' }).click();
     await applyPreview();
@@ -294,7 +337,10 @@ const steps = {
     await turn.locator('.receipt').scrollIntoViewIfNeeded();
     await shoot('receipt');
     await open('shop/cart.py');
-    await save();
+    await until('the applied change', async () => {
+      await save();
+      return read('shop/cart.py').includes('share');
+    }, 20 * SECONDS);
     return { shown, receipt: await turn.locator('.receipt').innerText(), text: read('shop/cart.py') };
   },
 

@@ -56,11 +56,11 @@ await page.goto(`${SITE}/`);
 await page.waitForFunction(() => window.sent.some((message) => message.type === 'ready'));
 
 const turn = (payload, index) => ({
-  id: `t${index}`, question: payload, context: { uri: payload, range: {}, label: payload }, state: 'failed', text: payload, error: payload,
+  id: `t${index}`, question: payload, context: { uri: payload, range: {}, label: payload }, state: 'failed', text: payload, error: payload, diff: payload,
   citations: [{ n: 1, path: payload, start_line: 1, end_line: payload, symbol: payload, sha: payload }],
   route: { target: payload, model: payload, reason: payload, endpoint: payload },
   receipt: { record_id: payload, endpoint: payload, model: payload, rule: payload, spans: [payload], redacted: [payload], input_tokens: payload, output_tokens: 1, usd: 0, body_bytes: 1 },
-  outgoing: { body: payload, sha256: payload, model: payload, endpoint: payload, redactions: payload },
+  outgoing: { body: payload, sha256: payload, model: payload, endpoint: payload, redactions: payload, marks: [payload] },
 });
 const tell = (message) => page.evaluate((data) => window.dispatchEvent(new MessageEvent('message', { data })), message);
 const turns = PAYLOADS.map(turn);
@@ -86,7 +86,7 @@ const dom = await page.evaluate(() => {
   const inBody = [...document.body.querySelectorAll('*')];
   return {
     articles: document.querySelectorAll('article').length,
-    strange: [...new Set(inBody.map((each) => each.localName))].filter((name) => !['main', 'div', 'textarea', 'ul', 'li', 'span', 'button', 'script', 'article', 'p', 'pre', 'code', 'section', 'details', 'summary', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'blockquote', 'strong', 'ol', 'em', 'hr', 'br', 'h3', 'h4', 'h5', 'h6', 's'].includes(name)),
+    strange: [...new Set(inBody.map((each) => each.localName))].filter((name) => !['main', 'div', 'textarea', 'ul', 'li', 'span', 'mark', 'button', 'script', 'article', 'p', 'pre', 'code', 'section', 'details', 'summary', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'blockquote', 'strong', 'ol', 'em', 'hr', 'br', 'h3', 'h4', 'h5', 'h6', 's'].includes(name)),
     scripts: document.querySelectorAll('script').length,
     handlers: all.flatMap((each) => each.getAttributeNames()).filter((name) => name.startsWith('on')),
     places: inBody.flatMap((each) => ['href', 'src', 'action', 'srcdoc', 'style', 'xlink:href', 'formaction'].filter((name) => each.hasAttribute(name) && each.localName !== 'script')),

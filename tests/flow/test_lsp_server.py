@@ -187,6 +187,15 @@ async def test_refactor_applies_nothing_that_failed_or_was_only_shown(
     assert not [m for m in wire.received if m.get("method") == "workspace/applyEdit"]
 
 
+async def test_a_preview_is_a_refactor_that_is_only_shown(wire: Wire) -> None:
+    await wire.initialize(workspace={"workspaceEdit": {"documentChanges": True, "changeAnnotationSupport": {}}})
+    await wire.open(URI, "old", version=7)
+    params = {"textDocument": {"uri": URI}, "range": WHOLE, "instruction": "rename"}
+    answer = await wire.ask("pointsman/preview", params)
+    assert answer["result"]["applied"] is False and "preview" in answer["result"] and "marks" in answer["result"]
+    assert not [m for m in wire.received if m.get("method") == "workspace/applyEdit"]
+
+
 async def test_refactor_offers_a_protected_file_where_the_user_confirms(wire: Wire) -> None:
     wire.answers["workspace/applyEdit"] = {"applied": True}
     await wire.initialize(workspace={"workspaceEdit": {"documentChanges": True, "changeAnnotationSupport": {}}})

@@ -54,6 +54,7 @@ export interface Refactoring {
   diff: string;
   checks: { parses: boolean; in_scope: boolean; protected: string[] };
   redactions: number;
+  marks: string[];
   receipt: Receipt | null;
   applied: boolean;
   note: string;

@@ -10,25 +10,29 @@ import { Crashes } from '../src/server/crashes';
 import { type Disk, type Wishes, isNewEnough, locate } from '../src/server/locate';
 import { readToday, shown, todayLines } from '../src/status/view';
 
-const wishes: Wishes = { path: '', searchPath: ['bin', '/usr/bin'], environment: '/store/server', bundled: '1.2.0', windows: false };
-const disk = (programs: string[], made?: string): Disk => ({ isProgram: (file) => programs.includes(file), madeWith: () => made });
+const wishes: Wishes = { path: '', searchPath: ['bin', '/usr/bin'], environment: '/s/server-2', older: '', bundled: '2', windows: false };
+const NEW = '/s/server-2/bin/pointsman';
+const OLD = '/s/server-1/bin/pointsman';
+const disk = (programs: string[], cutShort = ''): Disk => ({ isProgram: (file) => programs.includes(file), isComplete: (folder) => folder !== cutShort });
 
 test('the setting comes first, then PATH, then the private environment', () => {
-  const all = disk(['/opt/p', '/usr/bin/pointsman', '/store/server/bin/pointsman'], '1.2.0');
+  const all = disk(['/opt/p', '/usr/bin/pointsman', NEW]);
   assert.deepEqual(locate({ ...wishes, path: '/opt/p' }, all), { kind: 'run', command: '/opt/p', from: 'setting' });
   assert.deepEqual(locate(wishes, all), { kind: 'run', command: '/usr/bin/pointsman', from: 'path' });
-  const own = disk(['/store/server/bin/pointsman'], '1.2.0');
-  assert.deepEqual(locate(wishes, own), { kind: 'run', command: '/store/server/bin/pointsman', from: 'environment' });
+  assert.deepEqual(locate(wishes, disk([NEW])), { kind: 'run', command: NEW, from: 'environment' });
 });
 
 test('a relative entry of PATH is the workspace, and never searched', () => {
   assert.equal(locate({ ...wishes, bundled: '' }, disk(['bin/pointsman'])).kind, 'problem');
 });
 
-test('an environment is made when it is missing, cut short, or older than the extension', () => {
-  assert.deepEqual(locate(wishes, disk([])), { kind: 'make', why: 'missing' });
-  assert.deepEqual(locate(wishes, disk(['/store/server/bin/pointsman'])), { kind: 'make', why: 'missing' });
-  assert.deepEqual(locate(wishes, disk(['/store/server/bin/pointsman'], '1.1.0')), { kind: 'make', why: 'outdated' });
+test('an environment is made when it is missing or cut short; until then an older server goes on', () => {
+  assert.deepEqual(locate(wishes, disk([])), { kind: 'make', instead: '' });
+  assert.deepEqual(locate(wishes, disk([NEW], '/s/server-2')), { kind: 'make', instead: '' });
+  const upgraded = { ...wishes, older: '/s/server-1' };
+  assert.deepEqual(locate(upgraded, disk([OLD])), { kind: 'make', instead: OLD });
+  assert.deepEqual(locate(upgraded, disk([OLD, NEW])), { kind: 'run', command: NEW, from: 'environment' });
+  assert.deepEqual(locate({ ...upgraded, bundled: '' }, disk([OLD])), { kind: 'run', command: OLD, from: 'environment' });
 });
 
 test('a wrong setting is a problem that names it, not another program', () => {
@@ -75,9 +79,9 @@ test('only answered turns are told, the last four', () => {
 });
 
 test('nothing half done and no outgoing body is kept, and what is malformed is not restored', () => {
-  const outgoing = { body: 'secret', sha256: 'x', model: 'm', endpoint: 'e', redactions: 0 };
-  const turns: Turn[] = [done('1'), { ...done('2'), outgoing }, begin('3', 'q', undefined)];
-  assert.deepEqual(kept(turns, 50).map((turn) => [turn.id, turn.outgoing]), [['1', undefined], ['2', undefined]]);
+  const outgoing = { body: 'secret', sha256: 'x', model: 'm', endpoint: 'e', redactions: 0, marks: [] };
+  const turns: Turn[] = [done('1'), { ...done('2'), outgoing, diff: 'secret' }, begin('3', 'q', undefined)];
+  assert.deepEqual(kept(turns, 50).map((turn) => [turn.id, JSON.stringify(turn).includes('secret')]), [['1', false], ['2', false]]);
   assert.deepEqual(restored([done('1'), null, 3, { id: 'x' }]).map((turn) => turn.id), ['1']);
   assert.deepEqual(restored('no list'), []);
 });

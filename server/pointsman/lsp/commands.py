@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from pointsman.host.wire import to_plain
 from pointsman.lsp.ask import ask
 from pointsman.lsp.indexing import update
 from pointsman.lsp.inline_completion import ACCEPTED
-from pointsman.lsp.messages import EXPLAIN, AskParams, ExplainParams, RefactorParams
+from pointsman.lsp.messages import EXPLAIN, PREVIEW, AskParams, ExplainParams, RefactorParams
 from pointsman.lsp.protocol import InvalidParams
 from pointsman.lsp.refactor import refactor
 
@@ -50,6 +52,11 @@ def register(server: Server) -> None:
     async def on_trust(*arguments: Any) -> list[str]:
         trust = (await server.services()).trust
         return [trust(server.session.root_of(folder)) for folder in server.session.folders]
+
+    @server.feature(PREVIEW)
+    async def on_preview(params: RefactorParams) -> dict[str, Any]:
+        """What the command would send out, and where to; sends nothing."""
+        return await refactor(server, attrs.evolve(params, preview=True))
 
     @server.feature(EXPLAIN)
     async def on_explain(params: ExplainParams) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import attrs
 from lsprotocol import types
 
 ASK, SEARCH, STATUS, EXPLAIN = "pointsman/ask", "pointsman/search", "pointsman/status", "pointsman/explain"
+PREVIEW = "pointsman/preview"
 DID_CHANGE_STATUS = "pointsman/didChangeStatus"
 DID_SHOW, DID_FOCUS = "textDocument/didShowCompletion", "textDocument/didFocus"
 DID_PARTLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
@@ -60,7 +61,7 @@ class ExplainParams:
 
 @attrs.define
 class RefactorParams:
-    """The argument of the command `pointsman.refactor`."""
+    """The argument of the command `pointsman.refactor`, and the params of `pointsman/preview`."""
 
     textDocument: DocumentRef
     range: types.Range
@@ -123,6 +124,14 @@ class ExplainRequest:
 
 
 @attrs.define
+class PreviewRequest:
+    id: int | str
+    params: RefactorParams
+    method: str
+    jsonrpc: str
+
+
+@attrs.define
 class StatusRequest:
     id: int | str
     method: str
@@ -156,6 +165,7 @@ MESSAGES: dict[str, type[Any]] = {
     ASK: AskRequest,
     SEARCH: SearchRequest,
     EXPLAIN: ExplainRequest,
+    PREVIEW: PreviewRequest,
     STATUS: StatusRequest,
     DID_SHOW: ShownNotification,
     DID_PARTLY_ACCEPT: PartlyAcceptedNotification,

@@ -10,6 +10,7 @@ import { type Context, type Outgoing, type Turn, answered, begin, history, kept,
 
 const TURNS = 'turns';
 const HITS = 8;
+const PREVIEW = 'The change is in the refactor preview: tick what you want of it, then apply.';
 
 export type Change = { kind: 'all' } | { kind: 'turn'; turn: Turn } | { kind: 'delta'; id: string; text: string };
 
@@ -141,19 +142,20 @@ export class Conversation {
     if (!context) {
       throw new Error('Select the code to change, or name a file or symbol with @.');
     }
-    const result = await refactor(this.service, { ...context, instruction: text, target: settings.target() }, token, (outgoing) =>
-      this.asked(id, outgoing),
-    );
+    const asked = { ...context, instruction: text, target: settings.target() };
+    const offered = this.service.onOffer(() => this.put({ ...this.turn(id), text: PREVIEW }));
+    const result = await refactor(this.service, asked, token, (outgoing) => this.asked(id, outgoing)).finally(() => offered.dispose());
     const turn = this.turn(id);
     if (!result) {
-      this.put({ ...turn, state: 'stopped', text: 'Nothing was sent.' });
+      this.put({ ...turn, state: 'done', text: 'Nothing was sent.' });
       return;
     }
     const words = result.applied ? 'The change was applied.' : result.note || (result.edits.length ? 'The change was declined.' : 'No change came of it.');
     this.put({
       ...turn,
       state: 'done',
-      text: result.diff ? `${words}\n\n\`\`\`diff\n${result.diff}\n\`\`\`` : words,
+      text: words,
+      ...(result.diff ? { diff: result.diff } : {}),
       route: result.route,
       ...(result.receipt ? { receipt: result.receipt } : {}),
     });

@@ -17,6 +17,8 @@ export interface Outgoing {
   model: string;
   endpoint: string;
   redactions: number;
+  /** Each placeholder, with the rule that put it there and how often it stands. */
+  marks: string[];
 }
 
 export interface Turn {
@@ -30,6 +32,8 @@ export interface Turn {
   citations: Citation[];
   route?: Route;
   receipt?: Receipt;
+  /** What a refactor changed. Shown, and not kept: it may hold what should be in no second place. */
+  diff?: string;
   outgoing?: Outgoing;
   error?: string;
   thumb?: 'up' | 'down';
@@ -57,12 +61,12 @@ export function history(turns: readonly Turn[]): { role: 'user' | 'assistant'; t
     ]);
 }
 
-/** What is kept for the workspace: no bodies that were to be sent, and nothing half done. */
+/** What is kept for the workspace: no bodies that were to be sent, no diffs, nothing half done. */
 export function kept(turns: readonly Turn[], most: number): Turn[] {
   return turns
     .filter((turn) => turn.state !== 'writing' && turn.state !== 'approval')
     .slice(most > 0 ? -most : turns.length)
-    .map(({ outgoing: _, ...turn }) => turn);
+    .map(({ outgoing: _body, diff: _diff, ...turn }) => turn);
 }
 
 /** What was kept, read back: of another shape, it is forgotten. */

@@ -36,6 +36,7 @@ export async function refactor(
     model: first.route.model,
     endpoint: first.route.endpoint ?? '',
     redactions: first.redactions,
+    marks: first.marks ?? [],
   };
   return (await approve(outgoing)) ? service.refactor({ ...params, approvedSha256: outgoing.sha256 }, token) : undefined;
 }

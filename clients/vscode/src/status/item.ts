@@ -9,6 +9,7 @@ import { environment } from '../settings';
 import { type Shown, shown, type Today, readToday } from './view';
 
 const EVERY_MS = 900_000;
+const SETTLED_MS = 3_000;
 const COLOURS: Record<Shown['severity'], vscode.ThemeColor | undefined> = {
   none: undefined,
   warning: new vscode.ThemeColor('statusBarItem.warningBackground'),
@@ -34,7 +35,7 @@ export class StatusItem implements vscode.Disposable {
         this.status = undefined;
         this.draw();
         if (phase === 'running') {
-          void this.refresh();
+          setTimeout(() => void this.refresh(), SETTLED_MS); // two commands: not beside the window's own start
         }
       }),
       service.onStatus((status) => {

@@ -1,6 +1,6 @@
 // One turn as DOM: question, answer with its code and citations, where it was made, and what can be done with it.
 import type { FromPage } from '../chat/messages';
-import type { Turn } from '../chat/turns';
+import type { Outgoing, Turn } from '../chat/turns';
 import type { Receipt } from '../protocol';
 import { button, element, render } from './dom';
 import { tree } from './markdown';
@@ -13,8 +13,11 @@ export function turnElement(turn: Turn, last: boolean, post: Post): HTMLElement 
     asked.append(element('span', { class: 'chip' }, turn.context.label));
   }
   const parts: HTMLElement[] = [asked, answer(turn, post)];
+  if (turn.diff) {
+    parts.push(codeBlock(turn.diff, 'diff', post));
+  }
   if (turn.outgoing) {
-    parts.push(approval(turn, post));
+    parts.push(outgoing(turn, turn.outgoing, post));
   }
   if (turn.error) {
     parts.push(element('div', { class: 'error', role: 'alert' }, turn.error));
@@ -48,7 +51,7 @@ export function answer(turn: Turn, post: Post): HTMLElement {
   const busy = turn.state === 'writing';
   const made = element('div', { class: 'answer', 'aria-busy': String(busy) }, ...body);
   if (busy && !turn.text) {
-    made.append(element('span', { class: 'note' }, 'Reading the repository…'));
+    made.append(element('span', { class: 'note' }, 'Working…'));
   }
   return made;
 }
@@ -81,16 +84,23 @@ function sources(turn: Turn, post: Post): HTMLElement {
   return element('ul', { class: 'sources', 'aria-label': 'Sources' }, ...items);
 }
 
-function approval(turn: Turn, post: Post): HTMLElement {
-  const { body, model, endpoint, redactions } = turn.outgoing ?? { body: '', model: '', endpoint: '', redactions: 0 };
+function outgoing(turn: Turn, shown: Outgoing, post: Post): HTMLElement {
+  const replaced = shown.redactions === 1 ? '1 value was replaced' : `${shown.redactions} values were replaced`;
   return element(
     'section',
-    { class: 'approval', 'aria-label': 'What would leave this machine' },
-    element('p', {}, `This exact text would go to ${model} at ${endpoint}. ${redactions} values were replaced.`),
-    element('pre', { tabindex: '0' }, body),
+    { class: 'outgoing', 'aria-label': 'What would leave this machine' },
+    element('p', {}, `This exact text would go to ${shown.model} at ${shown.endpoint}. ${replaced}.`),
+    element('pre', { tabindex: '0' }, ...marked(shown.body, shown.marks)),
+    element('ul', { class: 'sources', 'aria-label': 'Replaced values' }, ...shown.marks.map((mark) => element('li', {}, mark))),
     button('Send Exactly This', () => post({ type: 'approve', id: turn.id, yes: true })),
     button('Do Not Send', () => post({ type: 'approve', id: turn.id, yes: false })),
   );
+}
+
+/** The body with each placeholder marked. A mark begins with its placeholder. */
+function marked(body: string, marks: readonly string[]): (HTMLElement | string)[] {
+  const names = new Set(marks.map((mark) => mark.split(/[\s:]/)[0] ?? '').filter((name) => name !== ''));
+  return body.split(/(\w+)/).map((word) => (names.has(word) ? element('mark', {}, word) : word));
 }
 
 function receipt(made: Receipt): HTMLElement {

@@ -1,0 +1,216 @@
+// One language client at a time: started, watched, restarted with patience, and asked our own methods.
+import * as vscode from 'vscode';
+import { CloseAction, ErrorAction, LanguageClient, ProgressType, State } from 'vscode-languageclient/node';
+import type {
+  Answer,
+  AskParams,
+  Explanation,
+  Hit,
+  RefactorParams,
+  Refactoring,
+  ServerStatus,
+} from '../protocol';
+import { environment, settings } from '../settings';
+import { Crashes } from './crashes';
+import type { Setup } from './setup';
+
+export type Phase = 'stopped' | 'starting' | 'running' | 'failed' | 'missing';
+
+export interface Ghosts {
+  /** Whether suggestions are wanted in this document now. */
+  wanted(document: vscode.TextDocument): boolean;
+}
+
+const SELECTOR = [{ scheme: 'file' }];
+/** A request without a token must have this one: an undefined one would be sent as a second parameter. */
+const NONE = new vscode.CancellationTokenSource().token;
+
+export class Service implements vscode.Disposable {
+  private client: LanguageClient | undefined;
+  private program = '';
+  private readonly crashes = new Crashes();
+  private readonly phases = new vscode.EventEmitter<Phase>();
+  private readonly statuses = new vscode.EventEmitter<ServerStatus>();
+  private readonly offers = new vscode.EventEmitter<void>();
+  phase: Phase = 'stopped';
+  /** Why the phase is `failed`. */
+  problem = '';
+  readonly onPhase = this.phases.event;
+  /** The server offers an edit; it waits for the user from now on. */
+  readonly onOffer = this.offers.event;
+  readonly onStatus = this.statuses.event;
+
+  constructor(
+    private readonly setup: Setup,
+    private readonly ghosts: Ghosts,
+    private readonly log: vscode.LogOutputChannel,
+    private readonly trace: vscode.LogOutputChannel,
+  ) {}
+
+  /** Start unless it runs. `asked`: the user did, so an environment may be made without asking again. Never throws. */
+  async start(asked = false): Promise<void> {
+    if (this.phase === 'starting' || this.phase === 'running') {
+      return;
+    }
+    this.enter('starting');
+    const began = Date.now();
+    try {
+      const command = await this.setup.command(asked);
+      if (command === undefined) {
+        this.enter('missing');
+        return;
+      }
+      this.program = command;
+      await this.launch(command);
+      this.enter('running');
+      this.log.info(`ready after ${Date.now() - began} ms`);
+    } catch (error) {
+      this.fail(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  async stop(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    this.enter('stopped');
+    if (client) {
+      await client.dispose().catch((error: unknown) => this.log.warn(`stopping: ${String(error)}`));
+    }
+  }
+
+  async restart(): Promise<void> {
+    this.crashes.forget();
+    await this.stop();
+    await this.start();
+  }
+
+  dispose(): void {
+    void this.stop();
+    this.phases.dispose();
+    this.offers.dispose();
+    this.statuses.dispose();
+  }
+
+  /** The program of the running server, for commands that speak no LSP. */
+  get command(): string {
+    return this.program;
+  }
+
+  /** The answer; `onDelta` gets the draft. Throws the server's message. */
+  async ask(params: AskParams, token: vscode.CancellationToken, onDelta: (text: string) => void): Promise<Answer> {
+    const client = this.running();
+    const partialResultToken = `ask-${Math.random().toString(36).slice(2)}`;
+    const type = new ProgressType<{ delta: string }>();
+    const heard = client.onProgress(type, partialResultToken, (part) => onDelta(part.delta));
+    try {
+      return await client.sendRequest<Answer>('pointsman/ask', { ...params, partialResultToken }, token);
+    } finally {
+      heard.dispose();
+    }
+  }
+
+  async search(query: string, k: number, token: vscode.CancellationToken = NONE): Promise<Hit[]> {
+    const found = await this.running().sendRequest<{ hits: Hit[] }>('pointsman/search', { query, k }, token);
+    return found.hits;
+  }
+
+  refactor(params: RefactorParams, token: vscode.CancellationToken): Promise<Refactoring> {
+    return this.execute<Refactoring>('pointsman.refactor', [params], token);
+  }
+
+  explain(uri: string, position: { line: number; character: number }): Promise<Explanation | null> {
+    return this.running().sendRequest('pointsman/explain', { textDocument: { uri }, position });
+  }
+
+  /** Tell the server that the user trusts the workspace's folders. */
+  trust(): Promise<unknown> {
+    return this.execute('pointsman.trustWorkspace', []);
+  }
+
+  private execute<T>(command: string, args: unknown[], token: vscode.CancellationToken = NONE): Promise<T> {
+    return this.running().sendRequest<T>('workspace/executeCommand', { command, arguments: args }, token);
+  }
+
+  private running(): LanguageClient {
+    if (!this.client || this.phase !== 'running') {
+      throw new Error(this.problem || 'The Pointsman server is not running. The status bar starts it.');
+    }
+    return this.client;
+  }
+
+  private async launch(command: string): Promise<void> {
+    const run = { command, args: ['serve'], options: { env: environment() } };
+    const client: LanguageClient = new LanguageClient(
+      'pointsman',
+      'Pointsman',
+      { run, debug: run },
+      {
+        documentSelector: SELECTOR,
+        outputChannel: this.log,
+        traceOutputChannel: this.trace,
+        initializationOptions: { index: { automatic: settings.indexAutomatic() } },
+        progressOnInitialization: true,
+        errorHandler: {
+          error: () => ({ action: ErrorAction.Continue, handled: true }),
+          closed: () => this.closed(client),
+        },
+        initializationFailedHandler: () => false,
+        middleware: {
+          provideInlineCompletionItems: (document, position, context, token, next) =>
+            this.ghosts.wanted(document) ? next(document, position, context, token) : [],
+          workspace: {
+            handleApplyEdit: (params, next) => {
+              this.offers.fire();
+              return next(params, NONE);
+            },
+          },
+        },
+      },
+    );
+    this.client = client;
+    client.onNotification('pointsman/didChangeStatus', (status: ServerStatus) => this.statuses.fire(status));
+    client.onDidChangeState(({ newState }) => {
+      if (client === this.client && newState !== State.Stopped) {
+        this.enter(newState === State.Running ? 'running' : 'starting');
+      }
+    });
+    await client.start();
+  }
+
+  /** The server went without being asked to. */
+  private closed(client: LanguageClient): { action: CloseAction; handled: boolean } {
+    if (client !== this.client) {
+      return { action: CloseAction.DoNotRestart, handled: true };
+    }
+    if (this.crashes.again(Date.now())) {
+      this.log.warn('the server ended unexpectedly and is started again');
+      this.enter('starting');
+      return { action: CloseAction.Restart, handled: true };
+    }
+    this.client = undefined;
+    this.fail('The server ended five times within three minutes. The log says more; the status bar starts it again.');
+    return { action: CloseAction.DoNotRestart, handled: true };
+  }
+
+  private fail(message: string): void {
+    this.problem = message;
+    this.log.error(message);
+    this.enter('failed');
+    void vscode.window.showErrorMessage(`Pointsman: ${message}`, 'Set Up', 'Show Log').then((choice) => {
+      if (choice === 'Show Log') {
+        this.log.show();
+      } else if (choice === 'Set Up') {
+        void vscode.commands.executeCommand('pointsman.setUpServer');
+      }
+    });
+  }
+
+  private enter(phase: Phase): void {
+    if (phase !== 'failed') {
+      this.problem = '';
+    }
+    this.phase = phase;
+    void vscode.commands.executeCommand('setContext', 'pointsman.ready', phase === 'running');
+    this.phases.fire(phase);
+  }
+}
