@@ -69,6 +69,8 @@ class FakeHost:
         self.piece_delay = 0.0
         self.search_delay = 0.0
         self.closed_answer = ""
+        self.closed_answers: list[str] = []
+        """Taken one by one before `closed_answer`."""
         self.refusal: PointsmanError | None = None
         self.needs_approval = False
 
@@ -136,7 +138,7 @@ class FakeHost:
             raise self.refusal
         self.sent.append(params)
         return ClosedReply(
-            text=self.closed_answer,
+            text=self.closed_answers.pop(0) if self.closed_answers else self.closed_answer,
             endpoint="openai",
             model="big-2",
             rule="closed.endpoints.openai",

@@ -74,8 +74,7 @@ def _edit_support(server: Server) -> tuple[bool, bool]:
 
 def _may_be_offered(server: Server, result: Refactoring) -> bool:
     versioned, confirmed = _edit_support(server)
-    passed = result.checks.parses and result.checks.in_scope
-    return versioned and passed and (confirmed or not result.checks.protected)
+    return versioned and result.checks.sound and (confirmed or not result.checks.protected)
 
 
 async def _offer(server: Server, document: Document[Lines], snapshot: Snapshot, result: Refactoring) -> bool:
