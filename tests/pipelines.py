@@ -71,6 +71,8 @@ class FakeHost:
         """Whether answers begin with what the prompt held back, as those of our engines do."""
         self.search_delay = 0.0
         self.closed_answer = ""
+        self.closed_answers: list[str] = []
+        """Taken one by one before `closed_answer`."""
         self.refusal: PointsmanError | None = None
         self.needs_approval = False
 
@@ -141,7 +143,7 @@ class FakeHost:
             raise self.refusal
         self.sent.append(params)
         return ClosedReply(
-            text=self.closed_answer,
+            text=self.closed_answers.pop(0) if self.closed_answers else self.closed_answer,
             endpoint="openai",
             model="big-2",
             rule="closed.endpoints.openai",

@@ -166,6 +166,37 @@ async def test_refactor_offers_a_versioned_annotated_edit(wire: Wire) -> None:
     assert sent["changeAnnotations"]["pointsman"]["needsConfirmation"] is True
 
 
+async def test_code_actions_are_listed_without_a_model_and_resolved_to_a_versioned_edit(wire: Wire) -> None:
+    await wire.initialize(
+        workspace={"workspaceEdit": {"documentChanges": True, "changeAnnotationSupport": {}}},
+        textDocument={"codeAction": {"resolveSupport": {"properties": ["edit"]}, "dataSupport": True}},
+    )
+    await wire.open(URI, "old = 1\n", version=7)
+    problem = {"range": WHOLE, "message": "old is\nnot defined"}
+    params = {"textDocument": {"uri": URI}, "range": WHOLE, "context": {"diagnostics": [problem]}}
+    actions = (await wire.ask("textDocument/codeAction", params))["result"]
+    assert [action["kind"] for action in actions] == ["refactor.rewrite.pointsman"] * 4 + ["quickfix.pointsman"]
+    assert all("edit" not in action and "command" not in action for action in actions)
+    assert actions[-1]["data"]["instruction"] == "fix this problem: old is not defined"
+    resolved = (await wire.ask("codeAction/resolve", actions[-1]))["result"]
+    change = resolved["edit"]["documentChanges"][0]
+    assert change["textDocument"] == {"uri": URI, "version": 7} and change["edits"][0]["newText"] == "new = 1\n"
+    annotation = resolved["edit"]["changeAnnotations"]["pointsman"]
+    assert annotation["label"] == "Pointsman (local, scripted)" and annotation["needsConfirmation"] is True
+    params["context"] = {"diagnostics": [], "only": ["source"]}
+    (docs,) = (await wire.ask("textDocument/codeAction", params))["result"]
+    assert docs["kind"] == "source.pointsman.docs"
+
+
+async def test_code_actions_are_commands_for_a_client_that_resolves_no_edits(wire: Wire) -> None:
+    await wire.initialize()
+    await wire.open(URI, "old = 1\n")
+    params = {"textDocument": {"uri": URI}, "range": WHOLE, "context": {"diagnostics": []}}
+    actions = (await wire.ask("textDocument/codeAction", params))["result"]
+    assert {action["command"]["command"] for action in actions} == {"pointsman.refactor"}
+    assert all("data" not in action for action in actions)
+
+
 @pytest.mark.parametrize(
     ("change", "support"),
     [

@@ -163,7 +163,31 @@ async def test_a_closed_answer_without_a_change_says_so() -> None:
     host = FakeHost()
     host.closed_answer = "NO CHANGE"
     done = await refactor(host, target="closed")
-    assert done.edits == () and "no change" in done.note
+    assert done.edits == () and "nothing needs to change" in done.note and len(host.sent) == 1
+
+
+async def test_an_answer_without_a_place_is_told_to_the_model_once() -> None:
+    host = FakeHost()
+    block = "<<<<<<< SEARCH\n{}\n=======\ndef area(w: int, h: int) -> int:\n>>>>>>> REPLACE"
+    host.closed_answers = [block.format("def volume(x):"), block.format("def area(w, h):")]
+    done = await refactor(host, target="closed")
+    first, second = host.sent
+    assert [message.role for message in second.messages] == ["system", "user", "assistant", "user"]
+    assert "not in the selection" in second.messages[-1].content and second.messages[:2] == first.messages
+    assert second.request_id != first.request_id
+    assert done.edits[0].new_text.count(": int") == 2 and "asked again" in done.note
+    assert done.first_receipt is not None and done.receipt is not None
+    host.closed_answers = [block.format("def volume(x):")] * 3
+    done = await refactor(host, target="closed")
+    assert len(host.sent) == 4 and done.edits == () and "not in the selection" in done.note
+
+
+async def test_a_retry_that_wants_approval_is_not_sent() -> None:
+    host = FakeHost()
+    host.needs_approval, host.closed_answer = True, "I would rather not."
+    shown = await refactor(host, target="closed")
+    done = await refactor(host, query(approved_sha256=shown.preview_sha256), target="closed")
+    assert len(host.sent) == 1 and done.edits == () and "not used" in done.note
 
 
 async def test_protected_files_are_marked() -> None:

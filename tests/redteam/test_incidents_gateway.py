@@ -38,7 +38,7 @@ async def test_6_one_changed_byte_ends_the_trust(attack: Attack) -> None:
     error = await attack.refused()
     assert isinstance(error, PolicyRefusal) and error.rule == "workspace.untrusted"
     await _send_refused(attack)
-    attack.check(before, sent=1)
+    attack.check(before, sent=2)  # an answer that cannot be used is asked for once more
     assert attack.site.records()[-1]["kind"] == "refused"
 
 
@@ -290,9 +290,10 @@ async def test_a_hostile_endpoint_bills_no_more_than_the_bound(attack: Attack) -
     attack.site.usage = {"prompt_tokens": 10**12, "completion_tokens": -5, "total_tokens": 10**15}
     before = attack.tree()
     result = await attack.refactor()
-    assert result.receipt is not None
-    assert result.receipt.input_tokens == len(attack.site.received[0])
-    attack.check(before, sent=1)
+    assert result.first_receipt is not None and result.receipt is not None
+    receipts = (result.first_receipt, result.receipt)
+    assert [receipt.input_tokens for receipt in receipts] == [len(body) for body in attack.site.received]
+    attack.check(before, sent=2)
 
 
 @pytest.mark.parametrize(

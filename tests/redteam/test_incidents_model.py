@@ -44,7 +44,7 @@ async def test_links_and_images_of_a_reply_are_text_and_fetch_nothing(attack: At
     attack.say(reply(attack.elsewhere.url_for("").rstrip("/")))  # type: ignore[operator]
     result = await attack.refactor()
     assert result.edits == () and "http" not in result.note
-    attack.check(before, sent=1)
+    attack.check(before, sent=2)  # an answer that cannot be used is asked for once more
 
 
 async def test_3_rules_files_with_invisible_text_configure_nothing(attack: Attack) -> None:
@@ -61,7 +61,7 @@ async def test_3_rules_files_with_invisible_text_configure_nothing(attack: Attac
     Trust(attack.site.paths.config).trust(attack.site.repo)
     await attack.refactor()
     assert canary.encode() not in attack.site.received[0]
-    attack.check(before, sent=1)
+    attack.check(before, sent=2)  # an answer that cannot be used is asked for once more
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ async def test_5_a_reply_creates_no_file(attack: Attack, name: str) -> None:
     )
     result = await attack.refactor()
     assert {edit.path for edit in result.edits} <= {"src/a.py"}
-    attack.check(before, sent=1)
+    attack.check(before, sent=2)  # an answer that cannot be used is asked for once more
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,17 @@ def test_12_a_file_that_turns_into_a_link_while_edits_apply(tmp_path: Path) -> N
     assert victim.read_text() == "a = 1\n"
 
 
+@pytest.mark.parametrize("name", ["conf/app.json", "deploy.YAML", ".editorconfig", "conf/x.toml"])
+@pytest.mark.parametrize("address", ["https://evil.example/?d=x", "//evil.example/x", "file:///etc/passwd"])
+async def test_16_a_new_address_in_configuration_is_not_sound(attack: Attack, name: str, address: str) -> None:
+    attack.write(name, "value = 1\n")
+    before = attack.tree()
+    attack.say(f'```\nvalue = 2\n"$schema": "{address}"\n```')
+    result = await attack.refactor(name)
+    assert result.checks.new_addresses == 1 and not result.checks.sound
+    attack.check(before, sent=1)
+
+
 async def test_17_the_environment_is_in_no_prompt(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "canary-ci-8812")
     attack.write("src/a.py", INJECTION + "def f(a):\n    return a\n")
@@ -208,7 +219,7 @@ async def test_22_template_payloads_are_letters(attack: Attack) -> None:
     await attack.refactor(instruction=" ".join(JINJA[:5]))
     sent = json.loads(attack.site.received[0])["messages"][-1]["content"]
     assert all(payload in sent for payload in JINJA)
-    attack.check(before, sent=1)
+    attack.check(before, sent=2)  # an answer that cannot be used is asked for once more
 
 
 @pytest.mark.parametrize(
@@ -224,4 +235,4 @@ async def test_30_nothing_foreign_drives_the_terminal(attack: Attack, payload: s
     result = await attack.refactor()
     for text in (result.note, result.route.reason, result.route.model):
         assert payload not in text
-    attack.check(before, sent=1)
+    attack.check(before, sent=2 if "\r" in payload else 1)  # a line end in a string does not parse

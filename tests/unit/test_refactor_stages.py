@@ -67,7 +67,7 @@ def test_reindenting_keeps_the_shape() -> None:
 )
 def test_an_answer_in_each_form_becomes_the_same_document(answer: str) -> None:
     selection = select(CODE, 4, 5)
-    assert new_document(answer, selection, is_python) == CODE.replace("x):", "x: int) -> int:")
+    assert new_document(answer, selection, is_python).text == CODE.replace("x):", "x: int) -> int:")
 
 
 @pytest.mark.parametrize(
@@ -81,23 +81,23 @@ def test_an_answer_in_each_form_becomes_the_same_document(answer: str) -> None:
     ],
 )
 def test_an_answer_without_a_place_is_none(answer: str) -> None:
-    assert new_document(answer, select(CODE, 4, 5), is_python) is None
+    assert new_document(answer, select(CODE, 4, 5), is_python).text is None
 
 
 def test_a_search_that_fits_twice_is_not_guessed() -> None:
     answer = "<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE"
-    assert new_document(answer, select("a\na\n", 1, 2), is_python) is None
+    assert new_document(answer, select("a\na\n", 1, 2), is_python).text is None
 
 
 def test_repeated_neighbours_are_not_doubled() -> None:
     text = "a = 1\nb = 2\nc = 3\nd = 4\ne = 5\n"
     answer = "```\na = 1\nb = 2\nc = 3\nd = 40\n```"
-    assert new_document(answer, select(text, 4, 4), is_python) == text.replace("4", "40")
+    assert new_document(answer, select(text, 4, 4), is_python).text == text.replace("4", "40")
 
 
 def test_of_several_blocks_the_one_about_the_selection_counts() -> None:
     answer = "```sh\npip install it\n```\n```python\ndef f(self, x=1):\n    return x\n```"
-    assert new_document(answer, select(CODE, 4, 5), is_python) == CODE.replace("x):", "x=1):")
+    assert new_document(answer, select(CODE, 4, 5), is_python).text == CODE.replace("x):", "x=1):")
 
 
 def test_a_docstring_goes_below_the_head_and_nothing_else_changes() -> None:

@@ -85,13 +85,7 @@ def _receipt(receipt: Receipt) -> str:
 
 
 def _failures(result: Refactoring) -> str:
-    checks = result.checks
-    reasons = [
-        "" if checks.parses else "the result has new syntax errors",
-        "" if checks.in_scope else "it changes lines outside the range",
-        f"protected: {', '.join(checks.protected)}" if checks.protected else "",
-    ]
-    return "; ".join(reason for reason in reasons if reason)
+    return "; ".join(result.checks.failures())
 
 
 def _plain(result: Refactoring) -> dict[str, Any]:
@@ -114,8 +108,9 @@ def _show(cli: Cli, result: Refactoring, dry_run: bool) -> None:
         return
     if result.diff:
         cli.code(result.diff, lambda line: {"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
-    if (receipt := result.receipt) is not None:
-        cli.err.print(visible(_receipt(receipt)), markup=False)
+    for receipt in (result.first_receipt, result.receipt):
+        if receipt is not None:
+            cli.err.print(visible(_receipt(receipt)), markup=False)
     if result.note:
         cli.err.print(visible(result.note), markup=False)
     if result.edits and not result.checks.passed:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pointsman.lsp import (
     ask,
+    code_action,
     commands,
     documents,
     inline_completion,
@@ -22,7 +23,18 @@ from pointsman.lsp.services import Services
 def create_server(make_services: Callable[[], Services]) -> Server:
     """A server that has met no client yet. `make_services` is called once, on a thread, when first needed."""
     server = Server(make_services)
-    modules = (lifecycle, documents, watched_files, inline_completion, observing, ask, search, commands, status)
+    modules = (
+        lifecycle,
+        documents,
+        watched_files,
+        inline_completion,
+        observing,
+        ask,
+        search,
+        commands,
+        code_action,
+        status,
+    )
     for module in modules:
         module.register(server)
     return server

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -30,8 +31,18 @@ if TYPE_CHECKING:
 _ANNOTATION = "pointsman"
 
 
-async def refactor(server: Server, params: RefactorParams) -> dict[str, Any]:
-    """The interface's `refactor` object; `applied` says whether the client took the edit."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    document: Document[Lines]
+    snapshot: Snapshot
+    """The text that the edit was made from."""
+    result: Refactoring
+    offered: bool
+    """Whether there is an edit that passed its checks and that this client can take."""
+
+
+async def proposal(server: Server, params: RefactorParams) -> Proposal:
+    """Ask a model; nothing is applied."""
     document = server.session.get(params.textDocument.uri)
     if document is None:
         raise InvalidParams("the document is not open")
@@ -54,10 +65,15 @@ async def refactor(server: Server, params: RefactorParams) -> dict[str, Any]:
     )
     with server.status.working():
         result = await (await server.services()).refactorer.refactor(query)
-    applied = False
-    if result.edits and not params.preview and _may_be_offered(server, result):
-        applied = await _offer(server, document, snapshot, result)
-    plain: dict[str, Any] = to_plain(result)
+    offered = bool(result.edits) and not params.preview and _may_be_offered(server, result)
+    return Proposal(document=document, snapshot=snapshot, result=result, offered=offered)
+
+
+async def refactor(server: Server, params: RefactorParams) -> dict[str, Any]:
+    """The interface's `refactor` object; `applied` says whether the client took the edit."""
+    found = await proposal(server, params)
+    applied = found.offered and await _offer(server, found)
+    plain: dict[str, Any] = to_plain(found.result)
     for edit in plain["edits"]:
         del edit["new_text"]
     return {**plain, "applied": applied}
@@ -74,12 +90,12 @@ def _edit_support(server: Server) -> tuple[bool, bool]:
 
 def _may_be_offered(server: Server, result: Refactoring) -> bool:
     versioned, confirmed = _edit_support(server)
-    passed = result.checks.parses and result.checks.in_scope
-    return versioned and passed and (confirmed or not result.checks.protected)
+    return versioned and result.checks.sound and (confirmed or not result.checks.protected)
 
 
-async def _offer(server: Server, document: Document[Lines], snapshot: Snapshot, result: Refactoring) -> bool:
-    """Ask the client to apply the edit. It is bound to the version that it was made from, so stale cannot apply."""
+async def annotated_edits(server: Server, found: Proposal) -> types.WorkspaceEdit:
+    """The edit, bound to the version that it was made from, so a stale one cannot apply."""
+    document, snapshot, result = found.document, found.snapshot, found.result
     hunks = await asyncio.to_thread(_hunks_of, result, snapshot)
     if not is_current(server, document, snapshot):
         raise PointsmanError("the document changed meanwhile", remedy="run the refactor again")
@@ -93,13 +109,19 @@ async def _offer(server: Server, document: Document[Lines], snapshot: Snapshot, 
             if confirm
             else types.TextEdit(range=place, new_text=text)
         )
+    where = f"{result.route.target} {result.route.endpoint}".strip()
     annotation = types.ChangeAnnotation(
-        label=f"Pointsman ({result.route.model})", needs_confirmation=True, description=result.route.reason
+        label=f"Pointsman ({where}, {result.route.model})", needs_confirmation=True, description=result.route.reason
     )
-    change = types.WorkspaceEdit(
+    return types.WorkspaceEdit(
         document_changes=[types.TextDocumentEdit(text_document=identifier, edits=edits)],
         change_annotations={_ANNOTATION: annotation} if confirm else None,
     )
+
+
+async def _offer(server: Server, found: Proposal) -> bool:
+    """Ask the client to apply the edit, as one step."""
+    change = await annotated_edits(server, found)
     params = types.ApplyWorkspaceEditParams(edit=change, label="Pointsman refactor")
     try:
         return bool((await server.workspace_apply_edit_async(params)).applied)

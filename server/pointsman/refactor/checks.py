@@ -1,4 +1,5 @@
-"""What must hold of a change before anyone applies it: it parses, stays in its lines, and its path is unprotected."""
+"""What must hold of a change before anyone applies it: it parses, stays in its lines, brings in nothing it must not,
+and its path is unprotected."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import unicodedata
 import warnings
 from collections.abc import Sequence
 
+from pointsman.refactor.content import new_addresses, new_hidden
 from pointsman.refactor.lines import Selection, split_lines
 from pointsman.refactor.types import Checks
 
@@ -28,12 +30,15 @@ _FILES = (
 )
 
 
-def check(base: str, new: str, path: str, language: str, selection: Selection) -> Checks:
-    """Parses both texts, so call it in a thread."""
+def check(base: str, new: str, path: str, language: str, selection: Selection, secrets: int = 0) -> Checks:
+    """Parses both texts, so call it in a thread. `secrets` is how many the gateway counted in the answer."""
     return Checks(
         parses=new_syntax_errors(base, new, language) == 0,
         in_scope=in_scope(base, new, selection),
         protected=(path,) if is_protected(path) else (),
+        new_addresses=new_addresses(base, new, path),
+        hidden=new_hidden(base, new),
+        secrets=secrets,
     )
 
 

@@ -124,7 +124,10 @@ def _judged(
     else:
         ticks = ticks_for(selection.text)
         answer = f"{ticks}\n{written}\n{ticks}"
-        new = new_document(answer, selection, lambda text: parses_alone(text, language))
+        change = new_document(answer, selection, lambda text: parses_alone(text, language))
+        if change.text is None and change.reason:
+            return LocalChange(new_text=None, note=f"the local model's answer was not used: {change.reason}")
+        new = change.text
         if new is not None and (lost := _lost(selection, new, base, instruction)):
             return LocalChange(new_text=None, note=lost)
     if new is None:

@@ -26,17 +26,18 @@ from pointsman.host.api import (
     ModelParams,
     Span,
 )
-from pointsman.refactor.answer import new_document
+from pointsman.refactor.answer import NOTHING_TO_DO, new_document
 from pointsman.refactor.checks import check, parses_alone
 from pointsman.refactor.edits import file_edit
 from pointsman.refactor.lines import Selection, select
 from pointsman.refactor.local import change_locally, local_task
-from pointsman.refactor.prompt import NEIGHBOURS, closed_messages, lines_shown
+from pointsman.refactor.prompt import NEIGHBOURS, closed_messages, lines_shown, retry_message
 from pointsman.refactor.types import Checks, Receipt, Refactoring, RefactorQuery, Target
 from pointsman.settings import Settings
 from pointsman_indexer.effort import measure
 
 _UNTOUCHED = Checks(parses=True, in_scope=True)
+_UNUSED = "The answer was not used"
 
 
 class Router(Protocol):
@@ -147,6 +148,35 @@ class RefactorService:
                 raise
             local = RouteTaken(target="local", model="", reason=f"not sent: {refusal.message}", rule=_rule(refusal))
             return await self._local(query, selection, local, f"The closed model was not used: {refusal.message}.")
+        first = await self._judged(shown, query, selection, reply)
+        wrong = _to_repair(first)
+        if not wrong:
+            return first
+        again = replace(
+            request,
+            request_id=uuid4().hex,
+            messages=(
+                *request.messages,
+                Message(role="assistant", content=reply.text),
+                Message(role="user", content=retry_message(wrong)),
+            ),
+            approved_sha256="",
+        )
+        try:
+            preview = await self._host.closed_preview(again)
+            if preview.needs_approval:  # what the user approved was the first body
+                return first
+            reply = await self._host.closed_send(again)
+        except (PolicyRefusal, GatewayError) as refusal:
+            return replace(first, note=f"{first.note} It was not asked again: {refusal.message}.".strip())
+        second = await self._judged(_previewed(preview, again), query, selection, reply)
+        note = f"The first answer was not usable ({wrong}), so the model was asked again."
+        return replace(second, first_receipt=first.receipt, note=f"{note} {second.note}".strip())
+
+    async def _judged(
+        self, shown: Refactoring, query: RefactorQuery, selection: Selection, reply: ClosedReply
+    ) -> Refactoring:
+        """The reply as an edit with its checks, or a note that says why it is none."""
         result = replace(
             shown,
             route=RouteTaken(
@@ -160,9 +190,9 @@ class RefactorService:
         )
         language = query.snapshot.language
         new = await asyncio.to_thread(new_document, reply.text, selection, lambda text: parses_alone(text, language))
-        if new is None:
-            return replace(result, note="The model's answer held no change that could be placed.")
-        return await self._with_edit(result, query, selection, new)
+        if new.text is None:
+            return replace(result, note=f"{result.note} {_UNUSED}: {new.reason}.".strip())
+        return await self._with_edit(result, query, selection, new.text, reply.secrets_written)
 
     def _request(self, query: RefactorQuery, selection: Selection) -> ClosedRequest:
         snapshot = query.snapshot
@@ -184,14 +214,14 @@ class RefactorService:
     # -- both ----------------------------------------------------------------------------------------------------
 
     async def _with_edit(
-        self, result: Refactoring, query: RefactorQuery, selection: Selection, new_text: str
+        self, result: Refactoring, query: RefactorQuery, selection: Selection, new_text: str, secrets: int = 0
     ) -> Refactoring:
         snapshot = query.snapshot
         edit = await asyncio.to_thread(file_edit, snapshot, new_text)
         if edit is None:
             return replace(result, note=f"{result.note} The model gave the code back unchanged.".strip())
         checks = await asyncio.to_thread(
-            check, snapshot.text, new_text, snapshot.relative, snapshot.language, selection
+            check, snapshot.text, new_text, snapshot.relative, snapshot.language, selection, secrets
         )
         return replace(result, edits=(edit,), diff=edit.diff, checks=checks)
 
@@ -214,6 +244,17 @@ def _previewed(preview: ClosedPreview, request: ClosedRequest) -> Refactoring:
         preview=preview.body,
         preview_sha256=preview.sha256,
     )
+
+
+def _to_repair(result: Refactoring) -> str:
+    """What to tell the model when another answer could mend it; "" when nothing is to mend or it is no slip."""
+    if not result.edits:
+        reason = result.note.partition(f"{_UNUSED}: ")[2].rstrip(".")
+        return "" if reason == NOTHING_TO_DO else reason
+    checks = result.checks
+    if checks.new_addresses or checks.hidden or checks.secrets:
+        return ""  # who writes these is not asked twice
+    return "; ".join(replace(checks, protected=()).failures())
 
 
 def _receipt(reply: ClosedReply) -> Receipt:

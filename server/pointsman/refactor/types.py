@@ -47,9 +47,33 @@ class Checks:
     protected: tuple[str, ...] = ()
     """Protected paths among the edits; these need the user's approval one by one."""
 
+    new_addresses: int = 0
+    """Addresses that a configuration file had not before."""
+    hidden: int = 0
+    """Invisible, bidirectional and control characters that were not there before."""
+    secrets: int = 0
+    """Values in the answer that look like secrets and were not in the request."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether the change may be offered for review."""
+        return self.parses and self.in_scope and not (self.new_addresses or self.hidden or self.secrets)
+
     @property
     def passed(self) -> bool:
-        return self.parses and self.in_scope and not self.protected
+        return self.sound and not self.protected
+
+    def failures(self) -> tuple[str, ...]:
+        """What fails, in words that hold no text of a file or a model."""
+        reasons = (
+            "" if self.parses else "the result has new syntax errors",
+            "" if self.in_scope else "it changes lines outside the range",
+            f"it brings {self.new_addresses} new addresses into configuration" if self.new_addresses else "",
+            f"it brings {self.hidden} invisible characters" if self.hidden else "",
+            f"it holds {self.secrets} values that look like secrets" if self.secrets else "",
+            f"protected: {', '.join(self.protected)}" if self.protected else "",
+        )
+        return tuple(reason for reason in reasons if reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +108,8 @@ class Refactoring:
     """Each placeholder of the preview, with the rule that put it there and how often it stands."""
     receipt: Receipt | None = None
     """What left, when anything did."""
+    first_receipt: Receipt | None = None
+    """What left for the first try, when the model was asked again."""
     applied: bool = False
     note: str = ""
     """What the user should know: a fallback, an answer without a change."""

@@ -1,0 +1,92 @@
+"""textDocument/codeAction and codeAction/resolve: the usual instructions on a selection, and a fix for a diagnostic.
+
+Listing asks no model. Resolving does, and its edit's annotation says which model made it and where that ran.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+
+from pointsman.errors import PointsmanError
+from pointsman.lsp.messages import RefactorParams
+from pointsman.lsp.refactor import annotated_edits, proposal
+
+if TYPE_CHECKING:
+    from pointsman.lsp.server import Server
+
+_REWRITE, _FIX, _DOCS = "refactor.rewrite.pointsman", "quickfix.pointsman", "source.pointsman.docs"
+_ACTIONS = (
+    (_REWRITE, "Rewrite more clearly", "rewrite this more clearly without changing what it does"),
+    (_REWRITE, "Simplify", "simplify this without changing what it does"),
+    (_REWRITE, "Extract a function", "extract the part that does one thing of its own into a function"),
+    (_REWRITE, "Add type hints", "add type hints"),
+    (_DOCS, "Add a docstring", "add a docstring"),
+)
+_LONGEST = 300
+"""Characters of a diagnostic's message that go into the instruction."""
+
+
+def register(server: Server) -> None:
+    kinds: list[types.CodeActionKind | str] = [_REWRITE, _FIX, _DOCS]
+
+    @server.feature(
+        types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(code_action_kinds=kinds, resolve_provider=True)
+    )
+    async def actions(params: types.CodeActionParams) -> list[types.CodeAction]:
+        document = server.session.get(params.text_document.uri)
+        if document is None:
+            return []
+        offered: list[tuple[str, str, str, types.Range]] = []
+        if params.range.start != params.range.end:
+            offered += [(kind, title, asked, params.range) for kind, title, asked in _ACTIONS]
+        for diagnostic in params.context.diagnostics:
+            asked = f"fix this problem: {' '.join(str(diagnostic.message).split())[:_LONGEST]}"
+            offered.append((_FIX, "Fix this problem", asked, diagnostic.range))
+        return [
+            _action(server, params.text_document.uri, document.version, kind, title, asked, place)
+            for kind, title, asked, place in offered
+            if _wanted(kind, params.context.only)
+        ]
+
+    @server.feature(types.CODE_ACTION_RESOLVE)
+    async def resolve(action: types.CodeAction) -> types.CodeAction:
+        params: RefactorParams = server.protocol._converter.structure(action.data, RefactorParams)
+        found = await proposal(server, params)
+        if not found.offered:
+            failed = "; ".join(found.result.checks.failures())
+            raise PointsmanError(found.result.note or f"no change is offered: {failed or 'the client cannot take one'}")
+        action.edit = await annotated_edits(server, found)
+        return action
+
+
+def _action(
+    server: Server, uri: str, version: int | None, kind: str, title: str, asked: str, place: types.Range
+) -> types.CodeAction:
+    """With what resolving needs, or as a command for a client that resolves no edits."""
+    argument: dict[str, Any] = {
+        "textDocument": {"uri": uri, "version": version},
+        "range": server.protocol._converter.unstructure(place),
+        "instruction": asked,
+    }
+    action = types.CodeAction(title=f"Pointsman: {title}", kind=kind)
+    if _resolves_edits(server):
+        action.data = argument
+    else:
+        action.command = types.Command(title=action.title, command="pointsman.refactor", arguments=[argument])
+    return action
+
+
+def _resolves_edits(server: Server) -> bool:
+    documents = server.client_capabilities.text_document
+    support = documents.code_action.resolve_support if documents and documents.code_action else None
+    return support is not None and "edit" in support.properties
+
+
+def _wanted(kind: str, only: Any) -> bool:
+    """`source` and `source.pointsman` ask for `source.pointsman.docs` too; without `only`, sources are not offered."""
+    if only is None:
+        return not kind.startswith("source.")
+    names = [str(getattr(asked, "value", asked)) for asked in only]
+    return any(kind == name or kind.startswith(f"{name}.") for name in names)
