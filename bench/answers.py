@@ -80,7 +80,7 @@ async def measure(sources: Path, write: int) -> dict[str, Any]:
                 question = Question(text=row["query"], root=root)
                 found = await retrieve(services.host, exclusions, question, budget=BUDGET)
                 count["questions"] += 1
-                count["declined though answerable"] += not found.sources
+                count["declined though answerable"] += not found.relevant
                 hit = any(is_hit(row, s.path, s.start_line, s.end_line) for s in found.sources[:5])
                 count["in the top 5"] += hit
                 if not hit:
@@ -91,7 +91,7 @@ async def measure(sources: Path, write: int) -> dict[str, Any]:
                 question = Question(text=row["query"], root=root)
                 found = await retrieve(services.host, exclusions, question, budget=BUDGET)
                 count["unanswerable"] += 1
-                declined = not found.sources
+                declined = not found.relevant
                 if not declined and write:
                     declined = (await services.asker.ask(question, lambda delta: None)).abstained
                 count["unanswerable, declined"] += declined

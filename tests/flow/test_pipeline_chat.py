@@ -134,3 +134,11 @@ async def test_bad_questions_and_models_are_told() -> None:
         await ask(FakeHost(), "  ")
     with pytest.raises(PointsmanError, match="cannot chat"):
         await ask(FakeHost(facts=facts(chat=None)))
+
+
+async def test_what_is_only_near_the_question_is_declined_and_quoted_unwritten() -> None:
+    host = FakeHost("never asked", hits=[DISCOUNT])
+    answer, draft = await ask(host, "How is a discount granted by loyalty programs?")
+    assert answer.abstained and not draft and not host.asked
+    assert "does not seem to answer" in answer.answer and "[1] shop/cart.py:39-40" in answer.answer
+    assert [c.n for c in answer.citations] == [1]

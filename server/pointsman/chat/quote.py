@@ -9,13 +9,15 @@ from pointsman.chat.words import content_words
 
 LINES = 10
 PASSAGES = 2
-_INTRODUCTION = "The local model could not write an answer that the code supports. These places come closest:"
 
 
-def quoted(question: str, sources: Sequence[Source]) -> tuple[str, tuple[int, ...]]:
-    """The text and the numbers of the sources in it, which count from 1. `sources` must not be empty."""
+def quoted(question: str, sources: Sequence[Source], introduction: str) -> tuple[str, tuple[int, ...]]:
+    """The text, behind `introduction`, and the numbers of the sources in it, which count from 1.
+
+    `sources` must not be empty.
+    """
     asked = content_words(question, about_code=False)
-    blocks = [_INTRODUCTION]
+    blocks = [introduction]
     for number, source in enumerate(sources[:PASSAGES], start=1):
         first, lines = _passage(source, asked)
         place = f"{source.path}:{first}-{first + len(lines) - 1}"

@@ -18,9 +18,11 @@ from pointsman.models.base import Priority
 from pointsman.models.prompting import CHARS_PER_TOKEN, estimate_tokens
 
 RELEVANT = 0.6
-"""Share of the question's content words that the sources must hold together."""
+"""Share of the question's content words that the sources must hold together, for a model to be asked."""
+NEAR = 0.3
+"""The same for sources that are worth a look, though they do not answer."""
 _HITS = 12
-_SOURCES = 4
+_SOURCES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +43,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """`sources` is empty when nothing is relevant; `note` is what the index said of itself."""
+    """`sources` is empty when nothing is even near; `note` is what the index said of itself."""
 
     sources: tuple[Source, ...]
+    relevant: bool = True
+    """False when the sources are only near the question."""
     note: str = ""
 
 
 async def retrieve(host: HostApi, exclusions: ExclusionsOf, question: Question, *, budget: int) -> Found:
-    """At most four sources within `budget` tokens. Raises `PointsmanError` when the index cannot be asked."""
+    """At most five sources within `budget` tokens. Raises `PointsmanError` when the index cannot be asked."""
     selected = await asyncio.to_thread(_selection, question, exclusions)
     asked = content_words(question.text, about_code=False)
     query = question.text
@@ -60,11 +64,15 @@ async def retrieve(host: HostApi, exclusions: ExclusionsOf, question: Question, 
     allowed = await asyncio.to_thread(admitted, question.root, {hit.path for hit in reply.hits}, exclusions)
     hits = merge([_source(hit) for hit in reply.hits if hit.fresh and hit.path in allowed])
     kept = hits if not asked else [source for source in hits if asked & source.words]
+    relevant = True
     if not selected and asked:
         together = frozenset[str]().union(*(source.words for source in kept[:_SOURCES]))
-        if coverage(asked, together) < RELEVANT:
+        held = coverage(asked, together)
+        relevant = held >= RELEVANT
+        if held < NEAR:
             kept = []
-    return Found(sources=within_budget([*([selected] if selected else []), *kept], budget), note=reply.note)
+    sources = within_budget([*([selected] if selected else []), *kept], budget)
+    return Found(sources=sources, relevant=relevant and bool(sources), note=reply.note)
 
 
 def merge(sources: Sequence[Source]) -> list[Source]:
@@ -85,11 +93,11 @@ def merge(sources: Sequence[Source]) -> list[Source]:
 
 
 def within_budget(sources: Sequence[Source], budget: int) -> tuple[Source, ...]:
-    """The first sources that fit, each cut to half the budget at a line's end."""
+    """The first sources, each cut at a line's end to its share of what the ones before it left of `budget` tokens."""
     fitted: list[Source] = []
     for source in sources:
-        share = min(budget, max(budget // 2, 64)) if fitted or len(sources) > 1 else budget
-        cut = _shortened(source, share)
+        share = max(budget // min(_SOURCES - len(fitted), len(sources)), 64)
+        cut = _shortened(source, min(share, budget))
         if cut is None:
             continue
         budget -= estimate_tokens(cut.text)

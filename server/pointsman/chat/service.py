@@ -26,6 +26,7 @@ _SOURCE_TOKENS = 1200
 """Sources take at most this: about 4 s of reading for the smallest model on two CPU cores."""
 _ASKED_ALONE = 3
 _SENTENCE_TOKENS = 60
+_WEAK = "The local model could not write an answer that the code supports. These places come closest:"
 
 
 class ChatService:
@@ -51,8 +52,8 @@ class ChatService:
             )
         budget = min(_SOURCE_TOKENS, facts.context_length // 3)
         found = await retrieve(self._host, self._exclusions, question, budget=budget)
-        if not found.sources:
-            return _abstained(facts, found)
+        if not found.relevant:
+            return _abstained(question, facts, found)
         draft = await self._draft(question, found, facts, on_delta)
         grounded = ground(draft, found.sources)
         reason = "chat is answered on this machine"
@@ -63,7 +64,7 @@ class ChatService:
             text, used = grounded.text, grounded.used
         else:
             reason = "chat is answered on this machine; the draft did not hold, so passages are quoted"
-            text, used = quoted(question.text, found.sources)
+            text, used = quoted(question.text, found.sources, _WEAK)
         return Answer(
             answer=printable(text),
             citations=citations(found.sources, used),
@@ -113,11 +114,16 @@ class ChatService:
         return printable(without_markers(written, facts.special_tokens))
 
 
-def _abstained(facts: ModelFacts, found: Found) -> Answer:
+def _abstained(question: Question, facts: ModelFacts, found: Found) -> Answer:
+    """Nothing is claimed; places that are near the question are quoted, for a person may see what words do not show."""
     text = "This repository does not seem to answer that: nothing in its index is about it."
+    used: tuple[int, ...] = ()
+    if found.sources:
+        near, used = quoted(question.text, found.sources, "These places come closest:")
+        text = f"This repository does not seem to answer that. {near}"
     return Answer(
-        answer=f"{text} {found.note}".strip(),
-        citations=(),
+        answer=printable(f"{text} {found.note}".strip()),
+        citations=citations(found.sources, used),
         abstained=True,
         route=RouteTaken(
             target="local", model=facts.name, reason="the search found nothing relevant; no model was asked"
