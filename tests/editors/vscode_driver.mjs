@@ -102,8 +102,7 @@ async function openChat() {
 
 async function ask(text) {
   await chat().locator('#question').fill(text);
-  await chat().locator('#question').press('Escape');
-  await chat().locator('#question').press('Enter');
+  await chat().locator('#send').click();
 }
 
 /** Select the line that begins so, and the next, and tell what should become of them. */

@@ -49,10 +49,10 @@ export class Input {
     this.drawContext();
   }
 
-  /** What a mention may become; late answers to older words are dropped. */
+  /** What a mention may become, beside what it is; late answers to older words are dropped. */
   mentions(query: string, items: Mention[]): void {
     if (this.word() === `@${query}`) {
-      this.offer(items.map((item) => ({ ...item, label: `@${item.label}` })));
+      this.offer(items.filter((item) => item.label !== query).map((item) => ({ ...item, label: `@${item.label}` })));
     }
   }
 
