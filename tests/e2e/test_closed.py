@@ -171,4 +171,5 @@ def test_completion_on_an_own_endpoint_that_policy_lists(
     answer = home.run("complete", f"{cart}:{line}:7", "--json").json
     assert answer["items"][0]["text"] == " stock"
     engines = home.run("host", "status", "--json").json["engines"]
-    assert [engine["name"] for engine in engines] == ["box"]
+    writers = [engine["name"] for engine in engines if engine["model"] != "code-minilm"]
+    assert writers == ["box"]  # what embeds the search for code like it is no writer
