@@ -66,6 +66,8 @@ class FakeHost:
         self.pieces_given = 0
         self.streaming = asyncio.Event()
         """Set with the second piece of any answer."""
+        self.searching = asyncio.Event()
+        """Set with the first search."""
         self.piece_delay = 0.0
         self.heals = True
         """Whether answers begin with what the prompt held back, as those of our engines do."""
@@ -120,6 +122,7 @@ class FakeHost:
 
     async def search(self, params: SearchParams) -> SearchReply:
         self.searched.append(params)
+        self.searching.set()
         await asyncio.sleep(self.search_delay)
         return SearchReply(root=params.path, hits=self.hits, note=self.note)
 

@@ -165,6 +165,22 @@ async def test_a_slow_search_is_not_waited_for() -> None:
     assert done.items and "VALUE" not in host.prompt and "longer than" in stages(done)["context"]
 
 
+async def test_a_search_that_was_cancelled_is_asked_again_and_one_that_came_is_not() -> None:
+    host = FakeHost(" 1", " 2", facts=facts(fim=FIM), hits=[hit("b.py", "VALUE = 1")])
+    completer = service(host)
+    host.search_delay = 60
+    task = asyncio.create_task(completer.complete(query("x = ‸\n")))
+    await host.searching.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    host.search_delay = 0
+    await completer.complete(query("xy = ‸\n"))
+    assert len(host.searched) == 2 and "VALUE = 1" in host.prompt
+    await completer.complete(query("xyz = ‸\n"))
+    assert len(host.searched) == 2 and "VALUE = 1" in host.prompt
+
+
 async def test_a_model_without_fill_in_the_middle_gets_no_other_text() -> None:
     host = FakeHost("1", hits=[hit("b.py", "VALUE = 1")])
     await complete(host, "x = ‸\nprint(y)\n")

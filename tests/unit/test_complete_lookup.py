@@ -101,6 +101,12 @@ def test_open_documents_of_the_same_language_are_looked_up_until_they_are_closed
     assert "OTHER" not in texts(corpus, query)
 
 
+def test_an_open_document_that_is_excluded_now_is_not_looked_up(tmp_path: Path, query: CompletionQuery) -> None:
+    corpus = Corpus(rules)
+    corpus.noted(CompletionQuery(snapshot=snapshot("OTHER = 1\n", root=tmp_path, name="secret.py"), offset=0))
+    assert "OTHER" not in texts(corpus, query)
+
+
 def test_texts_are_kept_within_bounds(tmp_path: Path, query: CompletionQuery, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_CHARACTERS", 2_000)
     for number in range(9):

@@ -29,7 +29,6 @@ from pointsman.measure.completion import closing
 from pointsman.measure.home import borrowed
 from pointsman.measure.masks import masked
 from pointsman.measure.score import answer
-from pointsman.models.base import Priority
 from pointsman.session import Snapshot
 from pointsman.settings import Paths, Settings
 
@@ -60,9 +59,7 @@ async def gathered(package: Path, limit: int, folder: Path) -> Examples:
             text = task.before + task.after
             snapshot = Snapshot(uri=path.as_uri(), path=path, root=copy, language=task.language, version=1, text=text)
             query = CompletionQuery(snapshot=snapshot, offset=len(task.before))
-            made, _ = await candidates.ranked(
-                query, cursor_of(query), facts, Trail(), priority=Priority.TYPING, sure=2.0
-            )
+            made, _ = await candidates.ranked(query, cursor_of(query), facts, Trail(), sure=2.0)
             truth = answer(task.truth, task.lines)
             for one in made:
                 out[one.origin].append((one.features, float(answer(one.text, task.lines) == truth)))

@@ -25,7 +25,6 @@ from pointsman.complete.trail import Trail
 from pointsman.complete.types import CompletionQuery
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import HostApi, ModelFacts
-from pointsman.models.base import Priority
 from pointsman.settings import Settings
 
 SURE = 0.6
@@ -54,10 +53,10 @@ class Candidates:
         self._related = Related(host, exclusions)
 
     async def gather(
-        self, query: CompletionQuery, cursor: Cursor, facts: ModelFacts, trail: Trail, *, priority: Priority
+        self, query: CompletionQuery, cursor: Cursor, facts: ModelFacts, trail: Trail
     ) -> tuple[tuple[Suggestion, ...], str]:
         """As many suggestions as are asked for, likeliest first, or the reason why there is none."""
-        suggestions, reason = await self.ranked(query, cursor, facts, trail, priority=priority)
+        suggestions, reason = await self.ranked(query, cursor, facts, trail)
         return tuple(suggestions[: query.count]), reason
 
     async def ranked(
@@ -67,7 +66,6 @@ class Candidates:
         facts: ModelFacts,
         trail: Trail,
         *,
-        priority: Priority,
         sure: float = SURE,
     ) -> tuple[list[Suggestion], str]:
         """All of them. The model is not asked when the repository is at least `sure`."""
@@ -113,7 +111,6 @@ class Candidates:
                 stop_line=cursor.next_line if scope.multi_line else "",
                 alternative=alternative,
                 workspace=str(query.snapshot.root or ""),
-                priority=priority,
             )
             _note_draft(trail, made)
             if made.mismatch:

@@ -15,7 +15,8 @@ from pointsman.complete.cursor import Cursor
 from pointsman.complete.lexemes import Lexed
 from pointsman.complete.lookup import Source
 from pointsman.complete.types import CompletionQuery
-from pointsman.exclusion import ExclusionsOf, admitted
+from pointsman.exclusion import ExclusionsOf, admitted, why_excluded
+from pointsman.session import Snapshot
 
 _BEFORE, _AFTER = 40_000, 20_000
 """Code points of the document itself on either side."""
@@ -39,13 +40,13 @@ class Corpus:
     def __init__(self, exclusions: ExclusionsOf) -> None:
         self._exclusions = exclusions
         self._texts: OrderedDict[tuple[str, object], Lexed] = OrderedDict()
-        self._open: OrderedDict[str, tuple[str, str]] = OrderedDict()
-        """Language and text of documents that were completed in, by URI."""
+        self._open: OrderedDict[str, Snapshot] = OrderedDict()
+        """Documents that were completed in, by URI."""
 
     def noted(self, query: CompletionQuery) -> None:
         """Remember the document as one that is worked on."""
         snapshot = query.snapshot
-        self._open[snapshot.uri] = (snapshot.language, snapshot.text[:_LARGEST_FILE])
+        self._open[snapshot.uri] = snapshot
         self._open.move_to_end(snapshot.uri)
         while len(self._open) > _MOST_OPEN:
             self._open.popitem(last=False)
@@ -65,9 +66,10 @@ class Corpus:
             Source(Lexed(recent), _OWN),
             Source(self._lexed(snapshot.uri, below), _BELOW),
         ]
-        for uri, (language, text) in reversed(self._open.items()):
-            if uri != snapshot.uri and language == snapshot.language:
-                out.append(Source(self._lexed(uri, text), _OPEN))
+        for other in reversed(self._open.values()):
+            alike = other.uri != snapshot.uri and other.language == snapshot.language
+            if alike and not why_excluded(other, self._exclusions):
+                out.append(Source(self._lexed(other.uri, other.text[:_LARGEST_FILE]), _OPEN))
         if snapshot.root is not None and snapshot.path is not None:
             near = _neighbours(snapshot.path, snapshot.root)
             wanted = dict.fromkeys(found, _FOUND) | dict.fromkeys(near, _NEAR)

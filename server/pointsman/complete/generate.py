@@ -42,7 +42,6 @@ async def draft(
     stop_line: str = "",
     alternative: int = 0,
     workspace: str = "",
-    priority: Priority = Priority.TYPING,
 ) -> Draft:
     """The likeliest suggestion; with `alternative` above 0 a drawn one, the same one for the same number.
 
@@ -61,7 +60,7 @@ async def draft(
         begin=prompt.held_back,
         solid=prompt.solid,
     )
-    request = GenerateRequest(prompt=prompt.text, sampling=sampling, priority=priority)
+    request = GenerateRequest(prompt=prompt.text, sampling=sampling, priority=Priority.TYPING)
     written, logprob, tokens = "", 0.0, 0
     ended_by, finish = "stop", None
     begun = first = time.perf_counter()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from pointsman.complete.context import Chunk
 from pointsman.complete.cursor import Cursor
@@ -23,6 +24,7 @@ _QUERY_LINES = 6
 _HITS = 8
 _NEAR_LINES = 4
 _FRESH_SECONDS = 30.0
+_NOWHERE = ("", 0, 0.0)
 
 
 class Related:
@@ -31,7 +33,7 @@ class Related:
     def __init__(self, host: HostApi, exclusions: ExclusionsOf) -> None:
         self._host = host
         self._exclusions = exclusions
-        self._place = ("", 0, 0.0)
+        self._place = _NOWHERE
         self._hits: tuple[SearchHit, ...] = ()
 
     async def hits(self, query: CompletionQuery, cursor: Cursor) -> tuple[tuple[SearchHit, ...], str]:
@@ -42,7 +44,8 @@ class Related:
         line = cursor.before.count("\n")
         uri, near, until = self._place
         if uri == snapshot.uri and abs(near - line) <= _NEAR_LINES and time.monotonic() < until:
-            return self._hits, f"{len(self._hits)} hits, as a moment ago"
+            hits = await self._admitted(root, self._hits)
+            return hits, f"{len(hits)} hits, as a moment ago"
         wanted = "\n".join(cursor.before[-2000:].split("\n")[-_QUERY_LINES:]).strip()
         if not wanted:
             return (), "nothing to search for"
@@ -53,15 +56,20 @@ class Related:
         try:
             async with asyncio.timeout(SEARCH_SECONDS):
                 reply = await self._host.search(params)
+        except asyncio.CancelledError:
+            self._place = _NOWHERE  # the next key asks again
+            raise
         except TimeoutError:
             return (), f"search took longer than {SEARCH_SECONDS * 1000:.0f} ms"
         except PointsmanError as error:
             return (), f"search failed: {error.code}"
-        allowed = await asyncio.to_thread(admitted, root, {hit.path for hit in reply.hits}, self._exclusions)
-        self._hits = tuple(
-            hit for hit in reply.hits if hit.fresh and hit.path != snapshot.relative and hit.path in allowed
-        )
-        return self._hits, f"{len(self._hits)} hits"
+        self._hits = tuple(hit for hit in reply.hits if hit.fresh and hit.path != snapshot.relative)
+        hits = await self._admitted(root, self._hits)
+        return hits, f"{len(hits)} hits"
+
+    async def _admitted(self, root: Path, hits: tuple[SearchHit, ...]) -> tuple[SearchHit, ...]:
+        allowed = await asyncio.to_thread(admitted, root, {hit.path for hit in hits}, self._exclusions)
+        return tuple(hit for hit in hits if hit.path in allowed)
 
     @staticmethod
     def chunks(hits: Sequence[SearchHit], budget: int) -> tuple[Chunk, ...]:

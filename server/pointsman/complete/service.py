@@ -22,7 +22,6 @@ from pointsman.complete.types import Completion, CompletionQuery, Item
 from pointsman.errors import PointsmanError
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import HostApi, ModelFacts, ModelParams
-from pointsman.models.base import Priority
 from pointsman.settings import Settings
 
 
@@ -84,7 +83,7 @@ class CompletionService:
         else:
             trail.note("cache", "miss")
             facts = await self._facts()
-            suggestions, reason = await self._candidates.gather(query, cursor, facts, trail, priority=Priority.TYPING)
+            suggestions, reason = await self._candidates.gather(query, cursor, facts, trail)
             self._candidates.corpus.noted(query)
             self._cache.put(uri, cursor, query.count, suggestions, reason=reason)
         if query.automatic and suggestions and (why := self._gate.closed_for(suggestions[0], cursor)):
@@ -101,7 +100,7 @@ class CompletionService:
         if pointless(cursor) or self._cache.get(query.snapshot.uri, cursor, 1):
             return
         facts = await self._facts()
-        suggestions, reason = await self._candidates.gather(query, cursor, facts, Trail(), priority=Priority.TYPING)
+        suggestions, reason = await self._candidates.gather(query, cursor, facts, Trail())
         self._cache.put(query.snapshot.uri, cursor, 1, suggestions, reason=reason, ahead=True)
 
     async def _admitted(self, query: CompletionQuery) -> tuple[Cursor | None, str]:
