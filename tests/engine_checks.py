@@ -13,12 +13,16 @@ from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
+from unittest import mock
 
 import psutil
 
 from pointsman.models.base import Finish, GenerateRequest, Piece, Priority, Sampling
 from pointsman.models.catalogue import load_catalogue
 from pointsman.worker.engine import End, Generation, PrefixCache
+from pointsman.worker.generic import Generic
+from pointsman.worker.messages import GeneratorSpec
+from pointsman.worker.sampling import Chooser
 
 GENERATOR = load_catalogue().get("smollm2-135m")
 EMBEDDER = replace(load_catalogue().get("code-minilm"), adapter="", max_tokens_embedded=256)
@@ -74,44 +78,51 @@ async def ask(
     return "".join(p.text for p in pieces), finish, pieces
 
 
-class Recording:
-    """A model that notes the likeliest token after each forward pass."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self.likeliest: list[int] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
-
-    def forward(self, ids: Any, cache: Any) -> Any:
-        logits = self._model.forward(ids, cache)
-        self.likeliest.append(int(logits.argmax()))
-        return logits
-
-
 def own_tokens(model: Any, prompt: str, count: int) -> list[int]:
     """Greedy tokens of the project's own loop, a stop token included."""
-    recording = Recording(model)
-    job = Generation(recording, PrefixCache(), prompt, Sampling(max_tokens=count))
-    while True:
-        for part in job.step():
-            if isinstance(part, End):
-                return recording.likeliest[-part.tokens :]
+    chosen: list[int] = []
+    choose = Chooser.choose
+
+    def noting(self: Chooser, logits: Any) -> tuple[int, float]:
+        token, score = choose(self, logits)
+        chosen.append(token)
+        return token, score
+
+    with mock.patch.object(Chooser, "choose", noting):
+        job = Generation(model, PrefixCache(), prompt, Sampling(max_tokens=count))
+        while not any(isinstance(part, End) for part in job.step()):
+            pass
+    return chosen
 
 
-def reference_tokens(model: Any, prompt: str, count: int) -> list[int]:
-    """Greedy tokens of transformers' own `generate()` on the same weights, a stop token included."""
+def plain_model(spec: GeneratorSpec, device: str, cache_dir: Path) -> Any:
+    """The weights that `load_generator` takes, as transformers' own model."""
+    from pointsman.worker import load
+
+    taken: list[Any] = []
+    backbone = mock.patch.object(load, "_backbone", lambda model, again, context: taken.append(model) or Generic(model))
+    with backbone:
+        load.load_generator(spec, device, cache_dir)
+    return taken[0]
+
+
+def reference_tokens(model: Any, tokenizer: Any, prompt: str, count: int) -> list[int]:
+    """Greedy tokens of transformers' own `generate()`, a stop token included.
+
+    Args:
+        model: a model of transformers.
+        tokenizer: the project's `Transformer` of the same weights, for its tokens and stop tokens.
+    """
     import torch
 
-    ids = torch.tensor([model.encode(prompt)], device=model.device)
-    out = model.model.generate(
+    ids = torch.tensor([tokenizer.encode(prompt)], device=model.device)
+    out = model.generate(
         ids,
         attention_mask=torch.ones_like(ids),
         max_new_tokens=count,
         do_sample=False,
-        eos_token_id=sorted(model.stop_ids),
-        pad_token_id=min(model.stop_ids),
+        eos_token_id=sorted(tokenizer.stop_ids),
+        pad_token_id=min(tokenizer.stop_ids),
     )
     tokens: list[int] = out[0, ids.shape[1] :].tolist()
     return tokens

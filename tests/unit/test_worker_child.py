@@ -36,7 +36,7 @@ class Sink:
 class Toy:
     """Writes "x" for ever. `before` runs ahead of each forward pass, in the child's thread."""
 
-    context, device, stop_ids, hidden_ids = 4096, "cpu", frozenset[int](), frozenset[int]()
+    context, device, stop_ids, hidden_ids, drafts = 4096, "cpu", frozenset[int](), frozenset[int](), 0
 
     def __init__(self) -> None:
         self.before: Callable[[list[int]], None] = lambda cache: None
@@ -50,11 +50,11 @@ class Toy:
     def new_cache(self) -> list[int]:
         return []
 
-    def forward(self, ids: Sequence[int], cache: list[int]) -> Any:
+    def forward(self, ids: Sequence[int], cache: list[int], rows: int = 1) -> Any:
         cache.extend(ids)
         self.before(cache)
-        logits = torch.zeros(256)
-        logits[ord("x")] = 9.0
+        logits = torch.zeros(rows, 256)
+        logits[:, ord("x")] = 9.0
         return logits
 
     def crop(self, cache: list[int], keep: int) -> bool:

@@ -10,10 +10,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from pointsman.models.base import Sampling  # noqa: E402
-from pointsman.worker import engine  # noqa: E402
 from pointsman.worker.engine import End, Generation, PrefixCache, Text  # noqa: E402
 from pointsman.worker.healing import Vocabulary  # noqa: E402
 from pointsman.worker.sampling import Chooser  # noqa: E402
+from pointsman.worker.slices import Slices  # noqa: E402
 
 END, HIDDEN = 256, 257
 
@@ -22,6 +22,7 @@ class Toy:
     """Bytes are tokens. `script` gives the next token for the tokens so far; the cache is just those tokens."""
 
     device = "cpu"
+    drafts = 0
     stop_ids = frozenset({END})
     hidden_ids = frozenset({END, HIDDEN})
 
@@ -44,19 +45,20 @@ class Toy:
     def new_cache(self) -> list[int]:
         return []
 
-    def forward(self, ids: Sequence[int], cache: list[int]) -> Any:
+    def forward(self, ids: Sequence[int], cache: list[int], rows: int = 1) -> Any:
         cache.extend(ids)
         self.forwarded.append(len(ids))
         if len(self.forwarded) == self.fail_at:
             raise RuntimeError("broken half-way")
-        logits = torch.full((258,), -10.0)
-        logits[self._script(cache)] = 10.0
+        logits = torch.full((rows, 258), -10.0)
+        for row in range(rows):
+            logits[row, self._script(cache[: len(cache) - rows + row + 1])] = 10.0
         return logits
 
     def crop(self, cache: list[int], keep: int) -> bool:
         if self._croppable:
             del cache[keep:]
-        return self._croppable
+        return len(cache) == keep
 
 
 def says(answer: str | list[int], after: str) -> Callable[[list[int]], int]:
@@ -69,7 +71,8 @@ def says(answer: str | list[int], after: str) -> Callable[[list[int]], int]:
         at = len(cache) - start
         if at < 0:
             return END  # asked in the middle of the prompt, where nobody looks
-        assert cache[start:] == tokens[:at]
+        if cache[start:] != tokens[:at]:
+            return HIDDEN  # behind a draft that is wrong; anywhere else the answer would lack a character
         return tokens[at] if at < len(tokens) else END
 
     return next
@@ -126,7 +129,7 @@ def test_special_tokens_have_no_text_and_characters_stay_whole() -> None:
 
 
 def test_a_long_prompt_is_forwarded_in_slices_with_a_pause_after_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "PREFILL_SLICE", 4)
+    monkeypatch.setattr(Slices, "size", lambda self: 4)
     toy = Toy(says("z", "0123456789"))
     job = Generation(toy, PrefixCache(), "0123456789", Sampling())
     assert job.step() == []
@@ -171,13 +174,59 @@ def test_a_cache_that_cannot_be_shortened_is_made_anew() -> None:
 
 
 def test_a_cancelled_generation_leaves_a_cache_that_can_be_reused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "PREFILL_SLICE", 4)
+    monkeypatch.setattr(Slices, "size", lambda self: 4)
     prefix = PrefixCache()
     job = Generation(Toy(says("x", "0123456789")), prefix, "0123456789", Sampling())
     job.step()
     del job
     text, end, _ = run(Toy(says("!", "0123ab")), "0123ab", prefix)
     assert (text, end.reused_tokens) == ("!", 4)
+
+
+SONG = "row row row your boat, row row row your boat, "
+
+
+def test_a_draft_that_holds_saves_passes_and_changes_nothing() -> None:
+    plain, drafting = Toy(says(SONG, SONG)), Toy(says(SONG, SONG))
+    drafting.drafts = 4
+    expected, slow, _ = run(plain, SONG, max_tokens=40)
+    text, fast, pieces = run(drafting, SONG, max_tokens=40)
+    assert text == expected == SONG[:40]
+    assert (fast.tokens, fast.reason) == (slow.tokens, slow.reason) == (40, "length")
+    assert len(drafting.forwarded) < len(plain.forwarded) / 3
+    assert sum(p.tokens for p in pieces) == 40
+
+
+def test_a_draft_that_is_wrong_leaves_no_trace_in_the_answer_or_the_cache() -> None:
+    answer = "row row rot your boot, row rot row"
+    toy = Toy(says(answer, SONG))
+    toy.drafts = 4
+    prefix = PrefixCache()
+    text, end, _ = run(toy, SONG, prefix, max_tokens=60)
+    assert (text, end.reason) == (answer, "stop")
+    after = SONG + answer
+    again, end, _ = run(Toy(says("!", after + "x")), after + "x", prefix)
+    assert (again, end.reused_tokens) == ("!", len(after))
+
+
+@pytest.mark.parametrize("steps", range(1, 12))
+def test_a_generation_that_is_dropped_amid_a_draft_leaves_a_cache_that_can_be_reused(steps: int) -> None:
+    prefix = PrefixCache()
+    toy = Toy(says("row row rot your", SONG))
+    toy.drafts = 4
+    job = Generation(toy, prefix, SONG, Sampling(max_tokens=60))
+    for _ in range(steps):
+        job.step()
+    del job
+    text, *_ = run(Toy(says("row row rot your", SONG)), SONG, prefix, max_tokens=60)
+    assert text == "row row rot your"
+
+
+def test_nothing_is_drafted_where_tokens_are_drawn() -> None:
+    toy = Toy(says(SONG, SONG))
+    toy.drafts = 4
+    run(toy, SONG, max_tokens=20, temperature=0.5, seed=1)
+    assert set(toy.forwarded[2:]) == {1}
 
 
 def test_a_pass_that_breaks_off_never_leaves_a_cache_in_doubt() -> None:

@@ -15,13 +15,12 @@ from typing import Any, Protocol
 
 from pointsman.models.base import FinishReason, Sampling
 from pointsman.worker.detokenise import Detokeniser
+from pointsman.worker.drafts import Drafter
 from pointsman.worker.healing import Beginning, Vocabulary
 from pointsman.worker.prompt import common_prefix, fit_prompt
 from pointsman.worker.sampling import Chooser
+from pointsman.worker.slices import Slices
 from pointsman.worker.stops import StopFilter
-
-PREFILL_SLICE = 256
-"""Prompt tokens per step: what a newer, more urgent request may have to wait for."""
 
 _LOOK_BEHIND = 4
 """Prompt tokens that the first token's text is read after."""
@@ -35,6 +34,8 @@ class LanguageModel(Protocol):
     stop_ids: frozenset[int]
     hidden_ids: frozenset[int]
     """Special tokens, which never become text."""
+    drafts: int
+    """Tokens that a pass checks beside the one it was made for, where that costs little; 0 for none."""
 
     def encode(self, text: str) -> list[int]: ...
 
@@ -46,8 +47,8 @@ class LanguageModel(Protocol):
 
     def new_cache(self) -> Any: ...
 
-    def forward(self, ids: Sequence[int], cache: Any) -> Any:
-        """Append `ids` to `cache`; logits of the last position, shape (vocabulary,)."""
+    def forward(self, ids: Sequence[int], cache: Any, rows: int = 1) -> Any:
+        """Append `ids` to `cache`; logits of the last `rows`, shape (rows, vocabulary), good until the next call."""
         ...
 
     def crop(self, cache: Any, keep: int) -> bool:
@@ -60,13 +61,15 @@ class PrefixCache:
     """Keys and values of the last prompt and answer of one priority, for the next one that starts alike."""
 
     tokens: list[int] = field(default_factory=list)
+    """What `cache` begins with; behind it may stand a draft that was wrong, or of which nobody knows."""
     cache: Any = None
+    slices: Slices = field(default_factory=Slices)
 
     def reuse(self, model: LanguageModel, prompt: Sequence[int]) -> int:
         """Cut down to what `prompt` shares; how many tokens of it need no forward pass."""
         # The last token is always forwarded: its logits are what comes next.
         keep = min(common_prefix(self.tokens, prompt), max(len(prompt) - 1, 0))
-        if self.cache is None or (keep < len(self.tokens) and not model.crop(self.cache, keep)):
+        if self.cache is None or not model.crop(self.cache, keep):
             self.cache, keep = model.new_cache(), 0
         del self.tokens[keep:]
         return keep
@@ -121,12 +124,17 @@ class Generation:
         prompt = fit_prompt(model.encode(self._prompt), model.context, self._sampling.max_tokens)
         reused = prefix.reuse(model, prompt)
         logits: Any = None
-        for at in range(reused, len(prompt), PREFILL_SLICE):
-            part = prompt[at : at + PREFILL_SLICE]
-            logits = model.forward(part, prefix.cache)
+        at = reused
+        while at < len(prompt):
+            part = prompt[at : at + prefix.slices.size()]
+            at += len(part)
+            # Only the last token's logits are of use, and the vocabulary's matrix is a large part of a small model.
+            logits = model.forward(part, prefix.cache, rows=int(at == len(prompt)))
             prefix.tokens.extend(part)
-            self._prefill += time.perf_counter() - started
-            if at + PREFILL_SLICE < len(prompt):
+            took = time.perf_counter() - started
+            prefix.slices.took(len(part), took)
+            self._prefill += took
+            if at < len(prompt):
                 yield []
             started = time.perf_counter()
 
@@ -137,13 +145,17 @@ class Generation:
         beginning = Beginning(self._sampling, model.vocabulary() if healing else None, model.stop_ids)
         # Never past the context, where positions are outside what the model was trained on.
         allowed = min(self._sampling.max_tokens, model.context - len(prompt)) if prompt else 0
+        drafter = Drafter(prompt, model.drafts if self._sampling.temperature <= 0 else 0)
+        draft: list[int] = []
+        held = 0  # tokens of the draft that the model has chosen too
         reason: FinishReason = "length"
         tokens, logprob, behind = 0, 0.0, 0
         while tokens < allowed:
+            row = logits[held]
             if beginning.is_written:
-                token, score = chooser.choose(logits)
+                token, score = chooser.choose(row)
             else:
-                token, score = chooser.choose(beginning.held(logits.float()))
+                token, score = chooser.choose(beginning.held(row.float()))
                 beginning.wrote(token)
             tokens += 1
             if token in model.stop_ids:
@@ -160,8 +172,16 @@ class Generation:
             if stops.stopped:
                 reason = "stop"
                 break
-            if tokens < allowed:
-                logits = model.forward([token], prefix.cache)
+            drafter.push(token)
+            if held < len(draft) and token == draft[held]:
+                held += 1
+                prefix.tokens.append(token)
+            elif tokens < allowed:
+                drafter.judged(len(draft), held)
+                if held < len(draft):
+                    model.crop(prefix.cache, len(prefix.tokens))
+                draft, held = drafter.draft()[: allowed - tokens - 1], 0
+                logits = model.forward([token, *draft], prefix.cache, rows=1 + len(draft))
                 prefix.tokens.append(token)
 
         rest = stops.feed(writer.flush())

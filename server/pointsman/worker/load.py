@@ -7,7 +7,7 @@ Nothing is fetched: what is not on disk is an error.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,10 +19,16 @@ from tokenizers import Tokenizer
 from pointsman.errors import EngineError, ModelMissing, PointsmanError
 from pointsman.worker.adapter import merge
 from pointsman.worker.convert import convert_gguf
+from pointsman.worker.decoder import Decoder, suits
 from pointsman.worker.derived import Derived, identity
 from pointsman.worker.embed import Encoder
+from pointsman.worker.generic import Generic
 from pointsman.worker.messages import EmbedderSpec, GeneratorSpec
-from pointsman.worker.transformer import Transformer
+from pointsman.worker.transformer import Backbone, Transformer
+
+_PROBE = tuple(range(5, 29))
+_TOLERANCE = 0.05
+"""Wrong arithmetic, such as a rotation or a norm that is another one, differs by the length of the vector itself."""
 
 
 def pick_device(choice: Literal["auto", "cpu", "cuda"]) -> str:
@@ -32,26 +38,63 @@ def pick_device(choice: Literal["auto", "cpu", "cuda"]) -> str:
     return "cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu"
 
 
-def compute_dtype(device: str) -> torch.dtype:
-    """fp32 on a CPU, where it is exact and nowhere slow; bf16 on CUDA that has it, else fp16."""
+def compute_dtype(device: str, precision: str = "full") -> torch.dtype:
+    """bf16 on CUDA that has it, else fp16; on a CPU fp32, where it is exact.
+
+    NF4 on a CPU that multiplies bf16: bitsandbytes does so there in any case, and the rest then takes half the memory.
+    """
     if device == "cpu":
-        return torch.float32
+        return torch.bfloat16 if precision == "nf4" and _multiplies_bf16() else torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
 def load_generator(spec: GeneratorSpec, device: str, cache_dir: Path) -> Transformer:
     """Raises `ModelMissing` for a folder without weights, `EngineError` for one that cannot be used."""
     folder, source = _plain_folder(spec, cache_dir)
-    model = _load_nf4(spec, folder, source, device, cache_dir) if spec.precision == "nf4" else _load(folder, device)
+
+    def load() -> Any:
+        if spec.precision == "nf4":
+            return _load_nf4(spec, folder, source, device, cache_dir)
+        return _load(folder, device, compute_dtype(device))
+
+    model = load()
     tokenizer = _tokenizer(folder, spec.name)
     longest = getattr(model.config, "max_position_embeddings", None) or spec.context
+    context = min(spec.context, longest)
+    stop_ids = _stop_ids(model, tokenizer, spec)
     return Transformer(
-        model,
+        _backbone(model, load, context),
         tokenizer,
-        context=min(spec.context, longest),
-        stop_ids=_stop_ids(model, tokenizer, spec),
+        context=context,
+        stop_ids=stop_ids,
         hidden_ids=_hidden_ids(tokenizer, spec),
     )
+
+
+def _backbone(model: Any, load: Callable[[], Any], context: int) -> Backbone:
+    """The own forward pass where it computes what the model's own does on a few tokens, else that one."""
+    if not suits(model.config):
+        return Generic(model)
+    expected = _probed(Generic(model))
+    try:
+        decoder = Decoder(model, context)
+    except ValueError:
+        return Generic(load())
+    if not _same(_probed(decoder), expected):
+        return Generic(load())
+    return decoder
+
+
+def _probed(backbone: Backbone) -> Any:
+    """Logits behind a few tokens, read in two parts so that the cache takes part."""
+    cache = backbone.new_cache()
+    backbone.forward(_PROBE[:-3], cache, rows=0)
+    return backbone.forward(_PROBE[-3:], cache, rows=3).float().clone()
+
+
+def _same(ours: Any, theirs: Any) -> bool:
+    """Up to what another order of the same sums makes of them, which in 16 bits is a few per cent."""
+    return bool((ours - theirs).norm() <= _TOLERANCE * theirs.norm())
 
 
 def _plain_folder(spec: GeneratorSpec, cache_dir: Path) -> tuple[Path, str]:
@@ -71,11 +114,11 @@ def _plain_folder(spec: GeneratorSpec, cache_dir: Path) -> tuple[Path, str]:
 
 def _load_nf4(spec: GeneratorSpec, folder: Path, source: str, device: str, cache_dir: Path) -> Any:
     """The quantised weights are kept: quantising takes seconds a start on a CPU, and reading four times the bytes."""
-    dtype = compute_dtype(device)
+    dtype = compute_dtype(device, "nf4")
     kept = Derived(cache_dir, spec.name, f"nf4-{str(dtype).removeprefix('torch.')}", source)
     if kept.there():
         try:
-            return _load(kept.path, device)
+            return _load(kept.path, device, dtype)
         except Exception as error:
             if out_of_memory(error):
                 raise
@@ -84,20 +127,20 @@ def _load_nf4(spec: GeneratorSpec, folder: Path, source: str, device: str, cache
     quantisation = transformers.BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
     )
-    model = _load(folder, device, quantisation)
+    model = _load(folder, device, dtype, quantisation)
     # A full disk costs the next start its seconds, nothing else.
     with contextlib.suppress(OSError, SafetensorError):
         kept.make(lambda out: model.save_pretrained(str(out)))
     return model
 
 
-def _load(folder: Path, device: str, quantisation: Any = None) -> Any:
+def _load(folder: Path, device: str, dtype: torch.dtype, quantisation: Any = None) -> Any:
     # Left out when there is none: a None would hide the configuration that quantised weights bring along.
     how = {"quantization_config": quantisation} if quantisation is not None else {}
     return transformers.AutoModelForCausalLM.from_pretrained(
         str(folder),
         **how,
-        dtype=compute_dtype(device),
+        dtype=dtype,
         device_map={"": device},
         use_safetensors=True,
         local_files_only=True,
