@@ -121,3 +121,19 @@ def test_projections_that_share_their_input_give_their_outputs_side_by_side() ->
         # Once before they are joined: some CPUs have their weights laid out anew at the first use.
         expected = torch.cat([layer(x) for layer in layers], dim=1)
         torch.testing.assert_close(joined(layers)(x), expected)
+
+
+def test_a_pass_at_positions_that_only_the_device_knows_gives_the_same() -> None:
+    """What CUDA graphs capture, run as it is: padding behind the tokens and a cache with room to spare change nothing."""
+    decoder = Decoder(model(FITTING["qwen3"]), context=1024)
+    appended, anywhere = decoder.new_cache(), decoder.new_cache()
+    for cache in (appended, anywhere):
+        decoder.forward(range(60), cache)
+    expected = decoder.forward([5, 6, 7], appended, rows=3)
+    with torch.no_grad():
+        place = decoder.anywhere(anywhere, torch.arange(60, 68))
+        got = decoder.logits(decoder.hidden(torch.tensor([5, 6, 7, 0, 0, 0, 0, 0]), place))[:3]
+        torch.testing.assert_close(got, expected, atol=2e-5, rtol=2e-4)
+        # The next pass stands where the padding stood.
+        anywhere.length = 63
+        torch.testing.assert_close(decoder.forward([8], anywhere), decoder.forward([8], appended), atol=2e-5, rtol=2e-4)
