@@ -3,8 +3,8 @@
     python bench/cuda.py --shape qwen2.5-coder-1.5b
 
 Weights are random, of a real model's shape: speed hangs on the shape alone, so nothing has to be downloaded. Prints a
-line of JSON for each shape and precision. `eager` is transformers' pass with its dynamic cache, `own` the project's pass,
-`graphs` the same captured. Times are of one token after another, with the choice of each on the host.
+line of JSON for each shape and precision. `eager` is transformers' pass with its dynamic cache, `own` the project's
+pass, `graphs` the same captured. Times are of one token after another, with the choice of each on the host.
 """
 
 from __future__ import annotations

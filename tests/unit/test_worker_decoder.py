@@ -124,7 +124,7 @@ def test_projections_that_share_their_input_give_their_outputs_side_by_side() ->
 
 
 def test_a_pass_at_positions_that_only_the_device_knows_gives_the_same() -> None:
-    """What CUDA graphs capture, run as it is: padding behind the tokens and a cache with room to spare change nothing."""
+    """What CUDA graphs capture, run as it is: padding behind the tokens and room to spare change nothing."""
     decoder = Decoder(model(FITTING["qwen3"]), context=1024)
     appended, anywhere = decoder.new_cache(), decoder.new_cache()
     for cache in (appended, anywhere):
