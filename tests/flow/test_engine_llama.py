@@ -17,7 +17,7 @@ import pytest_asyncio
 from pointsman.errors import EngineError, EngineUnavailable, ModelMissing, WontFit
 from pointsman.gateway.own import OwnEndpoint
 from pointsman.models.base import EngineState, GenerateRequest, Piece, Priority, Sampling
-from pointsman.worker.llama_link import SLICE, LlamaGenerator
+from pointsman.worker.llama_link import LlamaGenerator
 from pointsman.worker.supervise import Patience
 from tests.engine_checks import ADD, GENERATOR, ask, gone, orphans_of_a_killed_parent
 
@@ -91,8 +91,8 @@ async def test_characters_that_span_tokens_come_out_whole(engine: LlamaGenerator
 
 async def test_a_prompt_in_slices_gives_what_it_gives_in_one(engine: LlamaGenerator) -> None:
     sliced, finish, _ = await ask(engine, LONG, max_tokens=6)
-    assert finish.prompt_tokens > 3 * SLICE
-    assert finish.reused_tokens < SLICE
+    assert finish.prompt_tokens > 300
+    assert finish.reused_tokens < 100
     endpoint = endpoint_of(engine)
     whole = "".join([p.text async for p in endpoint.generate(request(LONG, 6)) if isinstance(p, Piece)])
     assert sliced == whole

@@ -1,6 +1,6 @@
 """Drafts of the next tokens, looked up where the last ones stood before: a model checks several in the time of one.
 
-Code repeats itself, and what it repeats is in the prompt or in what the caller found beside it. Source: prompt lookup
+Code repeats itself, and what it repeats is in the prompt, of this file or of what the index found. Source: prompt lookup
 decoding (A. Saxena, 2023), a draft without a second model for Leviathan et al., "Fast Inference from Transformers via
 Speculative Decoding", 2023. A greedy answer stays as it is: a token is kept only if it is the model's own.
 """
@@ -17,13 +17,12 @@ class Drafter:
     """
     Args:
         tokens: everything so far.
-        reference: tokens of other text that may be repeated; `tokens` themselves go before them.
         most: tokens of a draft; 0 for never any.
     """
 
-    def __init__(self, tokens: Sequence[int], most: int, reference: Sequence[int] = ()) -> None:
+    def __init__(self, tokens: Sequence[int], most: int) -> None:
         self._most = self._now = most
-        self._tokens = [*reference, *tokens]
+        self._tokens = list(tokens)
         self._behind: dict[tuple[int, ...], int] = {}
         """Where the tokens stand that followed such a run the last time."""
         if most:

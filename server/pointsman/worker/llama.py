@@ -15,7 +15,7 @@ from pointsman.worker import messages as m
 from pointsman.worker.lifeline import die_with_parent, read_lines, refuse_network, take_pipes
 
 BATCH = 128
-"""Prompt tokens that llama.cpp computes at once: the longest that one slot's prompt holds up the other's next token."""
+"""Prompt tokens that llama.cpp computes at once; the parent sends fewer at a time where that is slow."""
 
 
 def main() -> None:

@@ -30,10 +30,8 @@ from pointsman.models.card import Card
 from pointsman.worker import messages as m
 from pointsman.worker.pipe import Pipe
 from pointsman.worker.prompt import common_prefix
+from pointsman.worker.slices import Slices
 from pointsman.worker.supervise import Patience, Supervisor, spawn
-
-SLICE = 128
-"""Prompt tokens per request, which is llama.cpp's own batch here."""
 
 _SOCKET = "l.sock"
 """llama.cpp takes a host name for a Unix socket only when it ends in .sock."""
@@ -97,6 +95,7 @@ class LlamaGenerator:
         self._endpoint: OwnEndpoint | None = None
         self._folder: Path | None = None
         self._slots = (_Slot(0), _Slot(1))
+        self._slices = Slices()
         self._typing = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -151,12 +150,15 @@ class LlamaGenerator:
         typing = request.priority is Priority.TYPING
         reused: int | None = None
         prefill = 0.0
-        for end in range(common_prefix(slot.tokens, tokens) + SLICE, len(tokens), SLICE):
+        at = common_prefix(slot.tokens, tokens)
+        while len(tokens) - at > (size := self._slices.size()):
             if not typing:
                 await self._quiet.wait()
+            at += size
             # Set first: llama.cpp evaluates the slice even if this request is cancelled meanwhile.
-            slot.tokens = tokens[:end]
+            slot.tokens = tokens[:at]
             part = await endpoint.warm(slot.tokens, slot.number)
+            self._slices.took(size, part.prefill_ms / 1000)
             prefill += part.prefill_ms
             reused = part.reused_tokens if reused is None else reused
         if not typing:
