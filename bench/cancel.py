@@ -2,10 +2,10 @@
 
     python bench/cancel.py --models ~/.local/share/pointsman/models --engine llama.cpp --requests 1000
 
-Each request has a prompt of its own behind a common beginning and is cancelled after a random time, in the middle of its
-prompt or of its answer. At once another request asks for one token that is nearly free; what it takes longer than alone
-is how long the engine was not idle. Prints one JSON object. The memory is that of the engine's process after a tenth of
-the requests and at the end.
+Each request has a prompt of its own behind a common beginning and is cancelled after a random time, in the middle of
+its prompt or of its answer. At once another request asks for one token that is nearly free; what it takes longer than
+alone is how long the engine was not idle. Prints one JSON object. The memory is that of the engine's process after a
+tenth of the requests and at the end.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ import time
 from contextlib import aclosing
 from pathlib import Path
 
-from pointsman.models.base import GenerateRequest, Generator, Priority, Sampling
-
 from engine import ENGINES, about, build
+from pointsman.models.base import GenerateRequest, Generator, Priority, Sampling
 
 LONGEST = 0.6
 """Seconds until a request is cancelled: about the time from a cold prompt's first slice to the end of an answer."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from pointsman.settings import Paths, Settings, SettingsFile
 
 if TYPE_CHECKING:
     from pointsman.chat.types import RouteTaken
+    from pointsman.gateway.finder import Finder
     from pointsman.host.adaptations import Base
     from pointsman.host.api import AdaptProgress, AdaptReport, HostApi
     from pointsman.host.engines import Engines
@@ -71,7 +73,7 @@ def build_services(paths: Paths, settings: Settings, *, in_process: bool = False
     store = Store(paths.usage)
     recorder = Recorder(store, lambda: _records_usage(choices))
     gate = Gate(settings.completion_confidence, Taste(paths.usage))
-    completer = CompletionService(api, exclusions, settings, gate)
+    completer = CompletionService(api, exclusions, settings, gate, _find_secrets)
 
     async def close() -> None:
         await completer.close()
@@ -105,7 +107,20 @@ def build_completer(paths: Paths, host: HostApi, settings: Settings) -> Complete
     from pointsman.complete.gate import Gate
     from pointsman.complete.service import CompletionService
 
-    return CompletionService(host, _exclusions_of(paths), settings, Gate(settings.completion_confidence))
+    gate = Gate(settings.completion_confidence)
+    return CompletionService(host, _exclusions_of(paths), settings, gate, _find_secrets)
+
+
+def _find_secrets(text: str) -> Sequence[tuple[int, int, str]]:
+    """For suggestions, which have milliseconds: our own rules, without those that take seconds to load."""
+    return _finder().find(text)
+
+
+@cache
+def _finder() -> Finder:
+    from pointsman.gateway.finder import Finder
+
+    return Finder(None, secrets=True, personal=False)
 
 
 def build_engines(paths: Paths) -> Engines:

@@ -63,7 +63,7 @@ def main(usage: str, switch: str, answer: str) -> int:
             await asyncio.to_thread(store.close)
 
         return Services(
-            completer=CompletionService(host, rules, Settings(), Gate(0.0)),
+            completer=CompletionService(host, rules, Settings(), Gate(0.0), lambda text: ()),
             asker=Asker(),
             refactorer=Refactorer(),
             host=host,

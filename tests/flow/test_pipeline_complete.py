@@ -10,13 +10,16 @@ from pointsman.complete.gate import Gate
 from pointsman.complete.service import CompletionService
 from pointsman.complete.types import Completion, CompletionQuery, SelectedCompletion
 from pointsman.errors import EngineError
+from pointsman.gateway.finder import Finder
 from pointsman.models.base import Priority
 from pointsman.settings import Settings
 from tests.pipelines import FIM, FakeHost, facts, hit, marked, rules, snapshot
 
+AWS = "AKIA" + "Q3EGWZ7PLXD5TNVM"
+
 
 def service(host: FakeHost, **settings: int) -> CompletionService:
-    return CompletionService(host, rules, Settings(**settings), Gate(0.0))  # type: ignore[arg-type]
+    return CompletionService(host, rules, Settings(**settings), Gate(0.0), lambda text: ())  # type: ignore[arg-type]
 
 
 async def complete(host: FakeHost, text: str, **more: object) -> Completion:
@@ -221,3 +224,23 @@ async def test_the_last_record_is_kept_for_explain_and_notes_acceptance() -> Non
     completer.withheld(uri, "the document has changed")
     last = completer.explain(uri)
     assert last and last.completion.reason == last.completion.stages[-1].outcome == "the document has changed"
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "shown"),
+    [
+        ("client = Client(‸)\n", f'api_key="{AWS}")', False),
+        ("password = ‸\n", ' "correct-Horse7-battery"\n', False),
+        (f'key = "{AWS[:9]}‸\n', f'{AWS[9:]}"', False),
+        ("url = ‸\n", ' "https://bob:s3cretPassw0rd@db.example.org/x"\n', False),
+        (f'first = "{AWS}"\nsecond = ‸\n', f' "{AWS}"\n', True),
+        ("password = ‸\n", ' os.environ["APP_PASSWORD"]\n', True),
+        ("width = ‸\n", " 1024\n", True),
+    ],
+)
+async def test_a_suggestion_brings_no_secret_into_the_document(text: str, written: str, shown: bool) -> None:
+    finder = Finder(None, secrets=True, personal=False)
+    completer = CompletionService(FakeHost(written), rules, Settings(), Gate(0.0), finder.find)  # type: ignore[arg-type]
+    done = await completer.complete(query(text))
+    assert bool(done.items) is shown
+    assert shown or "secret" in (done.reason or "")

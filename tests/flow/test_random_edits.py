@@ -64,7 +64,7 @@ def check(text: str, offset: int, item: Item, lines: Lines, encoding: Encoding) 
 async def test_text_and_items_stay_right_under_random_edits(encoding: Encoding) -> None:
     chance = random.Random(encoding)
     host = FakeHost()
-    completer = CompletionService(host, rules, Settings(), Gate(0.0))  # type: ignore[arg-type]
+    completer = CompletionService(host, rules, Settings(), Gate(0.0), lambda text: ())  # type: ignore[arg-type]
     lines, text = Lines(""), ""
     asked = items = 0
     for number in range(EDITS // 3):

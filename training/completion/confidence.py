@@ -53,7 +53,7 @@ async def gathered(package: Path, limit: int, folder: Path) -> Examples:
     out: Examples = {"model": [], "lookup": []}
     async with closing(build_services(paths, settings, fixed=True)) as services:
         facts = await services.host.model(ModelParams(task="completion"))
-        candidates = Candidates(services.host, lambda _: _Nothing(), settings)
+        candidates = Candidates(services.host, lambda _: _Nothing(), settings, lambda text: ())
         for task in tasks:
             path = copy / task.path
             text = task.before + task.after

@@ -21,6 +21,7 @@ from pointsman.complete.lookup import Found, look_up
 from pointsman.complete.prompt import build_prompt
 from pointsman.complete.related import Related
 from pointsman.complete.scope import Scope, scope_at
+from pointsman.complete.secrets import FindSecrets, new_secret
 from pointsman.complete.trail import Trail
 from pointsman.complete.types import CompletionQuery
 from pointsman.exclusion import ExclusionsOf
@@ -46,9 +47,10 @@ class Candidate:
 class Candidates:
     """Gathers suggestions for a cursor. Belongs to one event loop."""
 
-    def __init__(self, host: HostApi, exclusions: ExclusionsOf, settings: Settings) -> None:
+    def __init__(self, host: HostApi, exclusions: ExclusionsOf, settings: Settings, find_secrets: FindSecrets) -> None:
         self._host = host
         self._settings = settings
+        self._find_secrets = find_secrets
         self.corpus = Corpus(exclusions)
         self._related = Related(host, exclusions)
 
@@ -83,7 +85,7 @@ class Candidates:
                 match=found.match,
                 places=found.places,
             )
-            reason = _add(candidates, found.text, evidence, cursor, scope, facts, trail)
+            reason = await self._add(candidates, found.text, evidence, cursor, scope, facts, trail)
             ranked = _ranked(candidates, cursor)
             if query.count == 1 and ranked and ranked[0].confidence >= sure:
                 trail.note("generate", "not asked: the repository is sure")
@@ -117,7 +119,7 @@ class Candidates:
                 reason = reason or "the model would not go on from this word"
                 continue
             evidence = Evidence(origin="model", logprob=made.logprob, units=made.tokens)
-            why = _add(candidates, made.text, evidence, cursor, scope, facts, trail)
+            why = await self._add(candidates, made.text, evidence, cursor, scope, facts, trail)
             reason = reason or why
         return _ranked(candidates, cursor), reason
 
@@ -138,6 +140,28 @@ class Candidates:
         trail.note("lookup", outcome, (time.perf_counter() - begun) * 1000)
         return found, replace(context, chunks=chunks)
 
+    async def _add(
+        self,
+        candidates: list[Candidate],
+        text: str,
+        evidence: Evidence,
+        cursor: Cursor,
+        scope: Scope,
+        facts: ModelFacts,
+        trail: Trail,
+    ) -> str:
+        """Clean a text and keep it; why not, else ""."""
+        begun = time.perf_counter()
+        text, why = clean(text, cursor, scope, facts.special_tokens)
+        if text and (rule := await asyncio.to_thread(new_secret, text, cursor, self._find_secrets)):
+            text, why = "", f"it holds what looks like a secret ({rule})"
+        ms = (time.perf_counter() - begun) * 1000
+        trail.add_ms("clean", ms)
+        trail.note("clean", f"{evidence.origin}: {why or f'{len(text)} characters kept'}", ms)
+        if text and text not in {one.text for one in candidates}:
+            candidates.append(Candidate(text, evidence))
+        return why
+
     def _look_up(
         self, query: CompletionQuery, cursor: Cursor, scope: Scope, paths: Sequence[str]
     ) -> tuple[Found | None, str]:
@@ -147,26 +171,6 @@ class Candidates:
         if found is None:
             return None, f"nothing like it in {size}"
         return found, f"{len(found.text)} characters, a match of {found.match} lexemes in {size}"
-
-
-def _add(
-    candidates: list[Candidate],
-    text: str,
-    evidence: Evidence,
-    cursor: Cursor,
-    scope: Scope,
-    facts: ModelFacts,
-    trail: Trail,
-) -> str:
-    """Clean a text and keep it; why not, else ""."""
-    begun = time.perf_counter()
-    text, why = clean(text, cursor, scope, facts.special_tokens)
-    ms = (time.perf_counter() - begun) * 1000
-    trail.add_ms("clean", ms)
-    trail.note("clean", f"{evidence.origin}: {why or f'{len(text)} characters kept'}", ms)
-    if text and text not in {one.text for one in candidates}:
-        candidates.append(Candidate(text, evidence))
-    return why
 
 
 def _ranked(candidates: Sequence[Candidate], cursor: Cursor) -> list[Suggestion]:

@@ -17,6 +17,7 @@ from pointsman.complete.forward import Forward
 from pointsman.complete.gate import Gate
 from pointsman.complete.memory import Memory, Remembered
 from pointsman.complete.prefilter import exclusion, pointless, too_large
+from pointsman.complete.secrets import FindSecrets
 from pointsman.complete.trail import Trail
 from pointsman.complete.types import Completion, CompletionQuery, Item
 from pointsman.errors import PointsmanError
@@ -28,10 +29,12 @@ from pointsman.settings import Settings
 class CompletionService:
     """Completes at a cursor. Belongs to one event loop; requests for different documents may overlap."""
 
-    def __init__(self, host: HostApi, exclusions: ExclusionsOf, settings: Settings, gate: Gate) -> None:
+    def __init__(
+        self, host: HostApi, exclusions: ExclusionsOf, settings: Settings, gate: Gate, find_secrets: FindSecrets
+    ) -> None:
         self._host = host
         self._exclusions = exclusions
-        self._candidates = Candidates(host, exclusions, settings)
+        self._candidates = Candidates(host, exclusions, settings, find_secrets)
         self._gate = gate
         self._cache = SuggestionCache()
         self._forward = Forward(self._ahead)

@@ -66,10 +66,10 @@ class Kingfisher:
 
 
 class Finder:
-    """All rules that one policy asks for."""
+    """All rules that one policy asks for. Without `kingfisher` only our own, which need no time to load."""
 
     def __init__(
-        self, kingfisher: Kingfisher, *, secrets: bool, personal: bool, custom: tuple[CustomRule, ...] = ()
+        self, kingfisher: Kingfisher | None, *, secrets: bool, personal: bool, custom: tuple[CustomRule, ...] = ()
     ) -> None:
         self._kingfisher = kingfisher if secrets else None
         self._rules = _Rules(

@@ -1,8 +1,8 @@
 """Drafts of the next tokens, looked up where the last ones stood before: a model checks several in the time of one.
 
-Code repeats itself, and what it repeats is in the prompt, of this file or of what the index found. Source: prompt lookup
-decoding (A. Saxena, 2023), a draft without a second model for Leviathan et al., "Fast Inference from Transformers via
-Speculative Decoding", 2023. A greedy answer stays as it is: a token is kept only if it is the model's own.
+Code repeats itself, and what it repeats is in the prompt, of this file or of what the index found. Source: prompt
+lookup decoding (A. Saxena, 2023), a draft without a second model for Leviathan et al., "Fast Inference from
+Transformers via Speculative Decoding", 2023. A greedy answer stays as it is: a token is kept only if it is the model's.
 """
 
 from __future__ import annotations
