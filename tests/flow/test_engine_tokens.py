@@ -48,15 +48,15 @@ def test_greedy_tokens_are_those_of_transformers_generate(
 
 
 def excerpts(count: int) -> list[str]:
-    """Beginnings of this Python's own modules, up to 600 characters before a random place."""
+    """Beginnings of this Python's own modules, 300 characters before a random place."""
     draw = random.Random(5)
     texts = [f.read_text() for f in sorted(Path(json.__file__).parents[1].glob("*.py")) if f.stat().st_size > 5_000]
     places = ((text, draw.randrange(2_000, len(text))) for text in draw.choices(texts, k=count))
-    return [text[at - 600 : at] for text, at in places]
+    return [text[at - 300 : at] for text, at in places]
 
 
 def answer(model: Any, prefix: PrefixCache, prompt: str) -> tuple[str, End]:
-    job, text = Generation(model, prefix, prompt, Sampling(max_tokens=16)), ""
+    job, text = Generation(model, prefix, prompt, Sampling(max_tokens=12)), ""
     while True:
         for part in job.step():
             if isinstance(part, Text):

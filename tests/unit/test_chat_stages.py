@@ -8,7 +8,7 @@ from pointsman.chat.citations import citations, ground
 from pointsman.chat.prompt import build_messages
 from pointsman.chat.quote import quoted
 from pointsman.chat.retrieve import Source, merge, within_budget
-from pointsman.chat.stream import goes_round, printable
+from pointsman.chat.stream import goes_round
 from pointsman.chat.types import Turn
 from pointsman.chat.words import content_words, coverage
 from pointsman.models.prompting import CHARS_PER_TOKEN, estimate_tokens, fence_for, fenced, neutralise, render_chat
@@ -129,10 +129,6 @@ def test_quotes_show_the_lines_that_matter_with_their_place() -> None:
     place = text.split("[1] a.py:")[1].split("\n")[0]
     first, last = (int(n) for n in place.split("-"))
     assert first <= 130 <= last < first + 12
-
-
-def test_what_streams_drives_no_terminal() -> None:
-    assert printable("a\x1b[31mb\x1b]52;c;eA==\x07c\x9bd\u202ee\n\t") == "abcde\n\t"
 
 
 def test_a_model_that_goes_round_is_noticed() -> None:

