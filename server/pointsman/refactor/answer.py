@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from difflib import SequenceMatcher
 
 from pointsman.refactor.anchor import plain
 from pointsman.refactor.blocks import Placed, blocks_of, placed
@@ -14,7 +15,9 @@ from pointsman.refactor.lines import Selection, reindented
 
 NO_CHANGE = "NO CHANGE"
 NOTHING_TO_DO = "the model says that nothing needs to change"
-_FENCE = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)(?:(?P<end>^\1[ \t]*$)|\Z)", re.DOTALL | re.MULTILINE)
+_ALIKE = 0.6
+"""How much of the selection's last line must be in that of an answer without an end."""
 _WORD = re.compile(r"\w+")
 
 
@@ -32,9 +35,12 @@ def new_document(answer: str, selection: Selection, is_code: Callable[[str], boo
     if found:
         change = placed(selection.text, found)
         return change if change.text is None else Placed(text=selection.replaced(change.text))
-    blocks = [match[2].rstrip("\n") for match in _FENCE.finditer(answer) if match[2].strip()]
+    blocks = [match for match in _FENCE.finditer(answer) if match[2].strip()]
     if blocks:
-        new = max(blocks, key=lambda block: _shared_words(block, selection.text))
+        best = max(blocks, key=lambda block: _shared_words(block[2], selection.text))
+        new = best[2].rstrip("\n")
+        if best["end"] is None and not _ends_alike(new, selection.text):
+            return Placed(text=None, reason="the answer breaks off in the middle")
     elif answer.strip() and _shared_words(answer, selection.text) and is_code(reindented(answer.strip("\n"), "")):
         new = answer.strip("\n").rstrip()
     else:
@@ -62,6 +68,12 @@ def _without_neighbours(new: str, selection: Selection) -> str:
             lines = lines[:-size]
             break
     return "\n".join(lines)
+
+
+def _ends_alike(text: str, other: str) -> bool:
+    """Whether the last lines are much the same: code that breaks off may parse all the same, and lack its end."""
+    last, wanted = (lines.strip().rpartition("\n")[2].strip() for lines in (text, other))
+    return SequenceMatcher(a=last, b=wanted, autojunk=False).ratio() >= _ALIKE
 
 
 def _shared_words(text: str, other: str) -> int:
