@@ -137,3 +137,19 @@ def test_a_pass_at_positions_that_only_the_device_knows_gives_the_same() -> None
         # The next pass stands where the padding stood.
         anywhere.length = 63
         torch.testing.assert_close(decoder.forward([8], anywhere), decoder.forward([8], appended), atol=2e-5, rtol=2e-4)
+
+
+def test_where_nothing_can_be_captured_the_pass_runs_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Uncapturable:
+        def __init__(self, decoder: Decoder, cache: Any, width: int) -> None:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    plain, decoder = Decoder(model(FITTING["llama"]), context=64), Decoder(model(FITTING["llama"]), context=64)
+    monkeypatch.setattr("pointsman.worker.decoder.Captured", Uncapturable)
+    monkeypatch.setattr(decoder, "_captures", True)
+    cache = decoder.new_cache()
+    for token in (1, 2):
+        got = decoder.forward([token], cache)
+    other = plain.new_cache()
+    plain.forward([1], other)
+    torch.testing.assert_close(got, plain.forward([2], other))

@@ -96,8 +96,8 @@ class Decoder:
     def _forward(self, ids: Sequence[int], cache: StaticCache, rows: int) -> Any:
         count = len(ids)
         width = next((width for width in WIDTHS if count <= width), 0)
-        if self._captures and width and rows:
-            logits = self._replayed(ids, cache, width)[count - rows : count]
+        if self._captures and width and rows and (captured := self._captured(cache, width)) is not None:
+            logits = captured(ids, cache.length)[count - rows : count]
             cache.length += count
             return logits
         cache.make_room(count)
@@ -108,16 +108,24 @@ class Decoder:
         cache.length = end
         if rows:
             return self.logits(hidden[-rows:])
-        if self._captures:
+        if self.device.type == "cuda":
             # A slice is waited for: what it took must be known, and a cancelled request must not leave a queue behind.
             torch.cuda.synchronize()
         return hidden[:0]
 
-    def _replayed(self, ids: Sequence[int], cache: StaticCache, width: int) -> Any:
+    def _captured(self, cache: StaticCache, width: int) -> Captured | None:
+        """None, from then on always, where a library's kernels cannot be captured: slower and still right."""
         cache.make_room(width)
         if width not in cache.graphs:
-            cache.graphs[width] = Captured(self, cache, width)
-        return cache.graphs[width](ids, cache.length)
+            try:
+                cache.graphs[width] = Captured(self, cache, width)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError:
+                self._captures = False
+                return None
+        captured: Captured = cache.graphs[width]
+        return captured
 
     def anywhere(self, cache: StaticCache, positions: Any) -> Place:
         """The place of tokens at `positions`, a tensor that may change between two replays of a graph."""
