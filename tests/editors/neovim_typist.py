@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .neovim_editor import SECONDS, Neovim, terminal_environment, wait
+from .neovim_editor import Neovim, terminal_environment, wait
 from .neovim_install import Program
 
 _ROWS, _COLUMNS = 40, 140
@@ -26,7 +26,7 @@ _KEYS = {"\n": "\r", "<Esc>": "\x1b", "<Tab>": "\t", "<BS>": "\x7f", "<CR>": "\r
 
 RECORD = """
 _G.frames, _G.offered = {}, {}
-local spaces, drawn = {}, nil
+local spaces, drawn, pressed = {}, nil, nil
 
 -- The line with its ghost text, as the user reads it; nil without.
 local function with_ghost(row, line)
@@ -51,13 +51,17 @@ function _G.looked()
     _G.frames[#_G.frames + 1], drawn = drawn, nil
   end
 end
-vim.on_key(_G.looked)
+vim.on_key(function(_, typed)
+  pressed = typed ~= '' and vim.uv.hrtime() or pressed
+  _G.looked()
+end)
 vim.api.nvim_set_decoration_provider(vim.api.nvim_create_namespace('test.frames'), {
   on_end = function()
     local row, col = unpack(vim.api.nvim_win_get_cursor(0))
     local line, now = vim.api.nvim_get_current_line(), vim.uv.hrtime()
     local at = drawn and drawn.row == row - 1 and drawn.col == col and drawn.at or now
-    drawn = { at = at, row = row - 1, col = col, line = line, seen = with_ghost(row - 1, line) }
+    local own = math.max(at - (pressed or at), 0)
+    drawn = { at = at, own = own, row = row - 1, col = col, line = line, seen = with_ghost(row - 1, line) }
   end,
 })
 
@@ -89,6 +93,8 @@ class Frame:
     """What was on the screen of the cursor's line."""
 
     at: int
+    own: int
+    """Nanoseconds since Neovim took the last key."""
     row: int
     col: int
     line: str
@@ -109,6 +115,12 @@ class Typist:
         os.write(self.keyboard, _KEYS.get(key, key).encode())
         return now
 
+    def attached(self) -> None:
+        """Wait for Pointsman's server."""
+        wait("Neovim's socket", self.editor.socket.exists)
+        self.editor.wait("Neovim", "vim.v.vim_did_enter == 1")  # it listens before it has read init.lua
+        self.editor.wait("the server", "(require('pointsman.client').all()[1] or {}).initialized == true")
+
     def frames(self) -> list[Frame]:
         """All that were drawn since the last call."""
         found = self.editor.lua("_G.looked() local all = _G.frames _G.frames = {} return all")
@@ -121,7 +133,7 @@ class Typist:
 
 @contextlib.contextmanager
 def at_terminal(program: Program, init: Path, file: Path, environment: dict[str, str], cwd: Path) -> Iterator[Typist]:
-    """Neovim with a pseudo-terminal as its screen and keyboard."""
+    """Neovim with a pseudo-terminal as its screen and keyboard. It has not read `init` yet."""
     folder = init.parent
     socket = folder / "nvim.sock"
     ours, theirs = pty.openpty()
@@ -138,10 +150,7 @@ def at_terminal(program: Program, init: Path, file: Path, environment: dict[str,
     os.close(theirs)
     threading.Thread(target=_drain, args=(ours,), daemon=True).start()
     try:
-        wait("Neovim's socket", socket.exists)
-        editor = Neovim(program, socket, lambda: "", lambda keys: None)
-        editor.wait("Neovim", "vim.v.vim_did_enter == 1")  # it listens before it has read init.lua
-        yield Typist(editor, ours)
+        yield Typist(Neovim(program, socket, lambda: "", lambda keys: None), ours)
     finally:
         process.terminate()
         try:
@@ -159,8 +168,9 @@ def _drain(terminal: int) -> None:
             pass
 
 
-def handled(frames: list[Frame], keys: list[tuple[int, int, int]]) -> list[float]:
-    """Milliseconds from each key, as (when, row, column that its cursor reached), to the frame that shows it."""
+def handled(frames: list[Frame], keys: list[tuple[int, int, int]]) -> list[tuple[float, float]]:
+    """For each key, as (when, row, column that its cursor reached), milliseconds until the end of the redraw that shows
+    it: from the key, and of these, since Neovim took it up."""
     taken, frame = [], 0
     for at, row, col in keys:
         while frame < len(frames) and not (
@@ -168,8 +178,5 @@ def handled(frames: list[Frame], keys: list[tuple[int, int, int]]) -> list[float
         ):
             frame += 1
         assert frame < len(frames), f"the key that leads to row {row}, column {col} was never drawn"
-        taken.append((frames[frame].at - at) / 1e6)
+        taken.append(((frames[frame].at - at) / 1e6, frames[frame].own / 1e6))
     return taken
-
-
-__all__ = ["RECORD", "SECONDS", "Frame", "Typist", "at_terminal", "handled"]

@@ -97,7 +97,7 @@ def test_nothing_that_was_is_shown_again_and_no_bracket_twice(
     folder.mkdir()
     init = init_file(folder, SERVE, PAIRS + RECORD + WAYS[way])
     with at_terminal(installed.neovim, init, file, fixed.home.environment, repository) as typist:
-        typist.editor.wait("the server", "(require('pointsman.client').all()[1] or {}).initialized == true")
+        typist.attached()
         for key in "Go":
             typist.key(key)
         typist.editor.wait("insert mode", "vim.api.nvim_get_mode().mode == 'i'")
