@@ -120,7 +120,7 @@ def init_file(folder: Path, command: list[str], extra: str = "") -> Path:
     return path
 
 
-def _environment(program: Program, environment: dict[str, str], folder: Path) -> dict[str, str]:
+def terminal_environment(program: Program, environment: dict[str, str], folder: Path) -> dict[str, str]:
     own = {f"XDG_{name}_HOME": str(folder / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
     return (
         environment | program.environment | own | {"NVIM_LOG_FILE": str(folder / "nvim.log"), "TERM": "xterm-256color"}
@@ -135,7 +135,7 @@ def headless(program: Program, init: Path, file: Path, environment: dict[str, st
     process = subprocess.Popen(
         [*program.command, "--headless", "--listen", str(socket), "--clean", "-u", str(init), str(file)],
         cwd=cwd,
-        env=_environment(program, environment, folder),
+        env=terminal_environment(program, environment, folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -216,6 +216,6 @@ def on_screen(
     folder = init.parent
     socket = folder / "nvim.sock"
     command = [*program.command, "--listen", str(socket), "--clean", "-u", str(init), str(file)]
-    with screen(tmux, command, _environment(program, environment, folder), cwd) as terminal:
+    with screen(tmux, command, terminal_environment(program, environment, folder), cwd) as terminal:
         wait("Neovim's socket", socket.exists, told=terminal.text)
         yield Neovim(program, socket, terminal.text, terminal.press)

@@ -61,26 +61,30 @@ def nvim(installed: Editors, home: Home, repository: Path, tmp_path: Path) -> Op
 
 class Fixed:
     """A home whose completions come from a loopback server. `answers` has texts for what a prompt holds, one after
-    another for the same prompt."""
+    another for the same prompt; `author`, when there is one, is asked instead and may take its time."""
 
     def __init__(self, at: Home) -> None:
         self.home = at
         self.answers: dict[str, list[str]] = {}
+        self.author: Callable[[str], str] | None = None
 
     def respond(self, request: Request) -> Response:
         prompt = str(request.get_json()["prompt"])
-        known = next((self.answers[part] for part in sorted(self.answers, key=len)[::-1] if part in prompt), [""])
-        text = known[0]
-        known.append(known.pop(0))
+        text = self.author(prompt) if self.author else self._known(prompt)
         events = [{"choices": [{"text": text, "index": 0}]}, {"choices": [{"text": "", "finish_reason": "stop"}]}]
         stream = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
         return Response(stream, content_type="text/event-stream")
+
+    def _known(self, prompt: str) -> str:
+        known = next((self.answers[part] for part in sorted(self.answers, key=len)[::-1] if part in prompt), [""])
+        known.append(known.pop(0))
+        return known[-1]
 
 
 @pytest.fixture(scope="session")
 def fixed_home(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Fixed]:
     made = Fixed(make_home(tmp_path_factory.mktemp("fixed") / "p", models_dir, POINTSMAN_ENGINE="own"))
-    with HTTPServer() as server:
+    with HTTPServer(threaded=True) as server:
         server.expect_request("/v1/completions").respond_with_handler(made.respond)
         (made.home.path / "config").mkdir()
         (made.home.path / "config" / "policy.toml").write_text(_OWN.format(url=server.url_for("/v1")))
@@ -91,4 +95,5 @@ def fixed_home(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> It
 @pytest.fixture
 def fixed(fixed_home: Fixed) -> Fixed:
     fixed_home.answers = {}
+    fixed_home.author = None
     return fixed_home

@@ -53,6 +53,21 @@ def test_brackets_are_never_doubled(nvim: Open, fixed: Fixed, keys: str) -> None
         assert editor.lua("return vim.api.nvim_get_current_line()") == "total = sum(a, b)"
 
 
+@pytest.mark.parametrize("way", ["", "vim.lsp.inline_completion = nil\n"])
+@pytest.mark.parametrize("keys", ["<Tab>", "<M-w>" * 5])
+def test_brackets_that_were_opened_since_are_not_doubled(nvim: Open, fixed: Fixed, keys: str, way: str) -> None:
+    fixed.answers = {"total =": [" sum(rows[first], (last))"]}
+    with nvim(at=fixed.home, extra=PAIRS + "\nvim.cmd('inoremap [ []<Left>')\n" + way) as editor:
+        editor.press("Gototal =")
+        wait("ghost text", lambda: editor.ghost().startswith(" sum("), told=editor.state)
+        editor.press(" sum(rows[")
+        editor.wait("the pairs", "vim.api.nvim_get_current_line() == 'total = sum(rows[])'")
+        for key in keys.replace("><", "> <").split(" "):
+            editor.press(key)
+        editor.wait("the call", "vim.api.nvim_get_current_line():find('last))', 1, true)")
+        assert editor.lua("return vim.api.nvim_get_current_line()") == "total = sum(rows[first], (last))"
+
+
 def test_ghost_text_goes_when_something_else_is_typed(nvim: Open, fixed: Fixed) -> None:
     fixed.answers = {"rebate =": [" price * quantity"]}
     with nvim(at=fixed.home) as editor:

@@ -90,3 +90,78 @@ def test_status_explanation_and_receipts(nvim: Open) -> None:
         editor.wait("the explanation", f"#{floats} == 1 and {shown}:find('model', 1, true)")
         editor.press("<Esc>:Pointsman audit<CR>")
         editor.wait("the receipts", "vim.api.nvim_buf_get_name(0):find('pointsman://audit', 1, true)")
+
+
+def test_a_code_action_comes_for_review(nvim: Open, repository: Path) -> None:
+    path = repository / "shop" / "bare.py"
+    path.write_text("def subtract(a, b):\n    return a - b\n")
+    with nvim("shop/bare.py") as editor:
+        editor.lua(
+            "vim.schedule(function() vim.lsp.buf.code_action({ apply = true, context = { only = { 'source' },"
+            " diagnostics = {} }, filter = function(action) return action.title:find('docstring') end,"
+            " range = { start = { 1, 0 }, ['end'] = { 2, 16 } } }) end) return true"
+        )
+        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
+        assert "smollm2-135m" in editor.lua("return vim.wo.winbar"), "it says which model made it"
+        assert editor.lua("return vim.fn.getbufline(vim.fn.bufnr('bare.py'), 1, '$')") == path.read_text().splitlines()
+        editor.press("A")
+        editor.wait("the change", "#vim.api.nvim_list_tabpages() == 1 and vim.api.nvim_buf_line_count(0) > 2")
+        assert '"""' in editor.lines()[1]
+
+
+_SEVERAL = """
+local function insertion(line, text)
+  local place = { line = line, character = 0 }
+  return { range = { start = place, ['end'] = place }, newText = text, annotationId = 'pointsman' }
+end
+local function uri(path)
+  return vim.uri_from_fname(root .. '/' .. path)
+end
+local client = require('pointsman.client').all()[1]
+local cart = vim.fn.bufnr('cart.py')
+local edit = {
+  changeAnnotations = { pointsman = { label = 'Pointsman (local, scripted)', needsConfirmation = true } },
+  documentChanges = {
+    {
+      textDocument = { uri = uri('shop/cart.py'), version = vim.lsp.util.buf_versions[cart] },
+      edits = { insertion(0, '# first\\n'), insertion(21, '# second\\n') },
+    },
+    { textDocument = { uri = uri('shop/inventory.py'), version = vim.NIL }, edits = { insertion(0, '# third\\n') } },
+    { kind = 'create', uri = uri('shop/made.py') },
+    { textDocument = { uri = uri('shop/made.py'), version = vim.NIL }, edits = { insertion(0, 'made = 1\\n') } },
+  },
+}
+return client.handlers['workspace/applyEdit'](nil, { edit = edit }, { client_id = client.id }, {})
+"""
+"""What the handler answers when the server offers one change of three files. `root` is the repository."""
+
+
+def test_a_change_of_several_files_is_taken_by_hunk_and_by_file(nvim: Open, repository: Path) -> None:
+    cart, inventory, made = (repository / "shop" / name for name in ("cart.py", "inventory.py", "made.py"))
+    before = [cart.read_text().splitlines(), inventory.read_text().splitlines()]
+    texts = "vim.tbl_map(function(name) return vim.fn.getbufline(vim.fn.bufnr(name), 1, '$') end, names)"
+    names = ["cart.py", "inventory.py", "made.py"]
+    with nvim("shop/cart.py") as editor:
+        answer = editor.lua(_SEVERAL, root=str(repository))
+        assert answer["applied"] is False, "nothing is applied before the user took it"
+        assert editor.lua("return #vim.api.nvim_list_tabpages()") == 4
+        assert editor.lua(f"return {texts}", names=names) == [*before, [""]]
+        editor.press("A")  # the last tab, made.py
+        editor.wait("the file that is made", "#vim.api.nvim_list_tabpages() == 3")
+        editor.press("q")  # inventory.py is declined
+        editor.wait("the next", "#vim.api.nvim_list_tabpages() == 2")
+        editor.press("gg]ca")  # the second hunk of cart.py, and not the first
+        editor.wait("the hunk", "#vim.fn.getbufline(vim.fn.bufnr('cart.py'), 1, '$') == size", size=len(before[0]) + 1)
+        editor.press("q")
+        editor.wait("the end", "#vim.api.nvim_list_tabpages() == 1")
+        taken = [*before[0][:21], "# second", *before[0][21:]]
+        assert editor.lua(f"return {texts}", names=names) == [taken, before[1], ["made = 1"]]
+        assert not made.exists()
+        editor.press(":wall<CR>")
+        editor.wait("the files", "vim.fn.filereadable(path) == 1", path=str(made))
+        assert made.read_text() == "made = 1\n" and inventory.read_text().splitlines() == before[1]
+        editor.press("u")
+        editor.wait(
+            "the hunk undone", "vim.deep_equal(vim.fn.getbufline(vim.fn.bufnr('cart.py'), 1, '$'), old)", old=before[0]
+        )
+        assert "is there already" in editor.lua(_SEVERAL, root=str(repository))["failureReason"]

@@ -89,7 +89,7 @@ class Session:
     folder: Path
 
 
-def _session(
+def run_session(
     tmp: Path,
     models: Path,
     at: Workbench,
@@ -113,7 +113,7 @@ def _session(
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory, models_dir: Path, bench: Workbench, vsix: Path) -> _Seen:
-    return _session(tmp_path_factory.mktemp("vscode"), models_dir, bench, vsix, _STEPS).seen
+    return run_session(tmp_path_factory.mktemp("vscode"), models_dir, bench, vsix, _STEPS).seen
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_the_server_is_killed_and_comes_back(seen: Any) -> None:
     assert not set(step["before"]) & set(step["after"])
 
 
-def _went_well(session: Session) -> _Seen:
+def went_well(session: Session) -> _Seen:
     for step, found in session.seen.items():
         assert "error" not in found, f"{step}: {found['error']}"
     return session.seen
@@ -212,8 +212,8 @@ def test_a_workspace_that_is_not_trusted_gets_local_work_and_runs_nothing_of_its
         (folder / ".vscode" / "settings.json").write_text(json.dumps({"pointsman.server.path": str(program)}))
 
     steps = ["ready", "restricted", "trusted"]
-    session = _session(tmp_path, models_dir, bench, vsix, steps, trusting=False, prepare=trap)
-    assert _went_well(session)["restricted"]["shown"].strip()
+    session = run_session(tmp_path, models_dir, bench, vsix, steps, trusting=False, prepare=trap)
+    assert went_well(session)["restricted"]["shown"].strip()
     assert not (tmp_path / "sprung").exists(), "a setting of the workspace was run"
     assert session.home.run("policy", "show", session.folder, "--json").json["trusted"] is True
 
@@ -232,8 +232,10 @@ def test_what_leaves_is_shown_first_and_leaves_a_receipt(
         home.run("policy", "trust", folder)
 
     machine = {"pointsman.refactor.target": "closed"}
-    session = _session(tmp_path, models_dir, bench, vsix, ["ready", "unsent", "sent"], prepare=grant, machine=machine)
-    seen = _went_well(session)
+    session = run_session(
+        tmp_path, models_dir, bench, vsix, ["ready", "unsent", "sent"], prepare=grant, machine=machine
+    )
+    seen = went_well(session)
     (body,) = endpoint.bodies  # the one that was approved; the first was not sent
     assert json.loads(seen["sent"]["shown"]) == json.loads(body)
     assert SECRET not in seen["sent"]["shown"] and "canary-key" not in seen["sent"]["shown"]

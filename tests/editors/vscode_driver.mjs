@@ -39,9 +39,9 @@ async function quick(key, text, wanted) {
   const box = page.locator('.quick-input-widget input').first();
   await until('a quick input', async () => {
     await press(key);
-    return box.waitFor({ timeout: 5 * SECONDS }).then(() => true, () => false);
+    // It closes again when something takes the focus meanwhile.
+    return box.fill(text, { timeout: 5 * SECONDS }).then(() => true, () => false);
   });
-  await box.fill(text);
   await until(wanted, async () => (await rows().first().textContent({ timeout: 1000 }).catch(() => ''))?.includes(wanted), 30 * SECONDS);
   await press('Enter');
 }
@@ -95,6 +95,20 @@ async function save() {
   await page.locator('.tab.active.dirty').waitFor({ state: 'detached', timeout: 10 * SECONDS });
 }
 
+/** The text of files once they are all saved. */
+async function saved(...names) {
+  await page.waitForTimeout(700); // what was pressed before shows
+  await command('File: Save All');
+  await page.waitForTimeout(700);
+  await page.locator('.tab.dirty').first().waitFor({ state: 'detached', timeout: 10 * SECONDS });
+  return names.map(read);
+}
+
+async function discard() {
+  await page.getByRole('button', { name: 'Discard' }).or(page.getByText('Discard', { exact: true })).first().click();
+  await tree().waitFor({ state: 'hidden', timeout: 20 * SECONDS });
+}
+
 async function openChat() {
   await command('Pointsman: Ask About the Code');
   await chat().locator('#question').waitFor();
@@ -105,8 +119,8 @@ async function ask(text) {
   await chat().locator('#send').click();
 }
 
-/** Select the line that begins so, and the next, and tell what should become of them. */
-async function instruct(text, content, start, shot) {
+/** Select the line that begins so, and the next. */
+async function select(content, start) {
   await open('shop/cart.py');
   const first = content.split('\n').findIndex((line) => line.startsWith(start)) + 1;
   await press('Control+g');
@@ -114,6 +128,11 @@ async function instruct(text, content, start, shot) {
   await press('Enter');
   await press('Shift+ArrowDown');
   await press('Shift+ArrowDown');
+}
+
+/** Select, and tell what should become of it. */
+async function instruct(text, content, start, shot) {
+  await select(content, start);
   await press('Control+Alt+i');
   await page.getByPlaceholder('add a docstring').fill(text);
   if (shot) {
@@ -133,10 +152,19 @@ async function previewed() {
   return tree().innerText();
 }
 
-/** Tick all files, for nothing is ticked that needs to be confirmed, and apply. */
-async function applyPreview() {
+/** What the annotation of the first change says, when the pointer rests on it. */
+async function annotation() {
+  await tree().locator('.monaco-list-row[aria-level="2"] .monaco-highlighted-label, .monaco-list-row[aria-level="2"] .label-name').first().hover();
+  return until('the annotation', async () => {
+    const texts = await page.locator('.monaco-hover').allInnerTexts();
+    return texts.find((text) => text.includes('Pointsman'));
+  }, 20 * SECONDS);
+}
+
+/** Tick files, all or those that are named, for nothing is ticked that needs to be confirmed, and apply. */
+async function applyPreview(wanted = '') {
   await previewed();
-  for (const row of await tree().locator('.monaco-list-row[aria-level="1"]').all()) {
+  for (const row of await tree().locator('.monaco-list-row[aria-level="1"]').filter({ hasText: wanted }).all()) {
     await row.locator('input, .monaco-checkbox, .edit-checkbox').first().click();
   }
   await apply().click();
@@ -287,8 +315,7 @@ const steps = {
     const before = read('shop/cart.py');
     await instruct('add a docstring', before, 'def subtract');
     await previewed();
-    await page.getByRole('button', { name: 'Discard' }).or(page.getByText('Discard', { exact: true })).first().click();
-    await tree().waitFor({ state: 'hidden', timeout: 20 * SECONDS });
+    await discard();
     await save();
     return { before, after: read('shop/cart.py') };
   },
@@ -310,6 +337,53 @@ const steps = {
       return read('shop/cart.py') !== applied && read('shop/cart.py');
     }, 20 * SECONDS);
     return { preview, untouched, before, applied, undone };
+  },
+
+  async actions() {
+    const before = read('shop/cart.py');
+    await select(before, 'def subtract');
+    await command('Source Action...');
+    const offered = page.locator('.action-widget .monaco-list-row');
+    await offered.filter({ hasText: 'Pointsman' }).first().waitFor();
+    const titles = await offered.allInnerTexts();
+    await shoot('actions');
+    await offered.filter({ hasText: 'Add a docstring' }).first().click();
+    await previewed();
+    const said = await annotation();
+    const untouched = read('shop/cart.py') === before;
+    await applyPreview();
+    await open('shop/cart.py');
+    const [applied] = await saved('shop/cart.py');
+    await press('Control+1');
+    await press('Control+z');
+    const [undone] = await saved('shop/cart.py');
+    return { titles, said, untouched, before, applied, undone };
+  },
+
+  async files() {
+    const both = ['shop/cart.py', 'shop/inventory.py'];
+    const before = both.map(read);
+    await instruct('rename it', before[0], 'def subtract');
+    const preview = await previewed();
+    await shoot('files');
+    await discard();
+    const declined = await saved(...both);
+    await instruct('rename it', before[0], 'def subtract');
+    await applyPreview('inventory.py');
+    const some = await saved(...both);
+    await open('shop/inventory.py');
+    await press('Control+1');
+    await press('Control+z');
+    const back = await saved(...both);
+    await instruct('rename it', before[0], 'def subtract');
+    await applyPreview();
+    const all = await saved(...both);
+    await open('shop/cart.py');
+    await press('Control+1');
+    await press('Control+z'); // once; it may ask whether in both files
+    await page.getByRole('button', { name: /Undo in 2 Files/ }).click({ timeout: 3 * SECONDS }).catch(() => undefined);
+    const undone = await saved(...both);
+    return { preview, before, declined, some, back, all, undone };
   },
 
   async unsent() {

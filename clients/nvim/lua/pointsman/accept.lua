@@ -86,7 +86,7 @@ end
 ---@return boolean
 function M.would_indent()
   local s = held.current() or native.available() and native.first() or nil
-  local here = native.here()
+  local here = require('pointsman.replies').here()
   return s ~= nil and here.line:sub(1, here.col):match('^%s*$') ~= nil and s.text:match('^%s') ~= nil
 end
 

@@ -120,6 +120,8 @@ end
 local function capabilities()
   local made = vim.lsp.protocol.make_client_capabilities()
   made.textDocument.inlineCompletion = made.textDocument.inlineCompletion or { dynamicRegistration = false }
+  -- A resolved code action would be applied at once; as a command its edit comes back for review.
+  made.textDocument.codeAction.resolveSupport = { properties = { 'command' } }
   -- Neovim takes versioned edits without saying so, and handlers.lua shows those that want the user's word.
   made.workspace.workspaceEdit = vim.tbl_extend('force', made.workspace.workspaceEdit or {}, {
     documentChanges = true,
@@ -180,6 +182,11 @@ function M.start(bufnr)
     capabilities = capabilities(),
     init_options = config.current.init_options,
     handlers = require('pointsman.handlers'),
+    commands = {
+      ['pointsman.refactor'] = function(command, context)
+        require('pointsman.refactor').send(command.arguments[1], context.bufnr)
+      end,
+    },
     on_attach = on_attach,
     on_exit = on_exit,
   }, {

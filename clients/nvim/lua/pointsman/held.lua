@@ -14,28 +14,49 @@ local function highlight()
   return vim.fn.hlexists('ComplHint') == 1 and 'ComplHint' or 'NonText'
 end
 
+--- The first line, in pieces between those characters on the right that it has too.
+---@return { col: integer, text: string, over: boolean|nil }[]
+local function pieces(fit, first)
+  local right = fit.line:sub(fit.col + 1, fit.last)
+  local places = suggestion.places(fit.rest, right)
+  if not places or (places[#right] or 0) > #first then
+    -- What is on the right goes down with the last line, or away: until then it is covered.
+    return { { col = fit.col, text = first .. (' '):rep(#right - #first), over = true } }
+  end
+  local found, from = {}, 1
+  for index, place in ipairs(places) do
+    found[#found + 1] = { col = fit.col + index - 1, text = first:sub(from, place - 1) }
+    from = place + 1
+  end
+  found[#found + 1] = { col = fit.last, text = first:sub(from) }
+  return found
+end
+
 ---@param s pointsman.Suggestion
 ---@param fit pointsman.Fit
 ---@param note string|nil
 local function draw(s, fit, note)
   vim.api.nvim_buf_clear_namespace(s.bufnr, namespace, 0, -1)
-  local shown, right = fit.rest, fit.line:sub(fit.col + 1, fit.last)
-  if right ~= '' and shown:sub(-#right) == right then
-    shown = shown:sub(1, -#right - 1)
+  local below = {}
+  for _, text in ipairs(vim.split(fit.rest, '\n', { plain = true })) do
+    below[#below + 1] = { { text, highlight() } }
   end
-  local lines = {}
-  for _, text in ipairs(vim.split(shown, '\n', { plain = true })) do
-    lines[#lines + 1] = { { text, highlight() } }
+  local first = table.remove(below, 1)[1][1]
+  local shown = pieces(fit, first)
+  for index, piece in ipairs(shown) do
+    local text = { { piece.text, highlight() } }
+    if note and index == #shown then
+      table.insert(below[#below] or text, { note, highlight() })
+    end
+    if piece.text ~= '' or index == #shown then
+      vim.api.nvim_buf_set_extmark(s.bufnr, namespace, fit.row, piece.col, {
+        virt_text = text,
+        virt_lines = index == #shown and #below > 0 and below or nil,
+        virt_text_pos = piece.over and 'overlay' or 'inline',
+        hl_mode = 'combine',
+      })
+    end
   end
-  if note then
-    table.insert(lines[#lines], { note, highlight() })
-  end
-  vim.api.nvim_buf_set_extmark(s.bufnr, namespace, fit.row, fit.col, {
-    virt_text = lines[1],
-    virt_lines = #lines > 1 and vim.list_slice(lines, 2) or nil,
-    virt_text_pos = 'inline',
-    hl_mode = 'combine',
-  })
 end
 
 --- Take the ghost text off the screen and forget it.

@@ -1,14 +1,16 @@
 --- Neovim 0.12's own inline completion: switched on for a buffer, and watched for what it was told.
 ---
 --- `vim.lsp.inline_completion` keeps an answer on the screen when the user types something else, and does not adjust its
---- range to what was typed since. So replies that do not fit any more are emptied before it sees them, and an accepted
---- item is put in by us (accept.lua).
-local suggestion = require('pointsman.suggestion')
+--- range to what was typed since. So replies that do not fit any more are kept from it, what the user typed away from is
+--- taken off the screen, and an accepted item is put in by us (accept.lua).
 local held = require('pointsman.held')
+local replies = require('pointsman.replies')
+local suggestion = require('pointsman.suggestion')
 
 local M = {}
 
 local METHOD = 'textDocument/inlineCompletion'
+local INVOKED = 1
 local group = vim.api.nvim_create_augroup('pointsman.native', { clear = true })
 
 ---@type table<integer, { list: pointsman.Suggestion[], client_id: integer, hidden: true|nil }> by buffer
@@ -23,40 +25,20 @@ function M.enable(bufnr, on)
   vim.lsp.inline_completion.enable(on, { bufnr = bufnr })
 end
 
---- Where the cursor is, and the line that a request is about.
-function M.here()
-  local cursor = vim.api.nvim_win_get_cursor(0)
-  return {
-    bufnr = vim.api.nvim_get_current_buf(),
-    row = cursor[1] - 1,
-    col = cursor[2],
-    line = vim.api.nvim_get_current_line(),
-  }
-end
-
---- Suggestions of a reply that fit the buffer as it is now.
----@return pointsman.Suggestion[]
-function M.fitting(asked, result, client)
-  local found = {}
-  for _, item in ipairs(result and (result.items or result) or {}) do
-    local s = suggestion.new(asked, item, client.id, client.offset_encoding)
-    if s and suggestion.fit(s) then
-      found[#found + 1] = s
-    end
-  end
-  return found
-end
-
---- See each inline completion request of this client, and its answer.
+--- See each inline completion request that Neovim makes of this client, and its answer. Those that the user calls for are
+--- ours (typing.lua).
 function M.watch(client)
   local request = client.request
   client.request = function(self, method, params, handler, bufnr)
-    if method ~= METHOD or not handler then
+    if method ~= METHOD or not handler or params.context.triggerKind == INVOKED then
       return request(self, method, params, handler, bufnr)
     end
-    local asked = M.here()
+    local asked = replies.asked()
     return request(self, method, params, function(err, result, ctx)
-      local fits = M.fitting(asked, result, client)
+      local fits = replies.fitting(asked, result, client)
+      if not fits then
+        return
+      end
       seen[asked.bufnr] = { list = fits, client_id = client.id }
       if #fits > 0 then
         held.clear()
@@ -115,23 +97,27 @@ function M.dismiss()
   return vim.lsp.inline_completion.get({ on_accept = function() end })
 end
 
---- Hide what the user typed away from. Neovim would leave it until the next answer.
-local function hide_unfit(event)
+--- Follow the keys. Neovim would draw at each of them what the user typed away from, and beside a bracket that was closed
+--- meanwhile the same bracket again: the one is hidden, the other drawn by us.
+local function follow(event)
   local last = seen[event.buf]
-  if last and last.list[1] and not suggestion.fit(last.list[1]) then
+  local s = last and last.list[1]
+  local fit = s and suggestion.fit(s)
+  local closed = fit and fit.last - fit.col > s.last - s.col
+  if s and (not fit or closed) then
     last.list, last.hidden = {}, true
+    held.show({ closed and s or nil })
+  end
+  if last and last.hidden then
     local drawn = vim.api.nvim_create_namespace('nvim.lsp.inline_completion')
     vim.api.nvim_buf_clear_namespace(event.buf, drawn, 0, -1)
   end
 end
 
 --- Called after `enable`, so that it runs after Neovim's own.
-function M.hide_what_does_not_fit(bufnr)
+function M.follow(bufnr)
   vim.api.nvim_clear_autocmds({ group = group, buffer = bufnr })
-  vim.api.nvim_create_autocmd(
-    { 'CursorMovedI', 'TextChangedI' },
-    { group = group, buffer = bufnr, callback = hide_unfit }
-  )
+  vim.api.nvim_create_autocmd({ 'CursorMovedI', 'TextChangedI' }, { group = group, buffer = bufnr, callback = follow })
 end
 
 return M

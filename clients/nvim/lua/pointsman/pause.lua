@@ -20,7 +20,7 @@ function M.apply(bufnr)
   local on = not M.paused(bufnr)
   if native.available() then
     native.enable(bufnr, on)
-    native.hide_what_does_not_fit(bufnr)
+    native.follow(bufnr)
   else
     require('pointsman.typing').enable(bufnr, on)
   end

@@ -44,14 +44,18 @@ local function tell(result)
   end
 end
 
-local function send(argument, bufnr)
+--- Ask the server, and the user where policy wants that.
+---@param argument table of the server's command
+---@param bufnr integer
+function M.send(argument, bufnr)
+  vim.notify('Pointsman: at work on ' .. argument.instruction)
   local params = { command = COMMAND, arguments = { argument } }
   require('pointsman.client').ask('workspace/executeCommand', params, function(result)
     local waits = #result.edits == 0 and (result.preview_sha256 or '') ~= ''
     if waits and argument.approvedSha256 == nil then
       if approved(result) then
         argument.approvedSha256 = result.preview_sha256
-        send(argument, bufnr)
+        M.send(argument, bufnr)
       end
     else
       tell(result)
@@ -64,8 +68,7 @@ end
 ---@param lines { first: integer, last: integer }
 function M.run(instruction, lines)
   local bufnr = vim.api.nvim_get_current_buf()
-  vim.notify('Pointsman: at work on ' .. instruction)
-  send({
+  M.send({
     textDocument = { uri = vim.uri_from_bufnr(bufnr), version = vim.lsp.util.buf_versions[bufnr] },
     range = {
       start = { line = lines.first - 1, character = 0 },

@@ -23,11 +23,16 @@ local function title_of(edit)
   return table.concat(texts, '; ')
 end
 
---- The changes by file, and what is left over: files that are made, moved or removed.
+--- The changes by file, and what is left over: files that are moved, removed or made without text.
 local function by_file(edit)
-  local files, others = {}, {}
+  local files, others, filled = {}, {}, {}
   for _, change in ipairs(edit.documentChanges or {}) do
-    if change.kind then
+    filled[change.textDocument and change.textDocument.uri or ''] = true
+  end
+  for _, change in ipairs(edit.documentChanges or {}) do
+    if change.kind == 'create' and filled[change.uri] then
+      -- The buffer of a file that is not there is empty, and writing it makes the file.
+    elseif change.kind then
       others[#others + 1] = change
     else
       files[#files + 1] = {
@@ -41,6 +46,17 @@ local function by_file(edit)
     files[#files + 1] = { bufnr = vim.uri_to_bufnr(uri), edits = edits }
   end
   return files, others
+end
+
+--- A file that would be made, and is there.
+---@return string|nil
+local function already_there(edit)
+  for _, change in ipairs(edit.documentChanges or {}) do
+    local path = change.kind == 'create' and vim.uri_to_fname(change.uri)
+    if path and vim.uv.fs_stat(path) then
+      return path
+    end
+  end
 end
 
 ---@return boolean
@@ -57,7 +73,11 @@ local function proposal(file, encoding)
   local plain = vim.tbl_map(function(each)
     return { range = each.range, newText = each.newText }
   end, file.edits)
+  local empty = vim.api.nvim_buf_line_count(bufnr) == 1 and vim.api.nvim_buf_get_lines(bufnr, 0, 1, false)[1] == ''
   vim.lsp.util.apply_text_edits(plain, bufnr, encoding)
+  if empty and vim.api.nvim_buf_get_lines(bufnr, -2, -1, false)[1] == '' then
+    vim.api.nvim_buf_set_lines(bufnr, -2, -1, false, {}) -- the line end of the last line, which a buffer does not show
+  end
   vim.bo[bufnr].bufhidden = 'wipe'
   vim.bo[bufnr].filetype = vim.bo[file.bufnr].filetype
   vim.bo[bufnr].modifiable = false
@@ -124,13 +144,17 @@ function M.open(edit, client_id)
   local client = vim.lsp.get_client_by_id(client_id)
   local encoding = client and client.offset_encoding or 'utf-16'
   local files, others = by_file(edit)
+  local there = already_there(edit)
+  if there then
+    return there .. ' is there already'
+  end
   for _, file in ipairs(files) do
     if is_stale(file) then
       return 'the file has changed since'
     end
   end
   if #others > 0 then
-    local asked = ('Pointsman wants to change %d files and make, move or remove %d'):format(#files, #others)
+    local asked = ('Pointsman wants to change %d files, and to make, move or remove %d'):format(#files, #others)
     if vim.fn.confirm(asked, '&Apply\n&Decline', 2) ~= 1 then
       return 'declined'
     end

@@ -97,7 +97,7 @@ function M.fit_at(s, row, col, line)
     if not extra:match(CLOSERS) then
       return nil
     end
-    if not rest:find(extra, 1, true) then
+    if not M.places(rest, extra) then
       if s.last > s.col then
         return nil
       end
@@ -131,6 +131,27 @@ function M.part(rest, kind)
   return rest
 end
 
+--- Where in `rest` the bytes `right` come again, in order: what an auto-pairing plugin closed. Late ones, so that a bracket
+--- stays closed while parts are taken, but on the first line where that has them all.
+---@param rest string
+---@param right string
+---@return integer[]|nil positions, one for each byte of `right`; nil when they do not come
+function M.places(rest, right)
+  for _, text in ipairs({ rest:match('^[^\n]*'), rest }) do
+    local places, at = {}, #text
+    for index = #right, 1, -1 do
+      while at > 0 and text:byte(at) ~= right:byte(index) do
+        at = at - 1
+      end
+      places[index] = at > 0 and at or nil
+      at = at - 1
+    end
+    if right == '' or places[1] then
+      return places
+    end
+  end
+end
+
 --- How many bytes right of the cursor a part writes again, so that it takes their place.
 ---@param fit pointsman.Fit
 ---@param part string
@@ -139,13 +160,11 @@ function M.covered(fit, part)
   if part == fit.rest then
     return fit.last - fit.col
   end
-  local right = fit.line:sub(fit.col + 1, fit.last)
-  for size = #right, 1, -1 do
-    if part:sub(-size) == right:sub(1, size) then
-      return size
-    end
+  local covered = 0
+  for _, place in ipairs(M.places(fit.rest, fit.line:sub(fit.col + 1, fit.last)) or {}) do
+    covered = covered + (place <= #part and 1 or 0)
   end
-  return 0
+  return covered
 end
 
 return M

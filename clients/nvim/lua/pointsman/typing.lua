@@ -1,6 +1,6 @@
 --- Neovim 0.10 and 0.11 have no inline completion: asks as the user types, and shows the answer by extmarks.
 local held = require('pointsman.held')
-local native = require('pointsman.native')
+local replies = require('pointsman.replies')
 
 local M = {}
 
@@ -13,22 +13,19 @@ local function ask(bufnr)
   if not client or vim.api.nvim_get_current_buf() ~= bufnr or not vim.api.nvim_get_mode().mode:match('^i') then
     return
   end
-  M.request(client, 2, function(list)
-    if #list > 0 then
-      held.show(list)
-    end
-  end)
+  M.request(client, 2, held.show)
 end
 
 --- Ask for suggestions here. `kind` is 1 for one that the user called for, 2 while typing.
 ---@param take fun(list: pointsman.Suggestion[])
 function M.request(client, kind, take)
-  local asked = native.here()
+  local asked = replies.asked()
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
   params.context = { triggerKind = kind }
   require('pointsman.client').send(client, 'textDocument/inlineCompletion', params, function(_, result)
-    if vim.api.nvim_get_mode().mode:match('^i') then
-      take(native.fitting(asked, result, client))
+    local list = vim.api.nvim_get_mode().mode:match('^i') and replies.fitting(asked, result, client)
+    if list then
+      take(list)
     end
   end, asked.bufnr)
 end

@@ -1,0 +1,44 @@
+"""Changes in a real VS Code workbench: code actions of the real server, and one change of several files."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from .test_vscode_workbench import bench, run_session, vsix, went_well
+from .two_files_server import FILES
+from .workbench_install import Workbench
+
+pytestmark = pytest.mark.model
+
+
+def test_a_code_action_is_previewed_applied_and_undone(
+    tmp_path: Path, models_dir: Path, bench: Workbench, vsix: Path
+) -> None:
+    seen = went_well(run_session(tmp_path, models_dir, bench, vsix, ["ready", "actions"]))["actions"]
+    assert any("Pointsman: Add a docstring" in title for title in seen["titles"])
+    assert "smollm2-135m" in seen["said"], "the annotation says which model made it"
+    assert seen["untouched"], "the file changed before the user agreed"
+    assert '"""' in seen["applied"].split("def subtract")[1]
+    assert seen["undone"] == seen["before"]
+
+
+def test_a_change_of_two_files_is_declined_taken_by_file_and_undone_at_once(
+    tmp_path: Path, models_dir: Path, bench: Workbench, vsix: Path
+) -> None:
+    program = tmp_path / "pointsman"
+    script = Path(__file__).with_name("two_files_server.py")
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(script))} "$@"\n')
+    program.chmod(0o755)
+    machine = {"pointsman.server.path": str(program)}
+    seen = went_well(run_session(tmp_path, models_dir, bench, vsix, ["ready", "files"], machine=machine))["files"]
+    first, second = seen["before"]
+    assert "cart.py" in seen["preview"] and "inventory.py" in seen["preview"]
+    assert seen["declined"] == [first, second]
+    assert seen["some"] == [first, FILES["shop/inventory.py"] + second]
+    assert seen["back"] == [first, second]
+    assert seen["all"] == [FILES["shop/cart.py"] + first, FILES["shop/inventory.py"] + second]
+    assert seen["undone"] == [first, second]
