@@ -95,12 +95,13 @@ def test_a_trusted_workspace_gets_the_closed_model_with_a_receipt(
     assert result["route"]["target"] == "closed" and result["route"]["endpoint"] == "vendor"
     assert result["receipt"]["spans"][0].startswith("shop/cart.py:")
     assert result["receipt"]["record_id"] and result["receipt"]["usd"] > 0
+    assert result["receipt"]["template"].startswith("refactor-lines:")
     assert result["redactions"] >= 1 and "+def apply_discount(total_cents, share):" in result["diff"]
     (body,) = endpoint.bodies
     assert SECRET.encode() not in body and SECRET in (repository / "shop" / "cart.py").read_text()
     records = home.run("audit", "list", "--json").json
     listed = json.dumps(records)
-    assert hashlib.sha256(body).hexdigest() in listed
+    assert hashlib.sha256(body).hexdigest() in listed and result["receipt"]["template"] in listed
     assert SECRET not in listed and "apply_discount" not in listed and "canary-key" not in listed
     assert home.run("audit", "verify", "--json").code == 0
 

@@ -64,6 +64,7 @@ def _identity(record: str, request: ClosedRequest) -> dict[str, Any]:
         "id": record,
         "request_id": request.request_id,
         "task": request.task,
+        "template": _identifier(request.template),
         "files": [_sha256(name) for name in request.files],
         "workspace": hashlib.sha256(os.fsencode(os.path.realpath(request.workspace))).hexdigest(),
     }
@@ -71,14 +72,18 @@ def _identity(record: str, request: ClosedRequest) -> dict[str, Any]:
 
 def _identity_of_anything(record: str, request: ClosedRequest) -> dict[str, Any]:
     """The same of a request that is not sound: nothing of it is written down as it stands."""
-    known = _IDENTIFIER.fullmatch(request.request_id) is not None
     return {
         "id": record,
-        "request_id": request.request_id if known else _sha256(request.request_id),
+        "request_id": _identifier(request.request_id),
         "task": request.task if request.task in get_args(Task) else "",
         "files": [_sha256(name) for name in request.files[:_MOST_FILES]],
         "workspace": _sha256(request.workspace),
     }
+
+
+def _identifier(text: str) -> str:
+    """As it stands when it is one, else its hash."""
+    return text if not text or _IDENTIFIER.fullmatch(text) else _sha256(text)
 
 
 def _destination(prepared: Prepared) -> dict[str, Any]:

@@ -235,6 +235,8 @@ class ClosedRequest:
     """Lines of the workspace's text that would leave."""
     max_tokens: int
     approved_sha256: str = ""
+    template: str = ""
+    """Name and hash of the prompt's template, NAME:SHA256; for the audit log."""
     spans: tuple[Span, ...] = ()
     """Which lines of them; for the receipt. Each span's file is checked like those of `files`."""
     stream: bool = False

@@ -6,6 +6,7 @@ since the user approves an outgoing body by its hash.
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from pointsman.models.prompting import fence_for, fenced
@@ -27,6 +28,9 @@ _CLOSED_SYSTEM = (
     "only ones\n=======\nlines as they shall be\n>>>>>>> REPLACE\n"
     "If nothing needs to change, answer NO CHANGE."
 )
+_CLOSED_USER = "Instruction: {instruction}\n\nFile {path} ({language}), lines {start}-{end}.\n{blocks}"
+TEMPLATE = f"refactor-lines:{hashlib.sha256(f'{_CLOSED_SYSTEM}{_CLOSED_USER}'.encode()).hexdigest()}"
+"""Name and hash of what code and instruction are put into: the audit log says by it which words a model got."""
 
 
 def local_messages(selection: Selection, instruction: str, language: str) -> tuple[list[tuple[str, str]], str]:
@@ -43,11 +47,15 @@ def closed_messages(selection: Selection, instruction: str, path: str, language:
     fence = fence_for(path, instruction, before, selection.text, after)
     parts = (("BEFORE", before), ("SELECTION", selection.text + "\n"), ("AFTER", after))
     blocks = "".join(f"{name}\n{fence}\n{fenced(text, fence)}{fence}\n" for name, text in parts if text)
-    place = f"File {fenced(path, fence)} ({language or 'plain text'}), lines {selection.start}-{selection.end}."
-    return [
-        ("system", _CLOSED_SYSTEM.format(fence=fence)),
-        ("user", f"Instruction: {fenced(instruction, fence)}\n\n{place}\n{blocks}"),
-    ]
+    asked = _CLOSED_USER.format(
+        instruction=fenced(instruction, fence),
+        path=fenced(path, fence),
+        language=language or "plain text",
+        start=selection.start,
+        end=selection.end,
+        blocks=blocks,
+    )
+    return [("system", _CLOSED_SYSTEM.format(fence=fence)), ("user", asked)]
 
 
 def retry_message(reason: str) -> str:

@@ -31,7 +31,7 @@ from pointsman.refactor.checks import check, parses_alone
 from pointsman.refactor.edits import file_edit
 from pointsman.refactor.lines import Selection, select
 from pointsman.refactor.local import change_locally, local_task
-from pointsman.refactor.prompt import NEIGHBOURS, closed_messages, lines_shown, retry_message
+from pointsman.refactor.prompt import NEIGHBOURS, TEMPLATE, closed_messages, lines_shown, retry_message
 from pointsman.refactor.types import Checks, Receipt, Refactoring, RefactorQuery, Target
 from pointsman.settings import Settings
 from pointsman_indexer.effort import measure
@@ -209,6 +209,7 @@ class RefactorService:
             lines=lines_shown(selection),
             max_tokens=max(self._settings.max_answer_tokens, len(selection.text)),
             approved_sha256=query.approved_sha256,
+            template=TEMPLATE,
         )
 
     # -- both ----------------------------------------------------------------------------------------------------
@@ -271,6 +272,7 @@ def _receipt(reply: ClosedReply) -> Receipt:
         body_bytes=reply.body_bytes,
         body_sha256=reply.body_sha256,
         attempts=reply.attempts,
+        template=TEMPLATE,
     )
 
 

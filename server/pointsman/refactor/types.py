@@ -94,6 +94,8 @@ class Receipt:
     body_bytes: int
     body_sha256: str
     attempts: int
+    template: str
+    """Name and hash of the prompt's template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
