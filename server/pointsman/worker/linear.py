@@ -10,7 +10,6 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import bitsandbytes
 import torch
 from torch.nn import functional
 
@@ -30,12 +29,16 @@ def joined(modules: Sequence[Any]) -> Projection:
     if all(type(module) is torch.nn.Linear for module in modules):
         weight = torch.cat([module.weight.data for module in modules]) if len(modules) > 1 else modules[0].weight.data
         return lambda x: functional.linear(x, weight, bias)
+    import bitsandbytes  # a second, which a process that only embeds need not spend
+
     if all(type(module) is bitsandbytes.nn.Linear4bit for module in modules):
         return _nf4([module.weight for module in modules], bias)
     raise ValueError("a kind of layer that is not known here")
 
 
 def _nf4(weights: Sequence[Any], bias: Any) -> Projection:
+    import bitsandbytes
+
     states = [weight.quant_state for weight in weights]
     first = states[0]
     packed = getattr(first, "packing_format_for_cpu", False)
