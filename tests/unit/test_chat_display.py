@@ -29,6 +29,7 @@ HARMLESS = {
     "<!-- hidden": "`<!-- hidden`",
     "go to https://evil.example/a?b=c now": "go to `https://evil.example/a?b=c` now",
     "go to www.evil.example": "go to `www.evil.example`",
+    "- a\n  ```\n<img src=x>": "- a\n  ```\n`<img src=x>`",
     "a\x1b]8;;https://evil.example\x07b\x1b]8;;\x07": "ab",
 }
 KEPT = [

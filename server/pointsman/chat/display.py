@@ -73,7 +73,8 @@ def _fenced(line: str, fence: str) -> tuple[str, bool]:
     """(the fence that is open behind the line, whether the line is code or a fence itself)."""
     mark = _FENCE.match(line)
     if not fence:
-        return (mark[1], True) if mark else ("", False)
+        # An indented one may belong to a list's item, and ends with it wherever that ends: it opens nothing here.
+        return (mark[1], True) if mark and line[0] != " " else ("", False)
     closes = mark and mark[1].startswith(fence) and not line.strip().strip(fence[0])
     return ("", True) if closes else (fence, True)
 
