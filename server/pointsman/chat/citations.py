@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pointsman.chat.retrieve import Source
+from pointsman.chat.sources import Source
 from pointsman.chat.types import Citation
 from pointsman.chat.words import content_words, coverage
 
@@ -22,6 +22,14 @@ SUPPORTED_CITED = 0.5
 _NUMBER = re.compile(r"\s?\[(\d{1,2}(?:\s?,\s?\d{1,2})*)\]")
 _NAME = re.compile(r"`([^`\n]{1,80})`")
 _BLOCK = re.compile(r"(```.*?(?:```|\Z))", re.DOTALL)
+_PLACE = re.compile(r"\s*(?:\[?\d+\]?\s+)?[^\s:]+:\d+(?:-\d+)?\s*")
+_REFUSAL = re.compile(
+    r"\b(?:sources?|passages?|provided (?:code|text|context))\b[^.\n]{0,30}"
+    r"\b(?:do(?:es)? not|don't|doesn't|cannot|can't)\b[^.\n]{0,30}"
+    r"\b(?:answer|mention|contain|provide|include|describe|say|show|specify|explain)"
+    r"|\bI (?:cannot|can't|could not|couldn't) (?:answer|find)\b",
+    re.I,
+)
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?](?=\s|\Z)|\n|\Z)|\n+")
 
 
@@ -43,6 +51,8 @@ def ground(answer: str, sources: Sequence[Source]) -> Grounded:
     for piece in _pieces(answer):
         named, bare = _split_numbers(piece, len(sources))
         subject = content_words(bare)
+        if _PLACE.fullmatch(bare):
+            continue  # the prompt's own heading of a source, said again
         if len(subject) < 2:
             kept.append(bare)  # "Yes.", a line end: it claims nothing by itself
             continue
@@ -59,6 +69,12 @@ def ground(answer: str, sources: Sequence[Source]) -> Grounded:
     if not supported or supported * 2 < claims:
         return Grounded(text="", used=())
     return Grounded(text=_tidy("".join(kept)), used=tuple(sorted(used)))
+
+
+def refuses(answer: str) -> bool:
+    """Whether the model says, as it was told to, that the sources do not answer: by its first sentence."""
+    first = next((piece for piece in _pieces(answer) if piece.strip()), "")
+    return bool(_REFUSAL.search(first))
 
 
 def sentence(written: str, source: Source, number: int) -> str:
