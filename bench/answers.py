@@ -11,6 +11,10 @@ With `--write N`, N answerable questions and those unanswerable ones that retrie
 model. A citation is right when its file is there with the hash that the citation carries, and its lines are right ones
 or hold most of the content words of the sentence that cites it: `citing sentences` are pairs of a sentence and a
 number in it. `wrongly declined` counts answerable questions of which the answer says that the repository is silent.
+
+A small model writes few sentences that stand, so the check of citations is measured without one as well: `planted` are
+first sentences of documentation that the sources show, each with the number of another source drawn by lot, and as many
+taken from another package. A number that is kept is right when its source says the very sentence.
 """
 
 from __future__ import annotations
@@ -23,11 +27,12 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pointsman.build import build_services
+from pointsman.chat.citations import ground
 from pointsman.chat.retrieve import retrieve
 from pointsman.chat.sources import Source
 from pointsman.chat.types import Answer, Citation, Question
@@ -42,6 +47,7 @@ BUDGET = 1200
 MOST_LINES = 120
 MOST_WORDS = 0.6
 _MARK = re.compile(r"\s?\[(\d+)\]")
+_DOCUMENTED = re.compile(r'"""\s*([A-Z][^."\n]{15,}?)(?:\.|\n|""")')
 _PARTS = {"dev": ("dev", "train"), "test": ("test",)}
 
 
@@ -92,6 +98,29 @@ def count_answer(count: Counter[str], answer: Answer, root: Path, row: dict[str,
             count["citing sentences, right"] += bool(texts.get(n)) and (held or n in right)
 
 
+def said_by(sources: Sequence[Source]) -> list[tuple[int, str]]:
+    """Sentences of documentation, with the number of the source that shows them."""
+    found = ((n, _DOCUMENTED.search(source.text)) for n, source in enumerate(sources, start=1))
+    return [(n, match[1]) for n, match in found if match]
+
+
+def plant(
+    count: Counter[str], sources: Sequence[Source], strange: Sequence[tuple[int, str]], lot: random.Random
+) -> None:
+    """Add up what the check does with wrong numbers; `strange` are sentences of another package."""
+    numbers = range(1, len(sources) + 1)
+    for own, sentence in said_by(sources) if len(sources) > 1 else ():
+        used = ground(f"{sentence} [{lot.choice([n for n in numbers if n != own])}].", sources).used
+        count["planted, wrong number"] += 1
+        count["planted, wrong number: cited"] += len(used)
+        count["planted, wrong number: cited rightly"] += sum(sentence in sources[n - 1].text for n in used)
+    for _, sentence in strange if sources else ():
+        count["planted, of another package"] += 1
+        count["planted, of another package: cited"] += bool(
+            ground(f"{sentence} [{lot.choice(numbers)}].", sources).used
+        )
+
+
 async def measure(sources: Path, part: str, write: int, verbose: bool) -> dict[str, Any]:
     services = build_services(Paths.resolve(), Settings(), in_process=True)
     asker: Any = services.asker
@@ -100,6 +129,8 @@ async def measure(sources: Path, part: str, write: int, verbose: bool) -> dict[s
     chosen = {row["query"] for row in random.Random(7).sample(questions, min(write, len(questions)))}
     count: Counter[str] = Counter()
     missed: list[str] = []
+    lot = random.Random(5)
+    strange: list[tuple[int, str]] = []
     packages = {row["package"] for row in (*questions, *nothing)}
 
     async def ask(question: Question) -> Answer:
@@ -113,10 +144,13 @@ async def measure(sources: Path, part: str, write: int, verbose: bool) -> dict[s
             root = (sources / package).resolve()
             async for _ in services.host.index(IndexParams(path=str(root))):
                 pass
+            shown: list[tuple[int, str]] = []
             for row in (row for row in questions if row["package"] == package):
                 question = Question(text=row["query"], root=root)
                 found = await retrieve(services.host, exclusions, question, budget=BUDGET)
                 hit = any(shows(row, source) for source in found.sources[:5])
+                plant(count, found.sources, strange[:5], lot)
+                shown += said_by(found.sources)
                 count["questions"] += 1
                 count["right lines in the top 5"] += hit
                 count["the same, without `also`"] += any(shows({**row, "also": ()}, s) for s in found.sources[:5])
@@ -130,6 +164,7 @@ async def measure(sources: Path, part: str, write: int, verbose: bool) -> dict[s
                     count["answers, quoted"] += "quoted" in answer.route.reason and not answer.abstained
                     count["answers, wrongly declined"] += answer.abstained
                     count_answer(count, answer, root, row)
+            strange = lot.sample(shown, min(5, len(shown)))
             for row in (row for row in nothing if row["package"] == package):
                 question = Question(text=row["query"], root=root)
                 found = await retrieve(services.host, exclusions, question, budget=BUDGET)

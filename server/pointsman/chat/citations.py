@@ -19,6 +19,8 @@ SUPPORTED = 0.85
 """Share of a sentence's content words that must be in one source, when the model named none."""
 SUPPORTED_CITED = 0.5
 """The same when the model named that source itself."""
+_BEHIND = 0.1
+"""How much less of it than the best source a named one may hold: below that, the model took the wrong number."""
 _NUMBER = re.compile(r"\s?\[(\d{1,2}(?:\s?,\s?\d{1,2})*)\]")
 _NAME = re.compile(r"`([^`\n]{1,80})`")
 _BLOCK = re.compile(r"(```.*?(?:```|\Z))", re.DOTALL)
@@ -121,10 +123,10 @@ def _support(
         source = sources[number - 1]
         return all(name.rstrip("()") in f"{source.symbol} {source.text} {source.path}" for name in names)
 
-    if cited := [n for n in named if coverage(subject, words[n - 1]) >= SUPPORTED_CITED and holds(n)]:
-        return cited
-    by_coverage = sorted(range(1, len(sources) + 1), key=lambda n: -coverage(subject, words[n - 1]))
-    return [n for n in by_coverage if coverage(subject, words[n - 1]) >= SUPPORTED and holds(n)][:1]
+    held = {n: coverage(subject, words[n - 1]) for n in range(1, len(sources) + 1) if holds(n)}
+    best = sorted(held, key=lambda n: -held[n])[:1]
+    enough = max(SUPPORTED_CITED, max(held.values(), default=0.0) - _BEHIND)
+    return [n for n in named if held.get(n, 0.0) >= enough] or [n for n in best if held[n] >= SUPPORTED]
 
 
 def _numbered(bare: str, numbers: Sequence[int]) -> str:
