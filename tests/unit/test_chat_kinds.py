@@ -233,3 +233,4 @@ def test_a_long_passage_keeps_its_head_and_the_lines_that_are_asked_for() -> Non
     assert cut.lines[0] == (11, "def settle(cart):") and (161, lines[150]) in cut.lines
     assert estimate_tokens(cut.text) <= 120 and "\n…\n" in cut.text
     assert all(lines[number - 11] == text for number, text in cut.lines)
+    assert (cut.start_line, cut.end_line) == (11, 210)  # what is cited is the passage

@@ -28,7 +28,7 @@ def quoted(question: str, sources: Sequence[Source], introduction: str) -> tuple
 
 def _passage(source: Source, asked: frozenset[str]) -> list[tuple[int, str]]:
     """The run of at most `LINES` lines that names the most of what is asked, earliest first, with their numbers."""
-    lines = source.lines
+    lines = source.whole or source.lines
     words = [content_words(line) & asked for _, line in lines]
 
     def weight(start: int) -> tuple[int, int]:

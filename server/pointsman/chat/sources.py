@@ -1,6 +1,7 @@
 """Passages that an answer may rest on: pieces of a file with the numbers of their lines, joined and cut to a budget.
 
-A pure part. What is too long gives its head and the lines that name what is asked; lines that are left out show as "…".
+A pure part. What is too long gives its head and the run of lines that names most of what is asked; what is left out
+shows as "…".
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ _HEAD = 3
 """Lines that a cut passage always begins with: a signature and the first of its documentation."""
 _APART = 2
 """Lines between two passages that are read as one: neighbours in a file."""
-_LONGEST = 80
-"""Lines of passages that are joined; more would crowd out the other sources."""
+_LONGEST = 40
+"""Lines of passages that are joined; of more than that, a share of the budget would not show both."""
 _LEAST_TOKENS = 48
 
 
@@ -32,20 +33,22 @@ class Source:
     symbol: str
     sha: str
     lines: tuple[tuple[int, str], ...]
-    """At least one: 1-based numbers, ascending, and the text. Numbers that are missing between them are not shown."""
+    """What is shown, at least one: 1-based numbers, ascending, and the text. Numbers may be missing in between."""
+    whole: tuple[tuple[int, str], ...] = ()
+    """All lines of the passage, where `lines` are not all of them: the place that is cited, and what may be quoted."""
 
     @property
     def start_line(self) -> int:
-        return self.lines[0][0]
+        return (self.whole or self.lines)[0][0]
 
     @property
     def end_line(self) -> int:
-        return self.lines[-1][0]
+        return (self.whole or self.lines)[-1][0]
 
     @property
     def text(self) -> str:
         shown: list[str] = []
-        before = self.start_line - 1
+        before = self.lines[0][0] - 1
         for number, line in self.lines:
             shown += [_LEFT_OUT] if number > before + 1 else []
             shown.append(line)
@@ -116,14 +119,30 @@ def within_budget(sources: Sequence[Source], budget: int, asked: frozenset[str])
 def _cut(source: Source, tokens: int, asked: frozenset[str]) -> Source | None:
     if estimate_tokens(source.text) <= tokens:
         return source
-    named = [len(content_words(line) & asked) for _, line in source.lines]
-    worth = [(at < _HEAD, 2 * named[at] + sum(named[max(at - 2, 0) : at + 3])) for at in range(len(source.lines))]
-    room = int((tokens - 1) * CHARS_PER_TOKEN)
-    chosen: set[int] = set()
-    for at in sorted(range(len(worth)), key=lambda at: (*(-value for value in worth[at]), at)):
-        alone = not {at - 1, at + 1} & chosen
-        room -= len(source.lines[at][1]) + 1 + (len(_LEFT_OUT) + 1) * alone
-        if room < 0:
+    words = [content_words(line) & asked for _, line in source.lines]
+    costs = [len(line) + 1 for _, line in source.lines]
+    room = int((tokens - 1) * CHARS_PER_TOKEN) - len(_LEFT_OUT) - 1
+    head = 0
+    while head < _HEAD and costs[head] <= room:
+        room -= costs[head]
+        head += 1
+    first, last = _best_run(words, costs, head, room)
+    chosen = (*source.lines[:head], *source.lines[first:last])
+    return replace(source, lines=chosen, whole=source.lines) if chosen else None
+
+
+def _best_run(words: Sequence[frozenset[str]], costs: Sequence[int], start: int, room: int) -> tuple[int, int]:
+    """Of the runs from `start` on that fill `room`, the first that names the most of what is asked: its two ends."""
+    best, ends = (-1, -1), (start, start)
+    for first in range(start, len(costs)):
+        last, left = first, room
+        while last < len(costs) and costs[last] <= left:
+            left -= costs[last]
+            last += 1
+        named = words[first:last]
+        worth = (len(frozenset[str]().union(*named)), sum(map(len, named)))
+        if last > first and worth > best:
+            best, ends = worth, (first, last)
+        if last == len(costs):
             break
-        chosen.add(at)
-    return replace(source, lines=tuple(source.lines[at] for at in sorted(chosen))) if chosen else None
+    return ends
