@@ -39,6 +39,11 @@ def test_a_source_inside_another_is_dropped() -> None:
     assert len(joined([outer, source("b\nc", start=2, sha="other")])) == 2
 
 
+@pytest.mark.parametrize("text", ["a\nb", "a\nb\n", "a\r\nb\r\n", "a\rb\r"])
+def test_lines_are_counted_as_the_index_does(text: str) -> None:
+    assert source(text, start=7).lines == ((7, "a"), (8, "b"))
+
+
 def test_sources_keep_to_the_budget() -> None:
     long = source("\n".join(f"line number {n}" for n in range(500)))
     fitted = within_budget([long, ROUTER, long, long, long, long], 200, frozenset())

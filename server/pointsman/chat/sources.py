@@ -64,9 +64,9 @@ class Source:
 
 
 def passage(*, path: str, start_line: int, symbol: str, sha: str, text: str) -> Source:
-    """A source of consecutive lines."""
-    lines = tuple(enumerate(text.replace("\r\n", "\n").split("\n"), start=start_line))
-    return Source(path=path, symbol=symbol, sha=sha, lines=lines)
+    """A source of consecutive lines; the end of the last one, which a hit's text may have, begins no other."""
+    own = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+    return Source(path=path, symbol=symbol, sha=sha, lines=tuple(enumerate(own, start=start_line)))
 
 
 def of_hit(hit: SearchHit) -> Source:
