@@ -20,9 +20,14 @@ from pointsman.host.api import (
     ModelFacts,
     ModelParams,
     Nothing,
+    OutlineParams,
+    OutlineReply,
+    Place,
     SearchHit,
     SearchParams,
     SearchReply,
+    UsesParams,
+    UsesReply,
 )
 from pointsman.models.base import Finish, Piece
 from pointsman.models.card import ChatTemplate, FillInTheMiddle
@@ -59,6 +64,11 @@ class FakeHost:
         self.facts = facts
         self.hits = tuple(hits)
         self.note = ""
+        self.nearest: float | None = None
+        self.hits_of: dict[str, tuple[SearchHit, ...]] = {}
+        """By query, in place of `hits`."""
+        self.map = ""
+        self.places: dict[str, UsesReply] = {}
         self.asked: list[GenerateParams] = []
         self.searched: list[SearchParams] = []
         self.sent: list[ClosedRequest] = []
@@ -124,7 +134,14 @@ class FakeHost:
         self.searched.append(params)
         self.searching.set()
         await asyncio.sleep(self.search_delay)
-        return SearchReply(root=params.path, hits=self.hits, note=self.note)
+        hits = self.hits_of.get(params.query, self.hits)
+        return SearchReply(root=params.path, hits=hits, note=self.note, nearest=self.nearest)
+
+    async def outline(self, params: OutlineParams) -> OutlineReply:
+        return OutlineReply(root=params.path, text=self.map)
+
+    async def uses(self, params: UsesParams) -> UsesReply:
+        return self.places.get(params.symbol, UsesReply(root=params.path, definitions=(), uses=()))
 
     async def closed_preview(self, params: ClosedRequest) -> ClosedPreview:
         if self.refusal:
@@ -196,6 +213,10 @@ def snapshot(text: str, *, root: Path = Path("/repo"), name: str = "pkg/a.py", l
 def marked(text: str) -> tuple[str, int]:
     """The text without its `‸`, and where that was."""
     return text.replace("‸", ""), text.index("‸")
+
+
+def place(path: str, line: int, symbol: str = "", kind: str = "function", confidence: str = "") -> Place:
+    return Place(path=path, line=line, symbol=symbol, kind=kind, confidence=confidence)
 
 
 def hit(path: str, text: str, *, start: int = 1, symbol: str = "", fresh: bool = True) -> SearchHit:

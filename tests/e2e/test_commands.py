@@ -121,6 +121,24 @@ def test_ask_says_so_when_the_repository_does_not_answer(home: Home, repository:
     assert answer["abstained"] and answer["citations"] == []
 
 
+def test_ask_says_what_the_repository_does_not_know(home: Home, repository: Path) -> None:
+    question = "How is the total of a cart charged to PayPal?"
+    answer = home.run("ask", question, "--path", repository, "--json").json
+    assert answer["abstained"] and "nothing in it speaks of paypal" in answer["answer"]
+    assert all((repository / citation["path"]).is_file() for citation in answer["citations"])
+
+
+@pytest.mark.parametrize(
+    ("question", "path"),
+    [("What does this project do?", "README.md"), ("What calls reserve?", "shop/cart.py")],
+)
+def test_ask_about_the_whole_and_about_callers(home: Home, repository: Path, question: str, path: str) -> None:
+    answer = home.run("ask", question, "--path", repository, "--json").json
+    assert not answer["abstained"] and path in {citation["path"] for citation in answer["citations"]}
+    for citation in answer["citations"]:
+        assert (repository / citation["path"]).is_file() and f"[{citation['n']}]" in answer["answer"]
+
+
 def test_refactor_without_an_endpoint_is_local_and_says_so(home: Home, repository: Path) -> None:
     place = f"{repository / 'shop' / 'cart.py'}:39-43"
     result = home.run("refactor", place, "add type hints", "--json").json

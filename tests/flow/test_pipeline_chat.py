@@ -136,6 +136,48 @@ async def test_bad_questions_and_models_are_told() -> None:
         await ask(FakeHost(facts=facts(chat=None)))
 
 
+async def test_a_citation_that_does_not_support_its_sentence_is_lost() -> None:
+    host = FakeHost(
+        "The discount is applied to the total by percent [2]. It was invented in Venice [1].", hits=[DISCOUNT, STOCK]
+    )
+    answer, _ = await ask(host)
+    assert answer.answer == "The discount is applied to the total by percent [1]."
+    assert [c.path for c in answer.citations] == ["shop/cart.py"]
+
+
+@pytest.mark.parametrize(
+    ("draft", "nearest"),
+    [
+        ("Kubernetes pods restart the ingress controller [1].", 0.35),  # sources that may be about something else
+        ("It returns 100 [1].", 0.35),  # holds, and is not about the question
+        ("The sources do not mention how a discount is applied to a total.", 0.6),  # the model says so itself
+        ("I cannot answer that from the sources.", 0.6),
+    ],
+)
+async def test_with_no_citation_left_the_repository_does_not_answer(draft: str, nearest: float) -> None:
+    host = FakeHost(draft, hits=[DISCOUNT])
+    host.nearest = nearest
+    answer, _ = await ask(host)
+    assert answer.abstained and len(host.asked) == 1 and "Kubernetes" not in answer.answer
+    assert answer.answer.startswith("This repository does not seem to answer that.")
+    assert "[1] shop/cart.py:39-40" in answer.answer and [c.n for c in answer.citations] == [1]
+
+
+async def test_a_name_that_the_repository_does_not_know_is_told() -> None:
+    host = FakeHost("never asked", hits=[DISCOUNT])
+    host.nearest = 0.6
+    answer, _ = await ask(host, "How is a discount applied to a total in Kafka?")
+    assert answer.abstained and not host.asked and "nothing in it speaks of kafka" in answer.answer
+
+
+async def test_what_was_said_is_told_without_a_model() -> None:
+    host = FakeHost("never asked", hits=[DISCOUNT])
+    history = (Turn(role="user", text=QUESTION), Turn(role="assistant", text="By percent [1]."))
+    answer, _ = await ask(host, "What did I ask you?", history=history)
+    assert QUESTION in answer.answer and answer.citations == () and not answer.abstained
+    assert not host.asked and not host.searched
+
+
 async def test_what_is_only_near_the_question_is_declined_and_quoted_unwritten() -> None:
     host = FakeHost("never asked", hits=[DISCOUNT])
     answer, draft = await ask(host, "How is a discount granted by loyalty programs?")

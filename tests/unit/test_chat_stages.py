@@ -7,7 +7,7 @@ import pytest
 from pointsman.chat.citations import citations, ground
 from pointsman.chat.prompt import build_messages
 from pointsman.chat.quote import quoted
-from pointsman.chat.retrieve import Source, merge, within_budget
+from pointsman.chat.sources import Source, joined, passage, within_budget
 from pointsman.chat.stream import goes_round
 from pointsman.chat.types import Turn
 from pointsman.chat.words import content_words, coverage
@@ -16,7 +16,7 @@ from tests.pipelines import CHAT, SPECIAL
 
 
 def source(text: str, *, path: str = "a.py", start: int = 1, symbol: str = "", sha: str = "s") -> Source:
-    return Source(path=path, start_line=start, end_line=start + text.count("\n"), symbol=symbol, sha=sha, text=text)
+    return passage(path=path, start_line=start, symbol=symbol, sha=sha, text=text)
 
 
 ROUTER = source("def matches(self, scope):\n    return self.path_regex.match(scope)", symbol="Route.matches")
@@ -35,15 +35,20 @@ def test_function_words_and_general_words_say_nothing() -> None:
 
 def test_a_source_inside_another_is_dropped() -> None:
     outer, inner = source("a\nb\nc\nd"), source("b\nc", start=2)
-    assert merge([inner, outer]) == [outer] == merge([outer, inner])
-    assert len(merge([outer, source("b\nc", start=2, sha="other")])) == 2
+    assert joined([inner, outer]) == [outer] == joined([outer, inner])
+    assert len(joined([outer, source("b\nc", start=2, sha="other")])) == 2
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\nb\n", "a\r\nb\r\n", "a\rb\r"])
+def test_lines_are_counted_as_the_index_does(text: str) -> None:
+    assert source(text, start=7).lines == ((7, "a"), (8, "b"))
 
 
 def test_sources_keep_to_the_budget() -> None:
     long = source("\n".join(f"line number {n}" for n in range(500)))
-    fitted = within_budget([long, ROUTER, long, long, long, long], 200)
+    fitted = within_budget([long, ROUTER, long, long, long, long], 200, frozenset())
     assert sum(estimate_tokens(s.text) for s in fitted) <= 200 and ROUTER in fitted and len(fitted) <= 4
-    assert fitted[0].end_line == fitted[0].start_line + fitted[0].text.count("\n") < long.end_line
+    assert len(fitted[0].lines) < len(long.lines) and fitted[0].end_line == long.end_line
 
 
 def test_a_prompt_fences_its_sources_as_data() -> None:

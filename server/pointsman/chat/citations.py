@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pointsman.chat.retrieve import Source
+from pointsman.chat.sources import Source
 from pointsman.chat.types import Citation
 from pointsman.chat.words import content_words, coverage
 
@@ -19,9 +19,19 @@ SUPPORTED = 0.85
 """Share of a sentence's content words that must be in one source, when the model named none."""
 SUPPORTED_CITED = 0.5
 """The same when the model named that source itself."""
+_BEHIND = 0.1
+"""How much less of it than the best source a named one may hold: below that, the model took the wrong number."""
 _NUMBER = re.compile(r"\s?\[(\d{1,2}(?:\s?,\s?\d{1,2})*)\]")
 _NAME = re.compile(r"`([^`\n]{1,80})`")
 _BLOCK = re.compile(r"(```.*?(?:```|\Z))", re.DOTALL)
+_PLACE = re.compile(r"\s*(?:\[?\d+\]?\s+)?[^\s:]+:\d+(?:-\d+)?\s*")
+_REFUSAL = re.compile(
+    r"\b(?:sources?|passages?|provided (?:code|text|context))\b[^.\n]{0,30}"
+    r"\b(?:do(?:es)? not|don't|doesn't|cannot|can't)\b[^.\n]{0,30}"
+    r"\b(?:answer|mention|contain|provide|include|describe|say|show|specify|explain)"
+    r"|\bI (?:cannot|can't|could not|couldn't) (?:answer|find)\b",
+    re.I,
+)
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?](?=\s|\Z)|\n|\Z)|\n+")
 
 
@@ -43,6 +53,8 @@ def ground(answer: str, sources: Sequence[Source]) -> Grounded:
     for piece in _pieces(answer):
         named, bare = _split_numbers(piece, len(sources))
         subject = content_words(bare)
+        if _PLACE.fullmatch(bare):
+            continue  # the prompt's own heading of a source, said again
         if len(subject) < 2:
             kept.append(bare)  # "Yes.", a line end: it claims nothing by itself
             continue
@@ -59,6 +71,12 @@ def ground(answer: str, sources: Sequence[Source]) -> Grounded:
     if not supported or supported * 2 < claims:
         return Grounded(text="", used=())
     return Grounded(text=_tidy("".join(kept)), used=tuple(sorted(used)))
+
+
+def refuses(answer: str) -> bool:
+    """Whether the model says, as it was told to, that the sources do not answer: by its first sentence."""
+    first = next((piece for piece in _pieces(answer) if piece.strip()), "")
+    return bool(_REFUSAL.search(first))
 
 
 def sentence(written: str, source: Source, number: int) -> str:
@@ -105,10 +123,10 @@ def _support(
         source = sources[number - 1]
         return all(name.rstrip("()") in f"{source.symbol} {source.text} {source.path}" for name in names)
 
-    if cited := [n for n in named if coverage(subject, words[n - 1]) >= SUPPORTED_CITED and holds(n)]:
-        return cited
-    by_coverage = sorted(range(1, len(sources) + 1), key=lambda n: -coverage(subject, words[n - 1]))
-    return [n for n in by_coverage if coverage(subject, words[n - 1]) >= SUPPORTED and holds(n)][:1]
+    held = {n: coverage(subject, words[n - 1]) for n in range(1, len(sources) + 1) if holds(n)}
+    best = sorted(held, key=lambda n: -held[n])[:1]
+    enough = max(SUPPORTED_CITED, max(held.values(), default=0.0) - _BEHIND)
+    return [n for n in named if held.get(n, 0.0) >= enough] or [n for n in best if held[n] >= SUPPORTED]
 
 
 def _numbered(bare: str, numbers: Sequence[int]) -> str:

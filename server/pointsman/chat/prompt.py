@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pointsman.chat.retrieve import Source
+from pointsman.chat.sources import Source
 from pointsman.chat.types import Turn
 from pointsman.models.prompting import fence_for, fenced
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from pointsman.chat.retrieve import Source
+from pointsman.chat.sources import Source
 from pointsman.chat.words import content_words
 
 LINES = 10
@@ -19,28 +19,37 @@ def quoted(question: str, sources: Sequence[Source], introduction: str) -> tuple
     asked = content_words(question, about_code=False)
     blocks = [introduction]
     for number, source in enumerate(sources[:PASSAGES], start=1):
-        first, lines = _passage(source, asked)
-        place = f"{source.path}:{first}-{first + len(lines) - 1}"
+        lines = _passage(source, asked)
+        place = f"{source.path}:{lines[0][0]}-{lines[-1][0]}"
         name = f" ({source.symbol})" if source.symbol else ""
-        blocks.append(f"[{number}] {place}{name}\n" + "\n".join(f"    {line}" for line in lines))
+        blocks.append(f"[{number}] {place}{name}\n" + "\n".join(_shown(lines)))
     return "\n\n".join(blocks), tuple(range(1, len(blocks)))
 
 
-def _passage(source: Source, asked: frozenset[str]) -> tuple[int, list[str]]:
-    """The run of at most `LINES` lines that names the most of what is asked, earliest first; and its first line."""
-    lines = source.text.split("\n")
-    words = [content_words(line) & asked for line in lines]
+def _passage(source: Source, asked: frozenset[str]) -> list[tuple[int, str]]:
+    """The run of at most `LINES` lines that names the most of what is asked, earliest first, with their numbers."""
+    lines = source.whole or source.lines
+    words = [content_words(line) & asked for _, line in lines]
 
     def weight(start: int) -> tuple[int, int]:
         span = words[start : start + LINES]
         return len(frozenset[str]().union(*span)), sum(len(found) for found in span)
 
     start = max(range(max(len(lines) - LINES, 0) + 1), key=lambda at: (*weight(at), -at))
-    chosen = lines[start : start + LINES]
-    while chosen and not chosen[-1].strip():
+    chosen = list(lines[start : start + LINES])
+    while len(chosen) > 1 and not chosen[-1][1].strip():
         chosen.pop()
-    while chosen and not chosen[0].strip():
+    while len(chosen) > 1 and not chosen[0][1].strip():
         chosen.pop(0)
-        start += 1
-    margin = min((len(line) - len(line.lstrip()) for line in chosen if line.strip()), default=0)
-    return source.start_line + start, [line[margin:] for line in chosen]
+    return chosen
+
+
+def _shown(lines: Sequence[tuple[int, str]]) -> Iterator[str]:
+    """The lines, indented as one; a mark where some are left out between them."""
+    margin = min((len(line) - len(line.lstrip()) for _, line in lines if line.strip()), default=0)
+    before = lines[0][0] - 1
+    for number, line in lines:
+        if number > before + 1:
+            yield "    …"
+        yield f"    {line[margin:]}"
+        before = number

@@ -1,44 +1,32 @@
-"""The sources for a question: the selection first, then fresh hits of the index, merged and cut to a budget.
+"""The sources for a question, by its kind: the selection first, then what search, graph or map find for it.
 
-Decides whether they are about the question at all, by the words they share with it: a fused rank says which hit is
-best, never whether it is good.
+Only fresh and admitted hits become sources, so each carries the hash of a file that is there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pointsman.chat.kinds import read
+from pointsman.chat.relevance import Standing, called_by_name, judge, stands_in
+from pointsman.chat.sources import Source, joined, of_hit, passage, within_budget
 from pointsman.chat.types import Question
-from pointsman.chat.words import content_words, coverage
+from pointsman.chat.words import content_words
 from pointsman.exclusion import ExclusionsOf, admitted, why_excluded
-from pointsman.host.api import HostApi, SearchHit, SearchParams
+from pointsman.host.api import HostApi, OutlineParams, Place, SearchParams, UsesParams
 from pointsman.models.base import Priority
-from pointsman.models.prompting import CHARS_PER_TOKEN, estimate_tokens
 
-RELEVANT = 0.6
-"""Share of the question's content words that the sources must hold together, for a model to be asked."""
-NEAR = 0.3
-"""The same for sources that are worth a look, though they do not answer."""
 _HITS = 12
-_SOURCES = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """A passage that the answer may rest on. Lines are 1-based and inclusive."""
-
-    path: str
-    start_line: int
-    end_line: int
-    symbol: str
-    sha: str
-    text: str
-
-    @property
-    def words(self) -> frozenset[str]:
-        return content_words(f"{self.path} {self.symbol} {self.text}")
+_HITS_OF_NAME = 50
+"""A name's uses are found among so many pieces that hold it."""
+_MAP_TOKENS = 700
+_MAP_FILES = 4
+_HEAD_LINES = 12
+_MAP_FILE = re.compile(r"^(?!\d+: )(.+):$")
+_MAP_LINE = re.compile(r"^(\d+): (.*)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,91 +34,134 @@ class Found:
     """`sources` is empty when nothing is even near; `note` is what the index said of itself."""
 
     sources: tuple[Source, ...]
-    relevant: bool = True
-    """False when the sources are only near the question."""
+    standing: Standing = "about"
+    unknown: str = ""
+    """What the question calls by name and the repository does not, casefolded; "" when there is no such thing."""
     note: str = ""
+
+    @property
+    def relevant(self) -> bool:
+        """Whether a model is to be asked."""
+        return bool(self.sources) and self.standing in ("about", "doubtful")
 
 
 async def retrieve(host: HostApi, exclusions: ExclusionsOf, question: Question, *, budget: int) -> Found:
     """At most five sources within `budget` tokens. Raises `PointsmanError` when the index cannot be asked."""
     selected = await asyncio.to_thread(_selection, question, exclusions)
+    reading = read(question)
+    look = _Look(host, exclusions, question)
     asked = content_words(question.text, about_code=False)
+    if reading.kind == "map":
+        told = await _overview(look)
+    elif reading.kind == "callers":
+        told = await _callers(look, reading.name)
+    elif reading.kind == "definition":
+        told = await _definition(look, reading.name)
+    else:
+        told = []
     query = question.text
-    if len(asked) < 2 and question.history:  # "And why?" searches for what was asked before
-        query = f"{question.history[-1].text[:300]}\n{query}"
+    if reading.kind == "follow-up":
+        query = f"{_asked_before(question)[:300]}\n{query}"
     if selected:
         query = f"{query}\n{selected.text[:500]}"
-    reply = await host.search(SearchParams(path=str(question.root), query=query, k=_HITS, priority=Priority.CHAT))
-    allowed = await asyncio.to_thread(admitted, question.root, {hit.path for hit in reply.hits}, exclusions)
-    hits = merge([_source(hit) for hit in reply.hits if hit.fresh and hit.path in allowed])
-    kept = hits if not asked else [source for source in hits if asked & source.words]
-    relevant = True
-    if not selected and asked:
-        together = frozenset[str]().union(*(source.words for source in kept[:_SOURCES]))
-        held = coverage(asked, together)
-        relevant = held >= RELEVANT
-        if held < NEAR:
-            kept = []
-    sources = within_budget([*([selected] if selected else []), *kept], budget)
-    return Found(sources=sources, relevant=relevant and bool(sources), note=reply.note)
+    hits, nearest = await look.search(query, _HITS) if reading.kind != "map" or not told else ([], None)
+    sources = joined([*told, *hits])
+    standing: Standing = "about"
+    unknown = ""
+    if not selected and not told:
+        standing = judge(content_words(query, about_code=False), sources, nearest)
+        unknown = await _unknown(look, question.text, sources) if standing in ("about", "doubtful") else ""
+        standing = "near" if unknown else standing
+    if standing == "foreign":
+        sources = []
+    first = [selected] if selected else []
+    fitted = within_budget([*first, *sources], budget, asked)
+    return Found(sources=fitted, standing=standing, unknown=unknown, note=look.note)
 
 
-def merge(sources: Sequence[Source]) -> list[Source]:
-    """Drop a source that lies inside another one of the same file and hash; the better place is kept."""
-    merged: list[Source] = []
-    for source in sources:
-        for index, other in enumerate(merged):
-            if (source.path, source.sha) != (other.path, other.sha):
-                continue
-            if other.start_line <= source.start_line and source.end_line <= other.end_line:
-                break
-            if source.start_line <= other.start_line and other.end_line <= source.end_line:
-                merged[index] = source
-                break
-        else:
-            merged.append(source)
-    return list(dict.fromkeys(merged))
+class _Look:
+    """Searches for one question."""
+
+    def __init__(self, host: HostApi, exclusions: ExclusionsOf, question: Question) -> None:
+        self.host = host
+        self.root = str(question.root)
+        self.note = ""
+        self._exclusions = exclusions
+        self._question = question
+
+    async def search(self, query: str, k: int) -> tuple[list[Source], float | None]:
+        """What may be shown of the hits, best first, and how near the nearest is."""
+        params = SearchParams(path=self.root, query=query, k=k, priority=Priority.CHAT)
+        reply = await self.host.search(params)
+        self.note = reply.note
+        paths = {hit.path for hit in reply.hits}
+        allowed = await asyncio.to_thread(admitted, self._question.root, paths, self._exclusions)
+        return [of_hit(hit) for hit in reply.hits if hit.fresh and hit.path in allowed], reply.nearest
 
 
-def within_budget(sources: Sequence[Source], budget: int) -> tuple[Source, ...]:
-    """The first sources, each cut at a line's end to its share of what the ones before it left of `budget` tokens."""
-    fitted: list[Source] = []
-    for source in sources:
-        share = max(budget // min(_SOURCES - len(fitted), len(sources)), 64)
-        cut = _shortened(source, min(share, budget))
-        if cut is None:
-            continue
-        budget -= estimate_tokens(cut.text)
-        fitted.append(cut)
-        if len(fitted) == _SOURCES or budget < 48:
-            break
-    return tuple(fitted)
+async def _callers(look: _Look, name: str) -> list[Source]:
+    """Where a symbol is used, by the graph, then where it is defined; nothing when no definition has that name."""
+    reply = await look.host.uses(UsesParams(path=look.root, symbol=name))
+    if not reply.definitions:
+        return []
+    hits, _ = await look.search(name, _HITS_OF_NAME)
+    uses = [use for use in reply.uses if use.kind != "import"] or reply.uses
+    return _holding(hits, [*uses, *reply.definitions])
 
 
-def _shortened(source: Source, tokens: int) -> Source | None:
-    if estimate_tokens(source.text) <= tokens:
-        return source
-    room = int((tokens - 1) * CHARS_PER_TOKEN)
-    lines: list[str] = []
-    for line in source.text.split("\n"):
-        room -= len(line) + 1
-        if room < 0:
-            break
-        lines.append(line)
-    if not lines:
-        return None
-    return replace(source, text="\n".join(lines), end_line=source.start_line + len(lines) - 1)
+async def _definition(look: _Look, name: str) -> list[Source]:
+    reply = await look.host.uses(UsesParams(path=look.root, symbol=name))
+    if not reply.definitions:
+        return []
+    hits, _ = await look.search(name, _HITS_OF_NAME)
+    return _holding(hits, reply.definitions)
 
 
-def _source(hit: SearchHit) -> Source:
-    return Source(
-        path=hit.path,
-        start_line=hit.start_line,
-        end_line=hit.end_line,
-        symbol=hit.symbol,
-        sha=hit.sha,
-        text=hit.text.replace("\r\n", "\n"),
-    )
+def _holding(hits: Sequence[Source], places: Sequence[Place]) -> list[Source]:
+    """The hits that hold one of the places, in the order of the places."""
+    found = [next((hit for hit in hits if hit.path == place.path and hit.holds(place.line)), None) for place in places]
+    return list(dict.fromkeys(hit for hit in found if hit is not None))
+
+
+async def _overview(look: _Look) -> list[Source]:
+    """The repository as a whole: its README, then the files that it leans on most, each by its head and its outline."""
+    reply = await look.host.outline(OutlineParams(path=look.root, budget=_MAP_TOKENS))
+    readme, _ = await look.search("README.md", _HITS)
+    own = [hit for hit in readme if hit.path.casefold().startswith("readme")]
+    sources = [min(own, key=lambda hit: hit.start_line)] if own else []
+    for path, signatures in list(_files(reply.text).items())[:_MAP_FILES]:
+        hits, _ = await look.search(path, _HITS)
+        heads = [hit for hit in hits if hit.path == path]
+        if heads:
+            head = min(heads, key=lambda hit: hit.start_line)
+            lines = {**signatures, **dict(head.lines[:_HEAD_LINES])}
+            sources.append(replace(head, symbol="", lines=tuple(sorted(lines.items()))))
+    return sources
+
+
+def _files(text: str) -> dict[str, dict[int, str]]:
+    """A map's text as files with their signatures by line."""
+    files: dict[str, dict[int, str]] = {}
+    path = ""
+    for line in text.splitlines():
+        if match := _MAP_FILE.match(line):
+            path = match[1]
+        elif path and (match := _MAP_LINE.match(line)):
+            files.setdefault(path, {})[int(match[1])] = match[2]
+    return files
+
+
+async def _unknown(look: _Look, text: str, sources: Sequence[Source]) -> str:
+    """The first thing that the question calls by name and that neither the sources nor a search for it hold."""
+    for name in called_by_name(text):
+        if not stands_in(name, sources) and not stands_in(name, (await look.search(name, _HITS))[0]):
+            return name
+    return ""
+
+
+def _asked_before(question: Question) -> str:
+    """What the user asked last; what was answered says more about a model than about the code."""
+    return next((turn.text for turn in reversed(question.history) if turn.role == "user"), "")
 
 
 def _selection(question: Question, exclusions: ExclusionsOf) -> Source | None:
@@ -140,11 +171,4 @@ def _selection(question: Question, exclusions: ExclusionsOf) -> Source | None:
     text = snapshot.text
     first = text.count("\n", 0, question.start) + 1
     chosen = text[question.start : question.end].rstrip("\r\n")
-    return Source(
-        path=snapshot.relative,
-        start_line=first,
-        end_line=first + chosen.count("\n"),
-        symbol="",
-        sha=snapshot.sha,
-        text=chosen.replace("\r\n", "\n"),
-    )
+    return passage(path=snapshot.relative, start_line=first, symbol="", sha=snapshot.sha, text=chosen)

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import aclosing
 
-from pointsman.chat.citations import Grounded, citations, ground, sentence
+from pointsman.chat.citations import Grounded, citations, ground, refuses, sentence
 from pointsman.chat.display import Streamed, harmless, printable
+from pointsman.chat.kinds import read
 from pointsman.chat.prompt import build_messages, build_sentence
 from pointsman.chat.quote import quoted
+from pointsman.chat.recall import recalled
 from pointsman.chat.retrieve import Found, retrieve
 from pointsman.chat.stream import goes_round
 from pointsman.chat.types import Answer, Question, RouteTaken
+from pointsman.chat.words import content_words
 from pointsman.errors import PointsmanError, UsageError
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import GenerateParams, HostApi, ModelFacts, ModelParams
@@ -28,6 +31,8 @@ _SOURCE_TOKENS = 1200
 _ASKED_ALONE = 3
 _SENTENCE_TOKENS = 60
 _WEAK = "The local model could not write an answer that the code supports. These places come closest:"
+_NOTHING = "the search found nothing relevant"
+_RECALLED = "the question is about this conversation"
 
 
 class ChatService:
@@ -51,13 +56,23 @@ class ChatService:
             raise PointsmanError(
                 f"{facts.name} cannot chat: it has no chat format", remedy="set chat_model to a model that has one"
             )
+        if read(question).kind == "conversation":
+            return Answer(
+                answer=harmless(recalled(question.history)),
+                citations=(),
+                abstained=False,
+                route=_unasked(facts, _RECALLED),
+            )
         budget = min(_SOURCE_TOKENS, facts.context_length // 3)
         found = await retrieve(self._host, self._exclusions, question, budget=budget)
         if not found.relevant:
-            return _abstained(question, facts, found)
+            return _abstained(question, found, _unasked(facts, _NOTHING))
         draft = await self._draft(question, found, facts, on_delta)
-        grounded = ground(draft, found.sources)
         reason = "chat is answered on this machine"
+        grounded = _held(draft, question, found)
+        if not grounded.text and (found.standing == "doubtful" or refuses(draft)):
+            reason = f"{reason}; nothing that it wrote is supported by the sources"
+            return _abstained(question, found, RouteTaken(target="local", model=facts.name, reason=reason))
         if not grounded.text:
             grounded = await self._source_by_source(question, found, facts)
             reason = "chat is answered on this machine; the draft did not hold, so each source was asked alone"
@@ -118,18 +133,30 @@ class ChatService:
         return printable(without_markers(written, facts.special_tokens))
 
 
-def _abstained(question: Question, facts: ModelFacts, found: Found) -> Answer:
+def _held(draft: str, question: Question, found: Found) -> Grounded:
+    """What the sources support; where they may be about something else, it must speak of what is asked as well."""
+    grounded = ground(draft, found.sources)
+    asked = content_words(question.text, about_code=False)
+    if found.standing == "doubtful" and not asked & content_words(grounded.text):
+        return Grounded(text="", used=())
+    return grounded
+
+
+def _unasked(facts: ModelFacts, reason: str) -> RouteTaken:
+    return RouteTaken(target="local", model=facts.name, reason=f"{reason}; no model was asked")
+
+
+def _abstained(question: Question, found: Found, route: RouteTaken) -> Answer:
     """Nothing is claimed; places that are near the question are quoted, for a person may see what words do not show."""
-    text = "This repository does not seem to answer that: nothing in its index is about it."
+    silent = f"nothing in it speaks of {found.unknown}" if found.unknown else "nothing in its index is about it"
+    text = f"This repository does not seem to answer that: {silent}."
     used: tuple[int, ...] = ()
     if found.sources:
         near, used = quoted(question.text, found.sources, "These places come closest:")
-        text = f"This repository does not seem to answer that. {near}"
+        text = f"{text if found.unknown else 'This repository does not seem to answer that.'} {near}"
     return Answer(
         answer=harmless(f"{text} {found.note}".strip()),
         citations=citations(found.sources, used),
         abstained=True,
-        route=RouteTaken(
-            target="local", model=facts.name, reason="the search found nothing relevant; no model was asked"
-        ),
+        route=route,
     )

@@ -159,6 +159,8 @@ class SearchReply:
     hits: tuple[SearchHit, ...]
     note: str = ""
     """What the caller should know, such as an index that is still being built; "" when all is well."""
+    nearest: float | None = None
+    """Cosine of the query and the hit that is nearest to it in meaning; None when nothing was compared so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,7 +120,9 @@ class Repository:
     async def search(self, params: SearchParams) -> SearchReply:
         vector = (await self.embedder.embed([params.query], kind="query", priority=Priority(params.priority)))[0]
         hits, note = await self._quickly(lambda: self._look(params, vector))
-        return SearchReply(root=str(self.root), hits=tuple(SearchHit(**_fields(hit)) for hit in hits), note=note)
+        nearest = max((hit.cosine for hit in hits if hit.cosine is not None), default=None)
+        shown = tuple(SearchHit(**_fields(hit, "cosine")) for hit in hits)
+        return SearchReply(root=str(self.root), hits=shown, note=note, nearest=nearest)
 
     async def outline(self, params: OutlineParams) -> str:
         return await self._quickly(lambda: self._opened().repository_map(params.budget, params.focus, params.query))
@@ -366,6 +368,7 @@ def _told() -> Iterator[None]:
         raise PointsmanError(error.message, remedy=error.remedy) from error
 
 
-def _fields(value: Report | Hit) -> dict[str, Any]:
+def _fields(value: Report | Hit, *kept_back: str) -> dict[str, Any]:
     """What a message takes over from the indexer's own value: its fields, of the same names."""
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    names = (field.name for field in dataclasses.fields(value))
+    return {name: getattr(value, name) for name in names if name not in kept_back}

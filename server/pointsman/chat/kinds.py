@@ -1,0 +1,87 @@
+"""What kind of question it is, by its words alone: each kind looks elsewhere for its sources (`retrieve`)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from pointsman.chat.types import Question
+from pointsman.chat.words import content_words
+
+Kind = Literal["conversation", "follow-up", "map", "callers", "definition", "code"]
+"""`conversation` is about what was said, `follow-up` leans on it; `map` is about the repository as a whole, `callers`
+and `definition` about a symbol that it names, `code` about what the code does."""
+
+_SAID = re.compile(
+    r"\bwhat (?:did|have) (?:i|you|we) (?:just |already )?(?:ask|say|said|answer|tell|told|discuss|talk)"
+    r"|\bsummari[sz]e (?:our|this|the) (?:conversation|chat|discussion)"
+    r"|\b(?:my|your|the) (?:last|previous|first|earlier) (?:question|answer|message)s?\b",
+    re.I,
+)
+_GOES_ON = re.compile(r"\s*(?:and|but|so|then|also|what about|how about)\b", re.I)
+_POINTS_BACK = re.compile(r"\b(?:it|its|that|this|they|them|their|those|these|there)\b", re.I)
+_SHORT = 4
+"""Content words of a question that may lean on the one before by a pronoun."""
+_WHOLE = re.compile(
+    r"\b(?:project|repository|repo|codebase|code base|package|library|program|app|application|modules|packages|files|"
+    r"structure|architecture|overview|layout|components)\b",
+    re.I,
+)
+_WHOLE_WORDS = content_words(
+    """project repository repo codebase base package packages library program app application modules files folders
+    structure structured architecture overview layout laid components parts main important big picture organised
+    organized purpose summary summarise summarize give list kind contain contents built made"""
+)
+_CODE = r"`?((?:[A-Za-z_]\w*(?:\.|::))*[A-Za-z_]\w*)(?:\(\))?`?"
+_CALLERS = (
+    re.compile(
+        r"\b(?:what|who|which(?: \w+)?|where)\b[^.?!]{0,40}?\b(?:call|use|invoke|reference|instantiate|import|need)s? "
+        rf"(?:the (?:function|class|method) )?{_CODE}(?: (?:function|class|method))?\s*\??\s*\Z",
+        re.I,
+    ),
+    re.compile(
+        rf"\bwhere (?:is|are|does|do) (?:the (?:function|class|method) )?{_CODE}(?: (?:function|class|method))?"
+        r"(?: get)? (?:called|used|invoked|referenced|instantiated|imported|needed)\b",
+        re.I,
+    ),
+    re.compile(rf"\b(?:callers|users|usages?|uses|call sites|references) (?:of|to) {_CODE}", re.I),
+)
+_DEFINITION = (
+    re.compile(
+        rf"\bwhere (?:is|are) (?:the )?(?:(?:function|class|method|constant|variable|type) )?{_CODE}"
+        r"(?: (?:function|class|method|constant|variable|type))?"
+        r"(?: (?:defined|declared|implemented|located|written))?\s*\??\s*\Z",
+        re.I,
+    ),
+    re.compile(rf"\b(?:definition|declaration|implementation|source|code) of {_CODE}\s*\??\s*\Z", re.I),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    kind: Kind
+    name: str = ""
+    """Of the symbol that `callers` and `definition` are about, if there is one of that name."""
+
+
+def read(question: Question) -> Reading:
+    """Never fails: what fits nothing else is about the code."""
+    text = question.text
+    asked = content_words(text, about_code=False)
+    if question.history and _SAID.search(text):
+        return Reading(kind="conversation")
+    if question.history and (len(asked) < 2 or (len(asked) <= _SHORT and _leans(text))):
+        return Reading(kind="follow-up")
+    named_root = content_words(question.root.name)
+    if question.end <= question.start and _WHOLE.search(text) and content_words(text) <= _WHOLE_WORDS | named_root:
+        return Reading(kind="map")
+    for kind, patterns in (("callers", _CALLERS), ("definition", _DEFINITION)):
+        for pattern in patterns:
+            if match := pattern.search(text):
+                return Reading(kind="callers" if kind == "callers" else "definition", name=match[1])
+    return Reading(kind="code")
+
+
+def _leans(text: str) -> bool:
+    return bool(_GOES_ON.match(text) or _POINTS_BACK.search(text))

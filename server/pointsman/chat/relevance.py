@@ -1,0 +1,65 @@
+"""Whether passages are about a question at all: a ranking says which is best, never whether it is good.
+
+Three signs: how near in meaning the nearest one is; whether what the question calls by name (Kafka, S3, `load_all`)
+stands in the repository at all; and, where there are no vectors yet, the words that question and passages share.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from pointsman.chat.sources import MOST, Source
+from pointsman.chat.words import content_words, coverage
+
+Standing = Literal["about", "doubtful", "near", "foreign"]
+"""`about` and `doubtful`: a model is asked; when it brings nothing that holds, the first is taken to be its weakness,
+the second to be the repository's silence. `near`: not answered, but worth a look. `foreign`: not even that."""
+
+_ABOUT = 0.42
+_COVERED = 0.5
+"""Cosine of the default embedder, and the share of the question's content words that the first sources hold together:
+both are reached by 76 % of the development questions that packages answer, and by 17 % of those on what they lack."""
+_FOREIGN = 0.31
+"""Cosine that 1 % of those fall short of, and all but one of 39 questions about other fields (`bench/README.md`)."""
+_COVERED_ALONE, _TOUCHED_ALONE = 0.6, 0.3
+"""Shares of the words, where there is no cosine."""
+_NAME = re.compile(r"`([^`\n]{2,80})`|(?<![\w`])(\w+)")
+_INNER = re.compile(r"\w[A-Z_\d]")
+_MOST_CAPITALS = 2
+"""More words with a capital make a headline, or a language that writes its nouns so."""
+
+
+def judge(asked: frozenset[str], sources: Sequence[Source], nearest: float | None) -> Standing:
+    """`asked` are the content words of the question; `nearest` is the search's cosine, None without one."""
+    if not sources:
+        return "foreign"
+    together = frozenset[str]().union(*(source.words for source in sources[:MOST]))
+    held = coverage(asked, together) if asked else 1.0
+    if nearest is None:
+        return "about" if held >= _COVERED_ALONE else "near" if held >= _TOUCHED_ALONE else "foreign"
+    if nearest < _FOREIGN:
+        return "foreign"
+    return "about" if nearest >= _ABOUT and held >= _COVERED else "doubtful"
+
+
+def called_by_name(question: str) -> list[str]:
+    """Words of the question that can only be the name of something: in backquotes, with an inner capital, digit or
+    underscore, or with a capital inside a sentence. Casefolded, without a plural's s."""
+    names: list[str] = []
+    capitals: list[str] = []
+    for match in _NAME.finditer(question):
+        word = match[1] or match[2]
+        begins = not question[: match.start()].strip() or question[: match.start()].rstrip()[-1] in ".?!:"
+        if match[1] or (_INNER.search(word) and not word.isdigit()):
+            names.append(word)
+        elif word[0].isupper() and len(word) > 1 and not begins and content_words(word):
+            capitals.append(word)
+    if len(capitals) <= _MOST_CAPITALS:
+        names += capitals
+    return [name.rstrip("()").casefold().removesuffix("s") for name in names]
+
+
+def stands_in(name: str, sources: Sequence[Source]) -> bool:
+    return any(name in f"{source.path} {source.symbol} {source.text}".casefold() for source in sources)

@@ -1,0 +1,236 @@
+"""Kinds of questions, where each looks for its sources, and whether those are about the question."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pointsman.chat.kinds import Reading, read
+from pointsman.chat.recall import recalled
+from pointsman.chat.relevance import called_by_name, judge, stands_in
+from pointsman.chat.retrieve import Found, retrieve
+from pointsman.chat.sources import Source, joined, passage, within_budget
+from pointsman.chat.types import Question, Turn
+from pointsman.chat.words import content_words
+from pointsman.host.api import UsesReply
+from pointsman.models.prompting import estimate_tokens
+from tests.pipelines import FakeHost, hit, place, rules, snapshot
+
+ROOT = Path("/repo")
+BEFORE = (Turn(role="user", text="How is a discount applied?"), Turn(role="assistant", text="By percent [1]."))
+
+
+def kind(text: str, history: tuple[Turn, ...] = (), root: Path = ROOT) -> Reading:
+    return read(Question(text=text, root=root, history=history))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What does this project do?",
+        "Give me an overview of the repository.",
+        "what modules are there?",
+        "How is the codebase structured?",
+        "What is the architecture of this library?",
+        "what does the repo package contain?",  # the root's own name says nothing
+    ],
+)
+def test_questions_about_the_whole_want_the_map(text: str) -> None:
+    assert kind(text).kind == "map"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("What calls apply_discount?", "apply_discount"),
+        ("who uses `Cart.add`?", "Cart.add"),
+        ("Which functions call Cart.add()?", "Cart.add"),
+        ("where is the function take used?", "take"),
+        ("Where does OutOfStock get raised or used?", ""),
+        ("callers of `take`", "take"),
+        ("What needs shop::Cart?", "shop::Cart"),
+    ],
+)
+def test_questions_for_callers_name_a_symbol(text: str, name: str) -> None:
+    assert kind(text) == (Reading(kind="callers", name=name) if name else Reading(kind="code"))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("where is Cart.add?", "Cart.add"),
+        ("Where is the class OutOfStock defined?", "OutOfStock"),
+        ("where is the take function?", "take"),
+        ("Show the implementation of `take`", "take"),
+    ],
+)
+def test_questions_for_a_definition_name_a_symbol(text: str, name: str) -> None:
+    assert kind(text) == Reading(kind="definition", name=name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How does the cart apply a discount?",
+        "Where is a discount applied to the total?",
+        "What happens when the program runs out of stock?",
+        "Which files does the cart read?",
+        "What does this function do?",
+    ],
+)
+def test_other_questions_are_about_the_code(text: str) -> None:
+    assert kind(text) == Reading(kind="code")
+
+
+def test_a_selection_is_asked_about_and_not_the_whole() -> None:
+    question = Question(text="What does this module do?", root=ROOT, selection=snapshot("a = 1"), start=0, end=5)
+    assert read(question).kind == "code"
+
+
+@pytest.mark.parametrize("text", ["And why?", "what about percent?", "How does it round?", "Where are those kept?"])
+def test_a_question_that_leans_on_the_one_before_needs_one(text: str) -> None:
+    assert kind(text, BEFORE).kind == "follow-up" and kind(text).kind == "code"
+
+
+@pytest.mark.parametrize("text", ["What did I just ask?", "Summarise our conversation.", "Repeat your last answer"])
+def test_a_question_about_the_conversation_needs_one(text: str) -> None:
+    assert kind(text, BEFORE).kind == "conversation" and kind(text).kind != "conversation"
+
+
+def test_what_was_said_is_said_again_without_its_numbers() -> None:
+    assert recalled(BEFORE) == "You asked: How is a discount applied?\n\nThe answer was: By percent."
+    assert len(recalled([Turn(role="user", text="x" * 999)] * 50)) < 6 * 350
+
+
+CART = hit("shop/cart.py", "def total(self):\n    return take(self.count)", start=10, symbol="Cart.total")
+STOCK = hit("shop/stock.py", "def take(count):\n    raise OutOfStock(count)", start=1, symbol="take")
+OTHER = hit("shop/page.py", "def show():\n    print('take it')", symbol="show")
+
+
+async def found(host: FakeHost, text: str, **more: object) -> Found:
+    return await retrieve(host, rules, Question(text=text, root=ROOT, **more), budget=600)  # type: ignore[arg-type]
+
+
+def places(found: Found) -> list[tuple[str, int]]:
+    return [(source.path, source.start_line) for source in found.sources]
+
+
+async def test_callers_come_by_the_graph_before_what_only_says_the_name() -> None:
+    host = FakeHost(hits=[OTHER, STOCK, CART])
+    host.places["take"] = UsesReply(
+        root="/repo",
+        definitions=(place("shop/stock.py", 1, "take"),),
+        uses=(place("shop/cart.py", 1, "", "import"), place("shop/cart.py", 11, "Cart.total", "call", "resolved")),
+    )
+    told = await found(host, "What calls take?")
+    assert places(told) == [("shop/cart.py", 10), ("shop/stock.py", 1), ("shop/page.py", 1)] and told.relevant
+    assert [asked.query for asked in host.searched] == ["take", "What calls take?"]
+
+
+async def test_a_definition_comes_first() -> None:
+    host = FakeHost(hits=[OTHER, CART, STOCK])
+    host.places["take"] = UsesReply(root="/repo", definitions=(place("shop/stock.py", 1, "take"),), uses=())
+    assert places(await found(host, "Where is take defined?"))[0] == ("shop/stock.py", 1)
+
+
+async def test_a_name_that_nothing_has_is_searched_as_any_words() -> None:
+    host = FakeHost(hits=[STOCK])
+    told = await found(host, "where is stock?")
+    assert places(told) == [("shop/stock.py", 1)] and [asked.query for asked in host.searched] == ["where is stock?"]
+
+
+async def test_the_map_is_the_readme_and_outlines_of_what_is_leaned_on() -> None:
+    host = FakeHost()
+    host.map = "shop/cart.py:\n9: class Cart\n30:   def pay(self)  [Cart]\nsecret.py:\n1: KEY\n"
+    host.hits_of = {
+        "README.md": (hit("docs/README.md", "no"), hit("README.md", "# Shop\nSells things.")),
+        "shop/cart.py": (CART, hit("shop/cart.py", '"""The cart."""\nimport stock'), STOCK),
+        "secret.py": (hit("secret.py", "KEY = 1"),),
+    }
+    told = await found(host, "What does this project do?")
+    assert [source.path for source in told.sources] == ["README.md", "shop/cart.py"] and told.relevant
+    assert [number for number, _ in told.sources[1].lines] == [1, 2, 9, 30]
+    assert told.sources[1].text.endswith("…\nclass Cart\n…\n  def pay(self)  [Cart]")
+
+
+async def test_a_follow_up_searches_for_what_the_user_asked_before() -> None:
+    host = FakeHost(hits=[CART])
+    await found(host, "And why?", history=BEFORE)
+    assert host.searched[0].query == "How is a discount applied?\nAnd why?"
+
+
+async def test_excluded_and_stale_hits_are_no_sources_of_any_kind() -> None:
+    stale = hit("shop/stock.py", "def take(count): ...", symbol="take", fresh=False)
+    host = FakeHost(hits=[stale, hit("secret.py", "take(KEY)")])
+    host.places["take"] = UsesReply(
+        root="/repo", definitions=(place("shop/stock.py", 1, "take"),), uses=(place("secret.py", 1, "", "call"),)
+    )
+    assert not (await found(host, "What calls take?")).sources
+
+
+@pytest.mark.parametrize(
+    ("nearest", "text", "standing", "sources"),
+    [
+        (0.6, "How do we take stock?", "about", 1),
+        (0.6, "How is stock taken by butterflies with telescopes?", "doubtful", 1),
+        (0.35, "How do we take stock?", "doubtful", 1),
+        (0.1, "How do we take stock?", "foreign", 0),
+        (None, "How do we take stock?", "about", 1),
+        (None, "How is stock painted green?", "near", 1),
+        (0.6, "How is stock taken from Kafka?", "near", 1),
+    ],
+)
+async def test_how_near_the_sources_are_decides(nearest: float | None, text: str, standing: str, sources: int) -> None:
+    host = FakeHost(hits=[STOCK])
+    host.nearest = nearest
+    told = await found(host, text)
+    assert (told.standing, len(told.sources)) == (standing, sources)
+    assert told.relevant == (standing in ("about", "doubtful")) and told.unknown == ("kafka" if "Kafka" in text else "")
+
+
+async def test_a_name_is_looked_for_beyond_the_sources() -> None:
+    host = FakeHost(hits=[STOCK])
+    host.nearest = 0.6
+    host.hits_of["kafka"] = (hit("queue.py", "import kafka"),)
+    assert (await found(host, "How is stock taken from Kafka?")).relevant
+    assert (await found(host, "How is stock taken from RabbitMQ?")).unknown == "rabbitmq"
+
+
+def test_names_are_told_from_words() -> None:
+    assert called_by_name("Where is S3 written, by Redis or `load all`?") == ["s3", "load all", "redi"]
+    assert called_by_name("How are UUIDs read? And who calls apply_discount()?") == ["uuid", "apply_discount"]
+    assert called_by_name("Where does it wait 300 seconds?") == []
+    assert called_by_name("Wo wird im Warenkorb der Rabatt auf die Summe gerechnet?") == []
+    assert stands_in("redi", [passage(path="a.py", start_line=1, symbol="", sha="s", text="from redis import x")])
+
+
+def test_no_sources_are_about_nothing() -> None:
+    assert judge(frozenset({"x"}), [], 0.9) == "foreign"
+
+
+def part(first: int, last: int, symbol: str = "f", path: str = "a.py") -> Source:
+    text = "\n".join(f"line {n}" for n in range(first, last + 1))
+    return passage(path=path, start_line=first, symbol=symbol, sha="s", text=text)
+
+
+def test_neighbours_are_one_source_in_the_better_place() -> None:
+    merged = joined([part(40, 50), part(1, 9, path="b.py"), part(52, 60, "g"), part(80, 90)])
+    assert [(one.path, one.start_line, one.end_line, one.symbol) for one in merged] == [
+        ("a.py", 40, 60, "f"),
+        ("b.py", 1, 9, "f"),
+        ("a.py", 80, 90, "f"),
+    ]
+    assert "line 50\n…\nline 52" in merged[0].text and merged[0].lines[11] == (52, "line 52")
+    assert len(joined([part(1, 70), part(71, 90)])) == 2  # together they would crowd out the others
+
+
+def test_a_long_passage_keeps_its_head_and_the_lines_that_are_asked_for() -> None:
+    lines = [f"    value_{n} = {n}" for n in range(200)]
+    lines[0], lines[150] = "def settle(cart):", "    discount = percent_of(total)"
+    source = passage(path="a.py", start_line=11, symbol="settle", sha="s", text="\n".join(lines))
+    (cut,) = within_budget([source], 120, content_words("How is the discount computed?"))
+    assert cut.lines[0] == (11, "def settle(cart):") and (161, lines[150]) in cut.lines
+    assert estimate_tokens(cut.text) <= 120 and "\n…\n" in cut.text
+    assert all(lines[number - 11] == text for number, text in cut.lines)
+    assert (cut.start_line, cut.end_line) == (11, 210)  # what is cited is the passage
