@@ -24,6 +24,8 @@ def test_a_code_action_is_previewed_applied_and_undone(
     assert seen["untouched"], "the file changed before the user agreed"
     assert '"""' in seen["applied"].split("def subtract")[1]
     assert seen["undone"] == seen["before"]
+    (log,) = (tmp_path / "profile").rglob("Pointsman.log")
+    assert "answers as @pointsman in the chat of VS Code" in log.read_text(), "the participant is not registered"
 
 
 def test_a_change_of_two_files_is_declined_taken_by_file_and_undone_at_once(
