@@ -5,8 +5,8 @@ Python is the repository. `start`: from starting Neovim to the server being atta
 host being warm. `windows`: memory of each window's `serve`, and how many hosts there are. `typing`: ten characters a
 second at the end of a file of 5,000 lines, while the repository is indexed, a question is answered and suggestions are
 made: from each key to the end of the redraw that shows it, and how much of that was Neovim's own; beside it, how late a
-process wakes that only sleeps, for on a busy machine that is the scheduler's part. `vscode`, which is measured only when
-it is asked for: in a workbench, from the extension's start to its server being ready, and the same typing, from a
+process wakes that only sleeps, for on a busy machine that is the scheduler's part. `vscode`, which is measured only
+when it is asked for: in a workbench, from the extension's start to its server being ready, and the same typing, from a
 key to the end of what it sets off, with suggestions and with suggestions paused.
 """
 
