@@ -22,7 +22,8 @@ def quoted(question: str, sources: Sequence[Source], introduction: str) -> tuple
         first, lines = _passage(source, asked)
         place = f"{source.path}:{first}-{first + len(lines) - 1}"
         name = f" ({source.symbol})" if source.symbol else ""
-        blocks.append(f"[{number}] {place}{name}\n" + "\n".join(f"    {line}" for line in lines))
+        # Markdown takes indented lines for code behind an empty line alone.
+        blocks.append(f"[{number}] {place}{name}\n\n" + "\n".join(f"    {line}" for line in lines))
     return "\n\n".join(blocks), tuple(range(1, len(blocks)))
 
 
