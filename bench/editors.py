@@ -1,11 +1,13 @@
-"""How an editor feels with Pointsman in it: `python -m bench.editors [start] [windows] [typing]`, all three by default.
+"""How an editor feels with Pointsman in it: `python -m bench.editors [start] [windows] [typing] [vscode]`.
 
 A real Neovim on a terminal of its own, the plugin, and the default models, in a fresh home; the standard library of
 Python is the repository. `start`: from starting Neovim to the server being attached, and to the first suggestion, the
 host being warm. `windows`: memory of each window's `serve`, and how many hosts there are. `typing`: ten characters a
 second at the end of a file of 5,000 lines, while the repository is indexed, a question is answered and suggestions are
 made: from each key to the end of the redraw that shows it, and how much of that was Neovim's own; beside it, how late a
-process wakes that only sleeps, for on a busy machine that is the scheduler's part.
+process wakes that only sleeps, for on a busy machine that is the scheduler's part. `vscode`, which is measured only
+when it is asked for: in a workbench, from the extension's start to its server being ready, and the same typing, from a
+key to the end of what it sets off, with suggestions and with suggestions paused.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -32,6 +35,9 @@ from tests.editors.neovim_editor import init_file, wait
 from tests.editors.neovim_install import editors
 from tests.editors.neovim_typist import RECORD, Typist, at_terminal, handled
 from tests.editors.test_neovim_typing import long_file, type_text
+from tests.editors.test_vscode_workbench import run_session, went_well
+from tests.editors.vscode_build import built
+from tests.editors.workbench_install import workbench
 
 from pointsman.settings import Paths
 
@@ -83,9 +89,9 @@ def collect(entries, *, limit=10):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = {"start": start, "windows": windows, "typing": typing}
-    parser.add_argument("what", nargs="*", choices=[*known, []], help="which measurements")
-    chosen = parser.parse_args().what or list(known)
+    known = {"start": start, "windows": windows, "typing": typing, "vscode": vscode}
+    parser.add_argument("what", nargs="*", choices=[*known, []], help="which measurements; the first three by default")
+    chosen = parser.parse_args().what or ["start", "windows", "typing"]
     with tempfile.TemporaryDirectory(prefix="pb-") as folder:
         bench = Bench(Path(folder))
         try:
@@ -100,7 +106,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        models = Path(os.environ.get("POINTSMAN_TEST_MODELS") or Paths.resolve().models)
+        self.models = models = Path(os.environ.get("POINTSMAN_TEST_MODELS") or Paths.resolve().models)
         if not (models / "smollm2-135m").exists():
             raise SystemExit("the default models are not here: run `pointsman models pull`")
         self.home: Home = make_home(folder / "home", models)
@@ -110,9 +116,7 @@ class Bench:
         )
 
     def library(self) -> Path:
-        root = self.folder / "library"
-        leave_out = shutil.ignore_patterns("site-packages", "test", "tests", "*.pyc", "*.so", "*.a")
-        shutil.copytree(sysconfig.get_paths()["stdlib"], root / "lib", ignore=leave_out)
+        copy_library(self.folder / "library" / "lib")
         return self._repository("library", {"long.py": long_file(5000)})
 
     def _repository(self, name: str, files: dict[str, str]) -> Path:
@@ -140,6 +144,11 @@ class Bench:
 
     def status(self) -> Any:
         return self.home.run("host", "status", "--json").json
+
+
+def copy_library(to: Path) -> None:
+    leave_out = shutil.ignore_patterns("site-packages", "test", "tests", "*.pyc", "*.so", "*.a")
+    shutil.copytree(sysconfig.get_paths()["stdlib"], to, ignore=leave_out)
 
 
 def start(bench: Bench) -> None:
@@ -194,6 +203,32 @@ def typing(bench: Bench) -> None:
         print(f"  key to screen:   {_quantiles([ms for ms, _ in taken])}")
         print(f"  of it Neovim's:  {_quantiles([ms for _, ms in taken])}")
         print(f"  a sleeper beside: {_quantiles([float(ms) for ms in sleeper.communicate()[0].split()])} too late")
+
+
+def vscode(bench: Bench) -> None:
+    for suggesting in (True, False):
+        folder = Path(tempfile.mkdtemp(dir=bench.folder))
+
+        def prepare(home: Home, root: Path) -> None:
+            copy_library(root / "lib")
+            (root / "long.py").write_text(long_file(5000))
+            home.run("complete", f"{root / 'shop' / 'cart.py'}:1:1")  # the host is warm then
+
+        session = run_session(
+            folder,
+            bench.models,
+            workbench(),
+            built(),
+            ["ready", "walkthrough", "typing"],
+            prepare=prepare,
+            machine={"editor.autoIndent": "none", "pointsman.completion.enabled": suggesting},
+            typing={"file": "long.py", "text": TYPED.rstrip("\n"), "every": 100, "pause": 150},
+        )
+        (log,) = (folder / "profile").rglob("Pointsman.log")
+        ready = [int(ms) for ms in re.findall(r"ready after (\d+) ms", log.read_text())]
+        taken = [key["handled"] for key in went_well(session)["typing"]["keys"]]
+        print(f"VS Code, suggestions {'on' if suggesting else 'paused'}: server ready after {ready[0]} ms; {_load()}")
+        print(f"  {len(taken)} keys: {_quantiles(taken)}")
 
 
 def _quantiles(taken: list[float]) -> str:

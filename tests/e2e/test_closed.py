@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,8 +53,9 @@ class Endpoint:
 
     def answer(self, request: Request) -> Response:
         self.bodies.append(request.get_data())
-        asked = json.loads(self.bodies[-1])["messages"][-1]["content"]
-        code = asked[asked.index("def apply_discount") :].split("```")[0]
+        told, asked = (message["content"] for message in json.loads(self.bodies[-1])["messages"][:2])
+        (marker,) = re.findall(r"between two lines of (\w+)", told)
+        code = asked[asked.index("def apply_discount") :].split(f"{marker}\n")[0]
         message = {"role": "assistant", "content": f"```python\n{code.replace('percent', 'share')}```"}
         reply = {"choices": [{"message": message}], "usage": {"prompt_tokens": 90, "completion_tokens": 40}}
         return Response(json.dumps(reply), 200, mimetype="application/json")

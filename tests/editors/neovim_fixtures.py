@@ -20,7 +20,7 @@ from .neovim_install import Editors, Unavailable, editors
 __all__ = ["Fixed", "Open", "fixed", "fixed_home", "home", "installed", "nvim", "repository"]
 
 SERVE = [sys.executable, "-m", "pointsman", "serve"]
-_OWN = """\
+OWN = """\
 version = 1
 [[own.endpoints]]
 name = "fixed"
@@ -87,7 +87,7 @@ def fixed_home(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> It
     with HTTPServer(threaded=True) as server:
         server.expect_request("/v1/completions").respond_with_handler(made.respond)
         (made.home.path / "config").mkdir()
-        (made.home.path / "config" / "policy.toml").write_text(_OWN.format(url=server.url_for("/v1")))
+        (made.home.path / "config" / "policy.toml").write_text(OWN.format(url=server.url_for("/v1")))
         yield made
         made.home.run("host", "stop", code=None)
 

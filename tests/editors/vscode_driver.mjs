@@ -1,5 +1,6 @@
 // Drives a VS Code workbench in Chromium through one session, step by step. Prints a JSON line for each step.
-// usage: node vscode_driver.mjs PLAN, a JSON object: url, folder, home, steps, shots, playwright, chromium
+// usage: node vscode_driver.mjs PLAN, a JSON object: url, folder, home, steps, shots, playwright, chromium,
+// and typing, which has file, text, every and pause in milliseconds, for the step of that name
 import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -213,7 +214,7 @@ const steps = {
 
   async walkthrough() {
     await page.getByText('Start with Pointsman').first().waitFor();
-    await shoot('walkthrough');
+    if (plan.steps.includes('tab')) await shoot('walkthrough'); // the session that shows everything
     await command('View: Close All Editors');
     return {};
   },
@@ -384,6 +385,48 @@ const steps = {
     await page.getByRole('button', { name: /Undo in 2 Files/ }).click({ timeout: 3 * SECONDS }).catch(() => undefined);
     const undone = await saved(...both);
     return { preview, before, declined, some, back, all, undone };
+  },
+
+  async typing() {
+    await open(plan.typing.file);
+    await press('Control+1');
+    await press('Control+End');
+    await page.evaluate(() => {
+      window.seen = [];
+      window.keys = [];
+      addEventListener('keydown', (event) => {
+        const key = { handled: 0, painted: 0 };
+        window.keys.push(key);
+        const after = (what) => {
+          const channel = new MessageChannel();
+          channel.port1.onmessage = () => { key[what] = performance.now() - event.timeStamp; };
+          channel.port2.postMessage(0);
+        };
+        after('handled');
+        requestAnimationFrame(() => after('painted'));
+      }, true);
+      const look = () => {
+        const line = document.querySelector('[class*=ghost-text]')?.closest('.view-line');
+        const text = line ? line.textContent.replaceAll('\u00a0', ' ') : '';
+        if (window.seen.at(-1) !== text) window.seen.push(text);
+        requestAnimationFrame(look);
+      };
+      requestAnimationFrame(look);
+    });
+    const begun = Date.now();
+    let pauses = 0;
+    for (const [index, char] of [...plan.typing.text].entries()) {
+      const due = begun + index * plan.typing.every + pauses;
+      await page.waitForTimeout(Math.max(due - Date.now(), 0));
+      await press(char === '\n' ? 'Enter' : char);
+      pauses += ' .('.includes(char) ? plan.typing.pause : 0;
+    }
+    await page.waitForTimeout(500);
+    await press('Escape');
+    await shoot('typing');
+    const [text] = await saved(plan.typing.file);
+    const [seen, keys] = await page.evaluate(() => [window.seen, window.keys]);
+    return { seen, keys: keys.slice(0, plan.typing.text.length), text };
   },
 
   async unsent() {

@@ -131,7 +131,8 @@ def test_quotes_show_the_lines_that_matter_with_their_place() -> None:
     long = source("\n".join([*["    pad"] * 30, "    discount = total * percent", *["    pad"] * 30]), start=100)
     text, used = quoted("How is the discount computed?", [long], "Closest:")
     assert "discount = total * percent" in text and used == (1,)
-    place = text.split("[1] a.py:")[1].split("\n")[0]
+    place, fence = text.split("[1] a.py:")[1].split("\n")[:2]
+    assert fence == "```", "Markdown would run place and code together"
     first, last = (int(n) for n in place.split("-"))
     assert first <= 130 <= last < first + 12
 

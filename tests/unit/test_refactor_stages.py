@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from pointsman.errors import UsageError
+from pointsman.models.prompting import ticks_for
 from pointsman.refactor.answer import new_document
 from pointsman.refactor.checks import check, in_scope, is_protected, new_syntax_errors, parses_alone
 from pointsman.refactor.docstring import plan_docstring
 from pointsman.refactor.edits import file_edit
 from pointsman.refactor.lines import common_indent, reindented, select, split_lines
-from pointsman.refactor.prompt import closed_messages, lines_shown, local_messages, ticks_for
+from pointsman.refactor.prompt import closed_messages, lines_shown, local_messages
 from tests.pipelines import snapshot
 
 CODE = "import os\n\nclass A:\n    def f(self, x):\n        return x\n\n    def g(self):\n        pass\n"

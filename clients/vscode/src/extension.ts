@@ -58,6 +58,7 @@ export function activate(context: vscode.ExtensionContext): void {
   }
   const participant = registerParticipant(service, scope);
   context.subscriptions.push(log, trace, service, item, proposals.register(), chat.register());
+  log.info(participant ? 'answers as @pointsman in the chat of VS Code too' : 'this VS Code has no chat of its own');
   if (participant) {
     context.subscriptions.push(participant);
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromPage } from '../src/chat/messages';
 import { harmless } from '../src/chat/harmless';
+import { type Asked, reply } from '../src/chat/native';
 import { instruction, parse, question } from '../src/chat/slash';
 import { type Turn, answered, begin, history, kept, restored } from '../src/chat/turns';
 import { isInside } from '../src/paths';
@@ -122,4 +123,41 @@ test('numbers of the day are read, and a strange report is none', () => {
   assert.deepEqual(today, { shown: 8, accepted: 4, characters: 90, sent: 2, usd: 0.5 });
   assert.match(todayLines(today as NonNullable<typeof today>)[0] ?? '', /4 of 8 taken.*2 requests left/);
   assert.equal(readToday('{}'), undefined);
+});
+
+const cited = { n: 1, path: 'shop/cart.py', start_line: 3, end_line: 5, symbol: 'Cart', sha: 's' };
+const given = { answer: 'See [1] and [x](command:y).', citations: [cited], abstained: false, route: { target: 'local', model: 'm', reason: 'r' } };
+
+/** What the chat of VS Code is shown, and what the server was asked. */
+async function replied(asked: Partial<Asked>) {
+  const shown: string[] = [];
+  const told: unknown[] = [];
+  const sources = {
+    ask: async (params: unknown) => (told.push(params), given),
+    search: async (query: string) => (told.push(query), [{ ...cited, kind: 'class', language: 'python', text: '' }]),
+    about: async (mentions: readonly string[]) =>
+      mentions.includes('Cart') ? { uri: 'file:///cart.py', range: { start: { line: 2, character: 0 }, end: { line: 5, character: 0 } }, label: 'Cart' } : undefined,
+  };
+  await reply({ command: undefined, prompt: '', earlier: [], ...asked }, sources, {
+    progress: () => undefined,
+    markdown: (text) => void shown.push(text),
+    plain: (text) => void shown.push(text),
+    place: async (at) => void shown.push(`<${at.path}:${at.start_line}>`),
+  });
+  return { shown: shown.join(''), told };
+}
+
+test('the chat of VS Code gets the checked answer, its places and its route, and nothing to click in it', async () => {
+  const { shown, told } = await replied({ prompt: 'how does @Cart add up?', earlier: ['before'] });
+  assert.equal(shown, 'See \\[1\\] and \\[x\\](command:y).\n\n\\[1\\] <shop/cart.py:3>\n\nm: r');
+  const [params] = told as { question: string; textDocument: { uri: string }; history: unknown[] }[];
+  assert.equal(params?.question, 'how does Cart add up?');
+  assert.equal(params?.textDocument.uri, 'file:///cart.py');
+  assert.deepEqual(params?.history, [{ role: 'user', text: 'before' }]);
+});
+
+test('the chat of VS Code searches, explains, and says what it does not know', async () => {
+  assert.deepEqual(await replied({ command: 'search', prompt: 'carts' }), { shown: '<shop/cart.py:3> Cart\n\n', told: ['carts'] });
+  assert.match(JSON.stringify((await replied({ command: 'explain', prompt: '@Cart' })).told), /Explain Cart/);
+  await assert.rejects(replied({ prompt: '/nothing' }), /no \/nothing/);
 });

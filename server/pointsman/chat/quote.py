@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pointsman.chat.sources import Source
 from pointsman.chat.words import content_words
+from pointsman.models.prompting import ticks_for
 
 LINES = 10
 PASSAGES = 2
@@ -22,7 +23,9 @@ def quoted(question: str, sources: Sequence[Source], introduction: str) -> tuple
         lines = _passage(source, asked)
         place = f"{source.path}:{lines[0][0]}-{lines[-1][0]}"
         name = f" ({source.symbol})" if source.symbol else ""
-        blocks.append(f"[{number}] {place}{name}\n" + "\n".join(_shown(lines)))
+        code = "\n".join(_shown(lines))
+        ticks = ticks_for(code)
+        blocks.append("\n".join([f"[{number}] {place}{name}", ticks, code, ticks]))
     return "\n\n".join(blocks), tuple(range(1, len(blocks)))
 
 
@@ -45,11 +48,11 @@ def _passage(source: Source, asked: frozenset[str]) -> list[tuple[int, str]]:
 
 
 def _shown(lines: Sequence[tuple[int, str]]) -> Iterator[str]:
-    """The lines, indented as one; a mark where some are left out between them."""
+    """The lines, outdented as one; a mark where some are left out between them."""
     margin = min((len(line) - len(line.lstrip()) for _, line in lines if line.strip()), default=0)
     before = lines[0][0] - 1
     for number, line in lines:
         if number > before + 1:
-            yield "    …"
-        yield f"    {line[margin:]}"
+            yield "…"
+        yield line[margin:]
         before = number

@@ -75,3 +75,9 @@ def fence_for(*texts: str) -> str:
 def fenced(text: str, fence: str) -> str:
     """`text` with every spelling of the fence broken up, fit to stand between two fences."""
     return text.replace(fence, f"{fence[0]} {fence[1:]}")
+
+
+def ticks_for(text: str) -> str:
+    """A Markdown code fence longer than any run of backquotes in `text`."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    return "`" * max(3, longest + 1)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pointsman.errors import PointsmanError
 from pointsman.host.api import GenerateParams, HostApi, ModelFacts
 from pointsman.models.base import Finish, GenerateRequest, Priority, Sampling
-from pointsman.models.prompting import estimate_tokens, render_chat, without_markers
+from pointsman.models.prompting import estimate_tokens, render_chat, ticks_for, without_markers
 from pointsman.refactor.answer import new_document
 from pointsman.refactor.checks import new_syntax_errors, parses_alone
 from pointsman.refactor.docstring import STOP, DocstringPlan, plan_docstring
 from pointsman.refactor.lines import Selection
-from pointsman.refactor.prompt import local_messages, ticks_for
+from pointsman.refactor.prompt import local_messages
 
 KEPT = 0.5
 """Share of the selection's words that the answer must keep, unless it was asked to remove some."""

@@ -7,9 +7,8 @@ since the user approves an outgoing body by its hash.
 from __future__ import annotations
 
 import hashlib
-import re
 
-from pointsman.models.prompting import fence_for, fenced
+from pointsman.models.prompting import fence_for, fenced, ticks_for
 from pointsman.refactor.lines import Selection, reindented
 
 NEIGHBOURS = 20
@@ -66,9 +65,3 @@ def retry_message(reason: str) -> str:
 def lines_shown(selection: Selection) -> int:
     """How many lines of the document `closed_messages` holds."""
     return min(selection.end + NEIGHBOURS, len(selection.lines)) - max(selection.start - 1 - NEIGHBOURS, 0)
-
-
-def ticks_for(text: str) -> str:
-    """A Markdown code fence longer than any run of backquotes in `text`."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    return "`" * max(3, longest + 1)
