@@ -124,7 +124,7 @@ def test_ask_says_so_when_the_repository_does_not_answer(home: Home, repository:
 def test_ask_says_what_the_repository_does_not_know(home: Home, repository: Path) -> None:
     question = "How is the total of a cart charged to PayPal?"
     answer = home.run("ask", question, "--path", repository, "--json").json
-    assert answer["abstained"] and "nothing in it speaks of paypal" in answer["answer"]
+    assert answer["abstained"] and "nothing in it speaks of PayPal" in answer["answer"]
     assert all((repository / citation["path"]).is_file() for citation in answer["citations"])
 
 

@@ -167,7 +167,7 @@ async def test_a_name_that_the_repository_does_not_know_is_told() -> None:
     host = FakeHost("never asked", hits=[DISCOUNT])
     host.nearest = 0.6
     answer, _ = await ask(host, "How is a discount applied to a total in Kafka?")
-    assert answer.abstained and not host.asked and "nothing in it speaks of kafka" in answer.answer
+    assert answer.abstained and not host.asked and "nothing in it speaks of Kafka" in answer.answer
 
 
 async def test_what_was_said_is_told_without_a_model() -> None:

@@ -186,23 +186,25 @@ async def test_how_near_the_sources_are_decides(nearest: float | None, text: str
     host.nearest = nearest
     told = await found(host, text)
     assert (told.standing, len(told.sources)) == (standing, sources)
-    assert told.relevant == (standing in ("about", "doubtful")) and told.unknown == ("kafka" if "Kafka" in text else "")
+    assert told.relevant == (standing in ("about", "doubtful")) and told.unknown == ("Kafka" if "Kafka" in text else "")
 
 
 async def test_a_name_is_looked_for_beyond_the_sources() -> None:
     host = FakeHost(hits=[STOCK])
     host.nearest = 0.6
-    host.hits_of["kafka"] = (hit("queue.py", "import kafka"),)
+    host.hits_of["Kafka"] = (hit("queue.py", "import kafka"),)
     assert (await found(host, "How is stock taken from Kafka?")).relevant
-    assert (await found(host, "How is stock taken from RabbitMQ?")).unknown == "rabbitmq"
+    assert (await found(host, "How is stock taken from RabbitMQ?")).unknown == "RabbitMQ"
 
 
 def test_names_are_told_from_words() -> None:
-    assert called_by_name("Where is S3 written, by Redis or `load all`?") == ["s3", "load all", "redi"]
-    assert called_by_name("How are UUIDs read? And who calls apply_discount()?") == ["uuid", "apply_discount"]
+    assert called_by_name("Where is S3 written, by Redis or `load all`?") == ["S3", "load all", "Redis"]
+    assert called_by_name("How are UUIDs read? And who calls apply_discount()?") == ["UUIDs", "apply_discount"]
     assert called_by_name("Where does it wait 300 seconds?") == []
     assert called_by_name("Wo wird im Warenkorb der Rabatt auf die Summe gerechnet?") == []
-    assert stands_in("redi", [passage(path="a.py", start_line=1, symbol="", sha="s", text="from redis import x")])
+    assert called_by_name("How is it run in Python on Windows?") == []
+    source = passage(path="a.py", start_line=1, symbol="", sha="s", text="from redis import uuid")
+    assert stands_in("Redis", [source]) and stands_in("UUIDs", [source]) and not stands_in("Kafka", [source])
 
 
 def test_no_sources_are_about_nothing() -> None:

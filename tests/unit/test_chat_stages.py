@@ -115,6 +115,17 @@ def test_nothing_is_kept_of_an_answer_that_does_not_hold(answer: str) -> None:
     assert ground(answer, [ROUTER, STOCK]).text == ""
 
 
+def test_a_number_that_another_source_supports_much_better_is_the_wrong_one() -> None:
+    load, save = source("def load(path): read the file, parse rows"), source("def save(path): write rows to a file")
+    sentence = "Load reads the file at path and parses rows"
+    assert ground(f"{sentence} [2].", [load, save]).text == f"{sentence} [1]."
+    assert ground(f"{sentence} [2].", [STOCK, load]).text == f"{sentence} [2]."
+
+
+def test_the_heading_of_a_source_is_no_sentence() -> None:
+    assert ground("[1] a.py:1-2\nshop/stock.py:1-2\n", [ROUTER, STOCK]).text == ""
+
+
 def test_citations_carry_place_and_hash() -> None:
     (cited,) = citations([ROUTER, STOCK], (2,))
     assert (cited.n, cited.path, cited.start_line, cited.end_line, cited.symbol, cited.sha) == (

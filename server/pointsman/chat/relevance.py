@@ -27,6 +27,10 @@ _COVERED_ALONE, _TOUCHED_ALONE = 0.6, 0.3
 """Shares of the words, where there is no cosine."""
 _NAME = re.compile(r"`([^`\n]{2,80})`|(?<![\w`])(\w+)")
 _INNER = re.compile(r"\w[A-Z_\d]")
+_EVERYWHERE = frozenset(
+    {"python", "javascript", "typescript", "rust", "go", "java", "linux", "windows", "macos", "unix"}
+)
+"""What no code has to mention, for all of it is written in one and runs on another."""
 _MOST_CAPITALS = 2
 """More words with a capital make a headline, or a language that writes its nouns so."""
 
@@ -46,7 +50,7 @@ def judge(asked: frozenset[str], sources: Sequence[Source], nearest: float | Non
 
 def called_by_name(question: str) -> list[str]:
     """Words of the question that can only be the name of something: in backquotes, with an inner capital, digit or
-    underscore, or with a capital inside a sentence. Casefolded, without a plural's s."""
+    underscore, or with a capital inside a sentence."""
     names: list[str] = []
     capitals: list[str] = []
     for match in _NAME.finditer(question):
@@ -58,8 +62,10 @@ def called_by_name(question: str) -> list[str]:
             capitals.append(word)
     if len(capitals) <= _MOST_CAPITALS:
         names += capitals
-    return [name.rstrip("()").casefold().removesuffix("s") for name in names]
+    return [name for name in names if name.casefold() not in _EVERYWHERE]
 
 
 def stands_in(name: str, sources: Sequence[Source]) -> bool:
-    return any(name in f"{source.path} {source.symbol} {source.text}".casefold() for source in sources)
+    """Whether the name occurs, in any spelling, or what it is the plural of."""
+    wanted = name.rstrip("()").casefold().removesuffix("s")
+    return any(wanted in f"{source.path} {source.symbol} {source.text}".casefold() for source in sources)

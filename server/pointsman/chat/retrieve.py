@@ -36,7 +36,7 @@ class Found:
     sources: tuple[Source, ...]
     standing: Standing = "about"
     unknown: str = ""
-    """What the question calls by name and the repository does not, casefolded; "" when there is no such thing."""
+    """What the question calls by name and the repository never does; "" when there is no such thing."""
     note: str = ""
 
     @property
