@@ -15,9 +15,9 @@ from werkzeug import Request, Response
 from tests.e2e.conftest import Home, home, make_home, repository
 
 from .neovim_editor import Neovim, headless, init_file, on_screen
-from .neovim_install import Editors, Unavailable, editors
+from .neovim_install import Editors, Program, Unavailable, editors, older_neovim
 
-__all__ = ["Fixed", "Open", "fixed", "fixed_home", "home", "installed", "nvim", "repository"]
+__all__ = ["Fixed", "Open", "fixed", "fixed_home", "home", "installed", "nvim", "older_program", "repository"]
 
 SERVE = [sys.executable, "-m", "pointsman", "serve"]
 OWN = """\
@@ -39,19 +39,28 @@ def installed() -> Editors:
         pytest.skip(f"no editors to test with: {reason}")
 
 
+def older_program(version: str) -> Program:
+    try:
+        return older_neovim(version)
+    except Unavailable as reason:
+        pytest.skip(f"no Neovim {version} to test with: {reason}")
+
+
 @pytest.fixture
 def nvim(installed: Editors, home: Home, repository: Path, tmp_path: Path) -> Open:
-    """Opens Neovim on a file of the repository, by the plugin and the real server; `terminal` gives it a screen."""
+    """Opens Neovim on a file of the repository, by the plugin and the real server. `terminal` gives it a screen,
+    `older` is the version of one that is not current."""
 
     @contextmanager
     def start(
-        file: str = "shop/cart.py", *, at: Home = home, terminal: bool = False, extra: str = ""
+        file: str = "shop/cart.py", *, at: Home = home, terminal: bool = False, extra: str = "", older: str = ""
     ) -> Iterator[Neovim]:
         folder = tmp_path / f"nvim{len(list(tmp_path.glob('nvim*')))}"
         folder.mkdir()
         init = init_file(folder, SERVE, extra)
         place = (init, repository / file, at.environment, repository)
-        opened = on_screen(installed.neovim, installed.tmux, *place) if terminal else headless(installed.neovim, *place)
+        program = older_program(older) if older else installed.neovim
+        opened = on_screen(program, installed.tmux, *place) if terminal else headless(program, *place)
         with opened as editor:
             editor.wait("the server", "(require('pointsman.client').all()[1] or {}).initialized == true")
             yield editor

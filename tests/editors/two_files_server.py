@@ -8,8 +8,9 @@ from typing import Any
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
-FILES = {"shop/cart.py": "# first\n", "shop/inventory.py": "# second\n"}
-"""What is put before the first line of each."""
+FILES = ("shop/cart.py", "shop/inventory.py")
+OLD, NEW = "reserve(", "take_out("
+"""What it would write in them."""
 _ROUTE = {"target": "local", "model": "scripted", "reason": "a test"}
 server = LanguageServer("two-files", "1")
 
@@ -17,16 +18,23 @@ server = LanguageServer("two-files", "1")
 @server.command("pointsman.refactor")
 async def refactor(params: Any) -> dict[str, Any]:
     changes: list[Any] = []
-    for path, text in FILES.items():
+    for path in FILES:
         uri = f"{server.workspace.root_uri}/{path}"
-        document = server.workspace.text_documents.get(uri)
-        identifier = types.OptionalVersionedTextDocumentIdentifier(
-            uri=uri, version=document.version if document else None
-        )
-        start = types.Position(line=0, character=0)
-        place = types.Range(start=start, end=start)
-        line = types.AnnotatedTextEdit(range=place, new_text=text, annotation_id="pointsman")
-        changes.append(types.TextDocumentEdit(text_document=identifier, edits=[line]))
+        opened = server.workspace.text_documents.get(uri)
+        identifier = types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=opened.version if opened else None)
+        lines = server.workspace.get_text_document(uri).source.split("\n")
+        edits = [
+            types.AnnotatedTextEdit(
+                range=types.Range(
+                    types.Position(row, line.index(OLD)), types.Position(row, line.index(OLD) + len(OLD))
+                ),
+                new_text=NEW,
+                annotation_id="pointsman",
+            )
+            for row, line in enumerate(lines)
+            if OLD in line
+        ]
+        changes.append(types.TextDocumentEdit(text_document=identifier, edits=edits))
     annotation = types.ChangeAnnotation(
         label="Pointsman (local, scripted)", needs_confirmation=True, description="test"
     )

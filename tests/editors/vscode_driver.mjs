@@ -174,6 +174,7 @@ async function applyPreview(wanted = '') {
 
 /** The state in light and dark, as small as it stays readable. */
 async function shoot(name) {
+  await page.mouse.move(300, 648); // where nothing tells what it is when the pointer rests
   for (const scheme of ['dark', 'light']) {
     await page.emulateMedia({ colorScheme: scheme });
     await page.locator(`.monaco-workbench.${scheme === 'light' ? 'vs' : 'vs-dark'}`).waitFor();
@@ -364,19 +365,19 @@ const steps = {
   async files() {
     const both = ['shop/cart.py', 'shop/inventory.py'];
     const before = both.map(read);
-    await instruct('rename it', before[0], 'def subtract');
+    await instruct('rename reserve to take_out', before[0], 'def subtract');
     const preview = await previewed();
     await shoot('files');
     await discard();
     const declined = await saved(...both);
-    await instruct('rename it', before[0], 'def subtract');
+    await instruct('rename reserve to take_out', before[0], 'def subtract');
     await applyPreview('inventory.py');
     const some = await saved(...both);
     await open('shop/inventory.py');
     await press('Control+1');
     await press('Control+z');
     const back = await saved(...both);
-    await instruct('rename it', before[0], 'def subtract');
+    await instruct('rename reserve to take_out', before[0], 'def subtract');
     await applyPreview();
     const all = await saved(...both);
     await open('shop/cart.py');
