@@ -71,6 +71,8 @@ def test_plain_words_are_not_held_back() -> None:
     streamed = Streamed()
     assert streamed.feed("The cart adds ") == "The cart adds"
     assert streamed.feed("up ") == " up"
+    assert streamed.feed("`every` price [1] ") == ""
+    assert streamed.end() == " `every` price [1] "
 
 
 def test_a_terminal_s_escapes_and_hidden_characters_are_taken_out() -> None:

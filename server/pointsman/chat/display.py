@@ -54,9 +54,10 @@ class Streamed:
             out.append((printable(line) if inside else _line(printable(line)))[self._shown :] + "\n")
             self._fence, self._shown = fence, 0
         self._line = rest
-        # Plain words go out as they come; a line in which something begins waits for its end.
-        words = rest.rpartition(" ")[0]
-        if not self._fence and not _OPEN.search(rest) and words.isprintable() and len(words) > self._shown:
+        # Plain words go out as they come; where something begins, the rest of the line waits for its end.
+        begun = _OPEN.search(rest)
+        words = rest[: begun.start() if begun else None].rpartition(" ")[0]
+        if not self._fence and words.isprintable() and len(words) > self._shown:
             out.append(words[self._shown :])
             self._shown = len(words)
         return "".join(out)
