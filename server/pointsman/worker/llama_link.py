@@ -95,7 +95,7 @@ class LlamaGenerator:
         self._endpoint: OwnEndpoint | None = None
         self._folder: Path | None = None
         self._slots = (_Slot(0), _Slot(1))
-        self._slices = Slices()
+        self._slices = Slices(first=16)  # 3 to 4 ms a token on two cores
         self._typing = 0
         self._quiet = asyncio.Event()
         self._quiet.set()

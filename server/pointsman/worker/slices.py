@@ -10,10 +10,14 @@ _FIRST = 32
 
 
 class Slices:
-    """Sizes are powers of two, so that the same prompt is nearly always cut in the same places."""
+    """Sizes are powers of two, so that the same prompt is nearly always cut in the same places.
 
-    def __init__(self) -> None:
-        self._size = _FIRST
+    Args:
+        first: tokens of the first slice, of which nothing is known yet.
+    """
+
+    def __init__(self, first: int = _FIRST) -> None:
+        self._size = first
 
     def size(self) -> int:
         return self._size
