@@ -67,6 +67,12 @@ def test_a_stream_shows_what_the_whole_shows_however_it_is_cut(seed: int) -> Non
     assert shown + streamed.end() == harmless(text)
 
 
+def test_a_hidden_character_does_not_keep_code_open_in_a_stream() -> None:
+    text = "```\ncode\n```\u200b\n<img src=x>\nend"
+    streamed = Streamed()
+    assert streamed.feed(text) + streamed.end() == harmless(text) == "```\ncode\n```\n`<img src=x>`\nend"
+
+
 def test_plain_words_are_not_held_back() -> None:
     streamed = Streamed()
     assert streamed.feed("The cart adds ") == "The cart adds"

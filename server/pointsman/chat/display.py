@@ -32,8 +32,8 @@ def harmless(text: str) -> str:
     """Markdown that only shows something. Applying it again changes nothing."""
     lines, fence = [], ""
     for line in printable(text).split("\n"):
-        fence, inside = _fenced(line, fence)
-        lines.append(line if inside else _line(line))
+        fence, shown = _shown(line, fence)
+        lines.append(shown)
     return "\n".join(lines)
 
 
@@ -42,32 +42,39 @@ class Streamed:
 
     def __init__(self) -> None:
         self._line = ""
-        self._shown = 0
-        """Characters of the line that are out."""
+        self._out = 0
+        """Characters of the line that are shown already."""
         self._fence = ""
 
     def feed(self, piece: str) -> str:
         out = []
         *whole, rest = (self._line + piece).split("\n")
         for line in whole:
-            fence, inside = _fenced(line, self._fence)
-            out.append((printable(line) if inside else _line(printable(line)))[self._shown :] + "\n")
-            self._fence, self._shown = fence, 0
+            self._fence, shown = _shown(line, self._fence)
+            out.append(shown[self._out :] + "\n")
+            self._out = 0
         self._line = rest
         # Plain words go out as they come; where something begins, the rest of the line waits for its end.
         begun = _OPEN.search(rest)
         words = rest[: begun.start() if begun else None].rpartition(" ")[0]
-        if not self._fence and words.isprintable() and len(words) > self._shown:
-            out.append(words[self._shown :])
-            self._shown = len(words)
+        if not self._fence and words.isprintable() and len(words) > self._out:
+            out.append(words[self._out :])
+            self._out = len(words)
         return "".join(out)
 
     def end(self) -> str:
         """What was still held back."""
-        inside = _fenced(self._line, self._fence)[1]
-        rest = (printable(self._line) if inside else _line(printable(self._line)))[self._shown :]
-        self._line, self._shown = "", 0
+        rest = _shown(self._line, self._fence)[1][self._out :]
+        self._line, self._out = "", 0
         return rest
+
+
+def _shown(line: str, fence: str) -> tuple[str, str]:
+    """(the fence that is open behind the line, what is shown of the line). What cannot be seen goes first: a renderer
+    never gets it, so it must not decide where code ends."""
+    line = printable(line)
+    fence, inside = _fenced(line, fence)
+    return fence, line if inside else _line(line)
 
 
 def _fenced(line: str, fence: str) -> tuple[str, bool]:

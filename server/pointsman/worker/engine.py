@@ -26,24 +26,12 @@ _LOOK_BEHIND = 4
 """Prompt tokens that the first token's text is read after."""
 
 
-class LanguageModel(Protocol):
-    """What the engine needs of a model. `cache` is the model's own object; its length is the tokens forwarded."""
+class Backbone(Protocol):
+    """What computes. `cache` is its own object, whose length is the tokens forwarded."""
 
-    context: int
     device: Any
-    stop_ids: frozenset[int]
-    hidden_ids: frozenset[int]
-    """Special tokens, which never become text."""
     drafts: int
     """Tokens that a pass checks beside the one it was made for, where that costs little; 0 for none."""
-
-    def encode(self, text: str) -> list[int]: ...
-
-    def decode(self, ids: Sequence[int]) -> str: ...
-
-    def vocabulary(self) -> Vocabulary:
-        """Made at the first call, which takes a moment."""
-        ...
 
     def new_cache(self) -> Any: ...
 
@@ -53,6 +41,23 @@ class LanguageModel(Protocol):
 
     def crop(self, cache: Any, keep: int) -> bool:
         """Shorten `cache` to its first `keep` tokens; False when this kind of cache cannot be shortened."""
+        ...
+
+
+class LanguageModel(Backbone, Protocol):
+    """What the engine needs of a model."""
+
+    context: int
+    stop_ids: frozenset[int]
+    hidden_ids: frozenset[int]
+    """Special tokens, which never become text."""
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def decode(self, ids: Sequence[int]) -> str: ...
+
+    def vocabulary(self) -> Vocabulary:
+        """Made at the first call, which takes a moment."""
         ...
 
 

@@ -22,9 +22,10 @@ from pointsman.worker.convert import convert_gguf
 from pointsman.worker.decoder import Decoder, suits
 from pointsman.worker.derived import Derived, identity
 from pointsman.worker.embed import Encoder
+from pointsman.worker.engine import Backbone
 from pointsman.worker.generic import Generic
 from pointsman.worker.messages import EmbedderSpec, GeneratorSpec
-from pointsman.worker.transformer import Backbone, Transformer
+from pointsman.worker.transformer import Transformer
 
 _PROBE = tuple(range(5, 29))
 _TOLERANCE = 0.2

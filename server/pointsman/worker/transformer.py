@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
+from pointsman.worker.engine import Backbone
 from pointsman.worker.healing import Vocabulary
 from pointsman.worker.prompt import valid_unicode
 
 _ANCHOR = "x"
 """Some tokenizers drop a space at the start of a text, so every token is read behind this one."""
-
-
-class Backbone(Protocol):
-    """The part of `LanguageModel` that computes; see there."""
-
-    device: Any
-    drafts: int
-
-    def new_cache(self) -> Any: ...
-
-    def forward(self, ids: Sequence[int], cache: Any, rows: int = 1) -> Any: ...
-
-    def crop(self, cache: Any, keep: int) -> bool: ...
 
 
 class Transformer:
