@@ -19,6 +19,16 @@ SECONDS = 60.0
 """How long anything may take before a test gives up. Nothing is timed by it."""
 
 
+def end(process: subprocess.Popen[Any]) -> None:
+    """End an editor that a test has done with, by force if it does not go."""
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def wait(what: str, look: Callable[[], Any], seconds: float = SECONDS, told: Callable[[], str] = lambda: "") -> Any:
     """What `look` returns, once that is true."""
     end = time.monotonic() + seconds
@@ -154,12 +164,7 @@ def headless(program: Program, init: Path, file: Path, environment: dict[str, st
         wait("Neovim's socket", socket.exists)
         yield Neovim(program, socket, lambda: "", press)
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 @dataclass(frozen=True)

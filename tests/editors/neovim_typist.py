@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .neovim_editor import Neovim, terminal_environment, wait
+from .neovim_editor import Neovim, end, terminal_environment, wait
 from .neovim_install import Program
 
 _ROWS, _COLUMNS = 40, 140
@@ -153,12 +153,7 @@ def at_terminal(program: Program, init: Path, file: Path, environment: dict[str,
     try:
         yield Typist(Neovim(program, socket, lambda: "", lambda keys: None), ours)
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
         os.close(ours)
 
 
