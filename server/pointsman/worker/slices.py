@@ -3,9 +3,9 @@ have to wait. A fixed number is a tenth of a second on one machine and a whole o
 
 from __future__ import annotations
 
-BUDGET = 0.08
+BUDGET = 0.06
 """Seconds."""
-_SMALLEST, _LARGEST = 16, 512
+_SMALLEST, _LARGEST = 8, 512
 _FIRST = 32
 
 
