@@ -17,6 +17,8 @@ from pointsman.host.api import (
     IndexParams,
     IndexProgress,
     IndexReport,
+    InScopeParams,
+    InScopeReply,
     ModelFacts,
     ModelParams,
     Nothing,
@@ -69,6 +71,8 @@ class FakeHost:
         """By query, in place of `hits`."""
         self.map = ""
         self.places: dict[str, UsesReply] = {}
+        self.scope: dict[str, tuple[Place, ...]] = {}
+        """By file."""
         self.asked: list[GenerateParams] = []
         self.searched: list[SearchParams] = []
         self.sent: list[ClosedRequest] = []
@@ -143,6 +147,9 @@ class FakeHost:
     async def uses(self, params: UsesParams) -> UsesReply:
         return self.places.get(params.symbol, UsesReply(root=params.path, definitions=(), uses=()))
 
+    async def in_scope(self, params: InScopeParams) -> InScopeReply:
+        return InScopeReply(definitions=self.scope.get(params.file, ()))
+
     async def closed_preview(self, params: ClosedRequest) -> ClosedPreview:
         if self.refusal:
             raise self.refusal
@@ -204,6 +211,9 @@ class FixedRouter:
         self.measured = measured
         self.asked.append((task, root, lines, files, target))
         return RouteTaken(target=self.target, model="", reason=self.reason, rule="route.test")
+
+    def may_leave(self, root: Path, paths: frozenset[str]) -> frozenset[str]:
+        return frozenset(path for path in paths if "kept" not in path)
 
 
 def snapshot(text: str, *, root: Path = Path("/repo"), name: str = "pkg/a.py", language: str = "python") -> Snapshot:

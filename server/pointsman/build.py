@@ -246,6 +246,13 @@ class _Router:
             rule=decision.rule,
         )
 
+    def may_leave(self, root: Path, paths: frozenset[str]) -> frozenset[str]:
+        from pointsman.gateway.prepare import kept_local
+        from pointsman.policy import layers
+
+        patterns = layers.load(self._paths, root).local_paths
+        return frozenset(path for path in paths if not (patterns and kept_local(root, (path,), patterns)))
+
     def _quota_left(self, limits: Quota) -> bool | None:
         """None when it cannot be said: the gateway, which reserves, then says no."""
         from pointsman.errors import GatewayError

@@ -10,12 +10,16 @@ from pointsman.session import Snapshot
 _LARGEST = 10 * 1024 * 1024
 
 
-def snapshot_of(path: Path) -> Snapshot:
-    """The file as it is on disk, line endings kept. Raises `PointsmanError` for what is no text file."""
+def snapshot_of(path: Path, root: Path | None = None) -> Snapshot:
+    """The file as it is on disk, line endings kept. Raises `PointsmanError` for what is no text file.
+
+    Args:
+        root: a folder above it that it belongs to; the repository that it is found in by default.
+    """
     from pointsman_indexer import find_root
     from pointsman_indexer.languages import language_of
 
-    path = path.resolve()
+    path = path.resolve() if root is None else path
     try:
         if not path.is_file():
             raise UsageError(f"{path.name} is not a regular file")
@@ -26,7 +30,7 @@ def snapshot_of(path: Path) -> Snapshot:
         raise NotFound(f"{path.name} does not exist") from error
     except OSError as error:
         raise PointsmanError(f"{path.name} cannot be read: {error.strerror}") from error
-    root = find_root(path)
+    root = root or find_root(path)
     return Snapshot(
         uri=path.as_uri(),
         path=path,

@@ -126,6 +126,9 @@ class Session(Generic[B]):
     def get(self, uri: str) -> Document[B] | None:
         return self._documents.get(uri)
 
+    def documents(self) -> tuple[Document[B], ...]:
+        return tuple(self._documents.values())
+
     def root_of(self, path: Path) -> Path:
         """The repository that holds `path`, else its workspace folder, else the file's own folder.
 

@@ -97,7 +97,7 @@ def test_a_trusted_workspace_gets_the_closed_model_with_a_receipt(
     assert result["route"]["target"] == "closed" and result["route"]["endpoint"] == "vendor"
     assert result["receipt"]["spans"][0].startswith("shop/cart.py:")
     assert result["receipt"]["record_id"] and result["receipt"]["usd"] > 0
-    assert result["receipt"]["template"].startswith("refactor-lines:")
+    assert result["receipt"]["template"].startswith("refactor:")
     assert result["redactions"] >= 1 and "+def apply_discount(total_cents, share):" in result["diff"]
     (body,) = endpoint.bodies
     assert SECRET.encode() not in body and SECRET in (repository / "shop" / "cart.py").read_text()

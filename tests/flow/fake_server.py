@@ -73,15 +73,22 @@ class Asker:
 
 class Refactorer:
     async def refactor(self, query: RefactorQuery) -> Refactoring:
-        new = query.snapshot.text.replace("old", "new")
-        base = "0" * 40 if "stale" in query.instruction else query.snapshot.sha
-        edit = FileEdit(path=query.snapshot.relative, base_sha=base, diff="-old\n+new\n", new_text=new)
+        edits = []
+        for part in query.parts:
+            if not part.read_only:
+                new = part.snapshot.text.replace("old", "new")
+                base = "0" * 40 if "stale" in query.instruction else part.snapshot.sha
+                edits.append(FileEdit(path=part.snapshot.relative, base_sha=base, diff="-old\n+new\n", new_text=new))
+        for path in query.creates:
+            edits.append(FileEdit(path=path, base_sha="", diff="+made\n", new_text="made\n"))
         checks = Checks(
             parses="unparsable" not in query.instruction,
             in_scope=True,
             protected=("a.py",) if "protected" in query.instruction else (),
         )
-        return Refactoring(route=ROUTE, request_id="r", edits=(edit,), diff=edit.diff, checks=checks)
+        return Refactoring(
+            route=ROUTE, request_id="r", edits=tuple(edits), diff="".join(edit.diff for edit in edits), checks=checks
+        )
 
 
 class Host:

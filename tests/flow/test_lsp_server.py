@@ -184,8 +184,71 @@ async def test_code_actions_are_listed_without_a_model_and_resolved_to_a_version
     annotation = resolved["edit"]["changeAnnotations"]["pointsman"]
     assert annotation["label"] == "Pointsman (local, scripted)" and annotation["needsConfirmation"] is True
     params["context"] = {"diagnostics": [], "only": ["source"]}
-    (docs,) = (await wire.ask("textDocument/codeAction", params))["result"]
-    assert docs["kind"] == "source.pointsman.docs"
+    docs, tests = (await wire.ask("textDocument/codeAction", params))["result"]
+    assert docs["kind"] == "source.pointsman.docs" and tests["kind"] == "source.pointsman.tests"
+
+
+CREATES = {"documentChanges": True, "changeAnnotationSupport": {}, "resourceOperations": ["create"]}
+
+
+async def test_several_files_and_new_ones_are_one_edit(wire: Wire, tmp_path: Path) -> None:
+    await wire.initialize(workspace={"workspaceEdit": CREATES})
+    wire.answers["workspace/applyEdit"] = {"applied": True}
+    for name in ("a.py", "b.py", "c.py"):
+        (tmp_path / name).write_text("old = 1\n")
+    here, there, closed, new = ((tmp_path / name).as_uri() for name in ("a.py", "b.py", "c.py", "new.py"))
+    await wire.open(here, "old = 2\n", version=3)
+    await wire.open(there, "old = 3\n", version=4)
+    argument = {
+        "textDocument": {"uri": here},
+        "range": WHOLE,
+        "instruction": "rename",
+        "others": [{"textDocument": {"uri": there}}, {"textDocument": {"uri": closed}, "range": WHOLE}],
+        "newFiles": [new],
+    }
+    answer = await wire.ask("workspace/executeCommand", {"command": "pointsman.refactor", "arguments": [argument]})
+    assert answer["result"]["applied"] is True, answer
+    asked = next(m for m in wire.received if m.get("method") == "workspace/applyEdit")
+    changes = asked["params"]["edit"]["documentChanges"]
+    assert [change["textDocument"] for change in changes if "edits" in change] == [
+        {"uri": here, "version": 3},
+        {"uri": there, "version": 4},
+        {"uri": closed, "version": None},
+        {"uri": new, "version": None},
+    ]
+    assert changes[3] == {"kind": "create", "uri": new, "annotationId": "pointsman"}
+    assert [change["edits"][0]["newText"] for change in changes if "edits" in change] == [
+        "new = 2\n",
+        "new = 3\n",
+        "new = 1\n",
+        "made\n",
+    ]
+    argument["newFiles"] = ["file:///elsewhere/new.py"]
+    answer = await wire.ask("workspace/executeCommand", {"command": "pointsman.refactor", "arguments": [argument]})
+    assert answer["error"]["code"] == -32602
+
+
+async def test_tests_are_offered_to_a_client_that_makes_files(wire: Wire, tmp_path: Path) -> None:
+    await wire.initialize(
+        workspace={"workspaceEdit": CREATES},
+        textDocument={"codeAction": {"resolveSupport": {"properties": ["edit"]}, "dataSupport": True}},
+    )
+    (tmp_path / "a.py").write_text("old = 1\n")
+    uri = (tmp_path / "a.py").as_uri()
+    await wire.open(uri, "old = 1\n", version=3)
+    params = {
+        "textDocument": {"uri": uri},
+        "range": WHOLE,
+        "context": {"diagnostics": [], "only": ["source.pointsman.tests"]},
+    }
+    (action,) = (await wire.ask("textDocument/codeAction", params))["result"]
+    made = (await wire.ask("codeAction/resolve", action))["result"]["edit"]["documentChanges"]
+    assert [change.get("uri") for change in made] == [(tmp_path / "tests/test_a.py").as_uri(), None]
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_a.py").write_text("old = 5\n")
+    (changed,) = (await wire.ask("codeAction/resolve", action))["result"]["edit"]["documentChanges"]
+    assert changed["textDocument"]["uri"] == (tmp_path / "tests/test_a.py").as_uri()
+    assert changed["edits"][0]["newText"] == "new = 5\n"
 
 
 async def test_code_actions_are_commands_for_a_client_that_resolves_no_edits(wire: Wire) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal, UsageError
+from pointsman.host.api import Place, UsesReply
 from pointsman.models.base import Priority
 from pointsman.refactor.service import RefactorService
-from pointsman.refactor.types import Refactoring, RefactorQuery
+from pointsman.refactor.types import Part, Refactoring, RefactorQuery
 from pointsman.settings import Settings
 from tests.pipelines import FakeHost, FixedRouter, facts, rules, snapshot
 
@@ -19,9 +21,10 @@ TYPED = "def area(w: int, h: int) -> int:\n    return w * h"
 
 
 def query(text: str = CODE, instruction: str = "add type hints", **more: object) -> RefactorQuery:
-    values: dict[str, object] = {"start_line": 4, "end_line": 5, **more}
-    name = str(values.pop("name", "pkg/a.py"))
-    return RefactorQuery(snapshot=snapshot(text, name=name), instruction=instruction, **values)  # type: ignore[arg-type]
+    values: dict[str, object] = {"start_line": 4, "end_line": 5, "name": "pkg/a.py", **more}
+    name, start, end = str(values.pop("name")), values.pop("start_line"), values.pop("end_line")
+    part = Part(snapshot=snapshot(text, name=name), start_line=start, end_line=end)  # type: ignore[arg-type]
+    return RefactorQuery(parts=(part,), instruction=instruction, **values)  # type: ignore[arg-type]
 
 
 async def refactor(host: FakeHost, asked: RefactorQuery | None = None, *, target: str = "local") -> Refactoring:
@@ -99,7 +102,7 @@ async def test_excluded_files_and_bad_queries_are_refused() -> None:
         await refactor(FakeHost(), query(start_line=99, end_line=99))
     with pytest.raises(PointsmanError, match="cannot edit"):
         await refactor(FakeHost(facts=facts(chat=None)))
-    with pytest.raises(PointsmanError, match="too many"):
+    with pytest.raises(PointsmanError, match="too much code"):
         await refactor(FakeHost(facts=facts(context_length=300)))
 
 
@@ -112,7 +115,7 @@ async def test_a_refused_route_is_a_refusal() -> None:
 async def test_the_router_gets_facts_only() -> None:
     router = FixedRouter("local")
     await RefactorService(FakeHost("x", "x"), router, rules, Settings()).refactor(query())
-    root = query().snapshot.root
+    root = query().parts[0].snapshot.root
     assert router.asked == [("refactor", root, 8, 1, "auto")]
     assert router.measured["paths"] == ("pkg/a.py",) and router.measured["symbols"] == 1
 
@@ -195,8 +198,101 @@ async def test_protected_files_are_marked() -> None:
     assert done.edits and done.checks.protected == ("conftest.py",) and not done.checks.passed
 
 
+def two(tmp_path: Path, **more: object) -> RefactorQuery:
+    """A file, and one that uses it."""
+    (tmp_path / "b.py").write_text("from a import area\n\n\ndef room():\n    return area(2, 3)\n")
+    one = Part(snapshot=snapshot(CODE, root=tmp_path, name="a.py"), start_line=4, end_line=5)
+    other = snapshot((tmp_path / "b.py").read_text(), root=tmp_path, name="b.py")
+    both = (one, Part(snapshot=other, start_line=4, end_line=5))
+    return RefactorQuery(parts=both, instruction="rename area to surface", **more)  # type: ignore[arg-type]
+
+
+async def test_several_files_change_together(tmp_path: Path) -> None:
+    host, router = FakeHost(), FixedRouter("closed")
+    host.closed_answer = (
+        "PART 1\n```python\ndef surface(w, h):\n    return w * h\n```\n"
+        "PART 2\n```python\ndef room():\n    return surface(2, 3)\n```"
+    )
+    done = await RefactorService(host, router, rules, Settings()).refactor(two(tmp_path))
+    assert [edit.path for edit in done.edits] == ["a.py", "b.py"] and done.checks.passed
+    assert done.diff.count("--- a/") == 2
+    assert host.sent[0].files == ("a.py", "b.py") and host.sent[0].lines == 8 + 5
+    assert router.asked == [("refactor", tmp_path, 13, 2, "auto")] and router.measured["symbols"] == 2
+    host.closed_answers = ["PART 1\n```python\ndef surface(w, h):\n    return w * h\n```\nPART 7\n```\nx\n```"] * 2
+    done = await RefactorService(host, router, rules, Settings()).refactor(two(tmp_path))
+    assert done.edits == () and "a part that there is not" in done.note  # all of it or none
+
+
+async def test_the_local_model_changes_one_file_after_the_other(tmp_path: Path) -> None:
+    host = FakeHost("def surface(w, h):\n    return w * h\n```", "x", "x")
+    done = await RefactorService(host, FixedRouter("local"), rules, Settings()).refactor(two(tmp_path))
+    assert [edit.path for edit in done.edits] == ["a.py"] and done.note.startswith("In b.py the local model")
+
+
+async def test_a_closed_model_is_shown_what_is_used_and_who_uses_it(tmp_path: Path) -> None:
+    (tmp_path / "lib.py").write_text("def double(x):\u200b\n    return 2 * x\n\n\ndef other():\n    pass\n")
+    (tmp_path / "use.py").write_text("from a import area\n\n\ndef room():\n    return area(2, 3)\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_a.py").write_text("def test_area():\n    assert area(1, 2) == 2\n")
+    for name in ("secret.py", "kept.py", "moved.py"):
+        (tmp_path / name).write_text("area(0, 0)\n" if name != "moved.py" else "nothing\n")
+    text = "from lib import double\n\n\ndef area(w, h):\n    return double(w * h)\n"
+    host = FakeHost()
+    host.closed_answer = "NO CHANGE"
+    host.scope["a.py"] = (
+        Place(path="lib.py", line=1, end_line=2, symbol="double", kind="function", signature="def double(x):"),
+        Place(path="lib.py", line=5, end_line=6, symbol="other", kind="function", signature="def other():"),
+    )
+    host.places["area"] = UsesReply(
+        root=str(tmp_path),
+        definitions=(),
+        uses=tuple(
+            Place(path=path, line=line, symbol=symbol, kind="call")
+            for path, line, symbol in (
+                ("use.py", 5, "room"),
+                ("tests/test_a.py", 2, "test_area"),
+                ("secret.py", 1, ""),
+                ("kept.py", 1, ""),
+                ("moved.py", 1, ""),
+                ("../outside.py", 1, ""),
+            )
+        ),
+    )
+    part = Part(snapshot=snapshot(text, root=tmp_path, name="a.py"), start_line=4, end_line=5)
+    asked = RefactorQuery(parts=(part,), instruction="add types", target="closed")
+    done = await RefactorService(host, FixedRouter("closed"), rules, Settings()).refactor(asked)
+    assert done.context == (
+        "lib.py:1-2, the definition of double",
+        "tests/test_a.py:1-2, a test of area",
+        "use.py:2-5, a use of area",
+    )
+    user = host.sent[0].messages[1].content
+    assert "def double(x):\n    return 2 * x" in user and "def other" not in user and "\u200b" not in user
+    assert host.sent[0].files == ("a.py", "lib.py", "tests/test_a.py", "use.py") and host.sent[0].lines == 5 + 2 + 2 + 4
+    assert [(span.path, span.start_line, span.end_line) for span in host.sent[0].spans][1:] == [
+        ("lib.py", 1, 2),
+        ("tests/test_a.py", 1, 2),
+        ("use.py", 2, 5),
+    ]
+
+
+async def test_tests_are_written_into_a_new_file(tmp_path: Path) -> None:
+    read = Part(snapshot=snapshot(CODE, root=tmp_path, name="a.py"), start_line=4, end_line=5, read_only=True)
+    asked = RefactorQuery(parts=(read,), creates=("tests/test_a.py",), instruction="write tests")
+    host = FakeHost("():\n    assert area(2, 3) == 6\n```")
+    done = await RefactorService(host, FixedRouter("local"), rules, Settings()).refactor(asked)
+    (edit,) = done.edits
+    assert edit.creates and edit.new_text.startswith("from a import area\n") and done.route.target == "local"
+    host.closed_answer = "NEW FILE 1\n```python\nfrom a import area\n\n\ndef test_it():\n    assert area(1, 1)\n```"
+    done = await RefactorService(host, FixedRouter("closed"), rules, Settings()).refactor(asked)
+    assert done.edits[0].path == "tests/test_a.py" and done.checks.passed
+    assert host.sent[0].files == ("a.py", "tests/test_a.py")
+
+
 async def test_a_document_without_a_repository_stays_local() -> None:
-    loose = replace(query(), snapshot=replace(query().snapshot, path=None, root=None, uri="untitled:1"))
+    (part,) = query().parts
+    loose = replace(part, snapshot=replace(part.snapshot, path=None, root=None, uri="untitled:1"))
+    loose = replace(query(), parts=(loose,))
     router = FixedRouter("closed")
     host = FakeHost(TYPED + "\n```")
     done = await RefactorService(host, router, rules, Settings()).refactor(loose)

@@ -24,9 +24,9 @@ from typing import Any
 import pytest
 
 from pointsman.build import build_services
-from pointsman.cli.documents import snapshot_of
+from pointsman.ondisk import snapshot_of
 from pointsman.refactor.apply import apply
-from pointsman.refactor.types import Refactoring, RefactorQuery
+from pointsman.refactor.types import Part, Refactoring, RefactorQuery
 from pointsman.settings import Settings
 from tests.gateway_site import Site
 
@@ -140,10 +140,8 @@ async def refactoring(site: Site) -> AsyncIterator[Callable[[Job, Callable[[Job]
         site.reply = lambda body: answer(job)
         result = await services.refactorer.refactor(
             RefactorQuery(
-                snapshot=snapshot_of(job.file),
+                parts=(Part(snapshot=snapshot_of(job.file), start_line=job.start, end_line=job.end),),
                 instruction=job.instruction,
-                start_line=job.start,
-                end_line=job.end,
                 target="closed",
             )
         )

@@ -17,7 +17,7 @@ from pointsman.build import _exclusions_of, _Router
 from pointsman.errors import PointsmanError
 from pointsman.host.api import ClosedPreview, ClosedReply, ClosedRequest
 from pointsman.refactor.service import RefactorService
-from pointsman.refactor.types import Refactoring, RefactorQuery
+from pointsman.refactor.types import Part, Refactoring, RefactorQuery
 from pointsman.settings import Settings
 from tests.gateway_site import Site, kingfisher, site
 from tests.pipelines import FakeHost, snapshot
@@ -71,10 +71,14 @@ class Attack:
     ) -> Refactoring:
         path = self.site.repo / name
         query = RefactorQuery(
-            snapshot=snapshot(path.read_text(), root=self.site.repo, name=name),
+            parts=(
+                Part(
+                    snapshot=snapshot(path.read_text(), root=self.site.repo, name=name),
+                    start_line=1,
+                    end_line=len(path.read_text().splitlines()),
+                ),
+            ),
             instruction=instruction,
-            start_line=1,
-            end_line=len(path.read_text().splitlines()),
             target=target,  # type: ignore[arg-type]
             **changes,
         )

@@ -12,7 +12,15 @@ import pytest
 from pointsman.errors import PointsmanError
 from pointsman.host import pause
 from pointsman.host.adaptations import Adaptations, Base
-from pointsman.host.api import AdaptProgress, AdaptReport, IndexParams, IndexReport, SearchParams
+from pointsman.host.api import (
+    AdaptProgress,
+    AdaptReport,
+    IndexParams,
+    IndexReport,
+    InScopeParams,
+    SearchParams,
+    UsesParams,
+)
 from pointsman.host.indexing import Indexes
 from pointsman.host.repository import Surroundings
 from pointsman.host.watch import relevant
@@ -155,6 +163,22 @@ async def test_a_file_that_changes_is_found_without_a_request(ready: tuple[Index
         return (await best(indexes, root, "brand_new"))[0] != "brand_new"
 
     await until(gone)
+
+
+async def test_what_is_in_scope_and_who_uses_it(ready: tuple[Indexes, Embedder], root: Path) -> None:
+    indexes, _ = ready
+    (root / "stock.py").write_text("def take(count):\n    left = 9 - count\n    return left\n")
+    (root / "shop.py").write_text("from stock import take\n\n\ndef sell():\n    return take(1)\n")
+    (root / "other.py").write_text("def take():\n    return None\n")
+    await update(indexes, root)
+    reply = await indexes.in_scope(InScopeParams(path=str(root), file="shop.py", line=5, names=("take",)))
+    first = reply.definitions[0]
+    assert (first.path, first.line, first.end_line, first.signature) == ("stock.py", 1, 3, "def take(count):")
+    both = await indexes.uses(UsesParams(path=str(root), symbol="take"))
+    one = await indexes.uses(UsesParams(path=str(root), symbol="take", file="stock.py"))
+    assert {place.path for place in both.definitions} == {"stock.py", "other.py"}
+    assert [place.path for place in one.definitions] == ["stock.py"]
+    assert ("shop.py", 5, "sell") in {(use.path, use.line, use.symbol) for use in one.uses}
 
 
 async def test_only_the_named_paths_are_looked_at(ready: tuple[Indexes, Embedder], root: Path) -> None:

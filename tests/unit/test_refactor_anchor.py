@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pointsman.refactor.answer import new_document
 from pointsman.refactor.checks import check, parses_alone
 from pointsman.refactor.content import is_configuration, new_addresses, new_hidden
 from pointsman.refactor.lines import select
+from tests.pipelines import snapshot
 
 CODE = (
     "class Cart:\n"
@@ -110,6 +113,6 @@ def test_new_addresses_count_in_configuration_alone() -> None:
 def test_hidden_characters_are_counted_when_they_are_new() -> None:
     assert new_hidden("a\u200b", "a\u200b") == 0 and new_hidden("a", "a\u202e\U000e0041\x1b") == 3
     selection = select("x = 1\n", 1, 1)
-    checks = check("x = 1\n", "x = '\u202e'\n", "a.py", "python", selection, secrets=2)
+    checks = replace(check(snapshot("x = 1\n"), "x = '\u202e'\n", selection), secrets=2)
     assert not checks.sound and checks.parses
     assert checks.failures() == ("it brings 1 invisible characters", "it holds 2 values that look like secrets")

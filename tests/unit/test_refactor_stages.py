@@ -15,7 +15,7 @@ from pointsman.refactor.checks import check, in_scope, is_protected, new_syntax_
 from pointsman.refactor.docstring import plan_docstring
 from pointsman.refactor.edits import file_edit
 from pointsman.refactor.lines import common_indent, reindented, select, split_lines
-from pointsman.refactor.prompt import closed_messages, lines_shown, local_messages
+from pointsman.refactor.prompt import local_messages
 from tests.pipelines import snapshot
 
 CODE = "import os\n\nclass A:\n    def f(self, x):\n        return x\n\n    def g(self):\n        pass\n"
@@ -152,7 +152,7 @@ def test_checks_see_what_lies_outside_of_the_lines() -> None:
     assert in_scope(CODE, selection.replaced("    pass"), selection)
     assert not in_scope(CODE, CODE.replace("import os", "import sys"), selection)
     assert not in_scope(CODE, CODE.replace("pass", "return 1"), selection)
-    result = check(CODE, CODE, ".github/workflows/ci.yml", "python", selection)
+    result = check(snapshot(CODE, name=".github/workflows/ci.yml"), CODE, selection)
     assert result.protected == (".github/workflows/ci.yml",) and not result.passed
 
 
@@ -206,17 +206,6 @@ def test_git_applies_the_diff_to_the_base_with_the_hash(old: str, new: str, tmp_
 
 def test_an_edit_that_changes_nothing_is_none() -> None:
     assert file_edit(snapshot("a\n"), "a\n") is None
-
-
-def test_the_closed_prompt_is_the_same_each_time_and_fences_the_code() -> None:
-    selection = select(CODE, 4, 5)
-    first = closed_messages(selection, "add types", "a.py", "python")
-    assert first == closed_messages(selection, "add types", "a.py", "python")
-    user = first[1][1]
-    assert "BEFORE" in user and "SELECTION" in user and "AFTER" in user and user.startswith("Instruction: add types")
-    assert lines_shown(selection) == len(split_lines(CODE))
-    many = "".join(f"x{n}\n" for n in range(200))
-    assert lines_shown(select(many, 100, 101)) == 42
 
 
 def test_code_with_fences_gets_a_longer_one() -> None:

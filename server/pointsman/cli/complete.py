@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from pointsman.cli.common import Cli, json_option, parse_position, visible
-from pointsman.cli.documents import snapshot_of
 from pointsman.complete.types import Completion, CompletionQuery
 from pointsman.lsp.positions import Lines
+from pointsman.ondisk import snapshot_of
 
 
 @click.command()

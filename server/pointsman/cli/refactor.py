@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
+import sys
+from pathlib import Path
 from typing import Any, get_args
 
 import click
 
-from pointsman.cli.common import Cli, json_option, parse_range, visible
-from pointsman.cli.documents import snapshot_of
-from pointsman.errors import PointsmanError, PolicyRefusal
-from pointsman.lsp.positions import Lines
+from pointsman.cli.common import Cli, existing, json_option, parse_range, visible
+from pointsman.errors import NotFound, PointsmanError, PolicyRefusal, UsageError
+from pointsman.ondisk import snapshot_of
 from pointsman.refactor.journal import recover
-from pointsman.refactor.types import Receipt, Refactoring, RefactorQuery, Target
+from pointsman.refactor.testplace import with_tests
+from pointsman.refactor.types import Part, Receipt, Refactoring, RefactorQuery, Target
 
 
 @click.command()
-@click.argument("place", metavar="FILE[:START[-END]]")
+@click.argument("places", metavar="FILE[:START[-END]|:SYMBOL]...", nargs=-1, required=True)
 @click.argument("instruction")
+@click.option("--new", "creates", metavar="FILE", multiple=True, help="A file that may be made; may be repeated.")
+@click.option("--tests", is_flag=True, help="Write tests of the lines, which stay, into the file where they belong.")
 @click.option("--target", type=click.Choice(get_args(Target)), default="auto", show_default=True, help="Who does it.")
 @click.option("--apply", "write", is_flag=True, help="Write the change after the same checks.")
 @click.option("--dry-run", is_flag=True, help="Show the route and the exact outgoing body; send nothing.")
@@ -26,19 +31,34 @@ from pointsman.refactor.types import Receipt, Refactoring, RefactorQuery, Target
 @json_option
 @click.pass_obj
 def refactor(
-    cli: Cli, place: str, instruction: str, target: Target, write: bool, dry_run: bool, approve: str, as_json: bool
+    cli: Cli,
+    places: tuple[str, ...],
+    instruction: str,
+    creates: tuple[str, ...],
+    tests: bool,
+    target: Target,
+    write: bool,
+    dry_run: bool,
+    approve: str,
+    as_json: bool,
 ) -> None:
-    """Change FILE by INSTRUCTION; lines are 1-based and inclusive."""
-    for line in recover(cli.paths.applying):  # before the file is read
+    """Change one or several FILEs by INSTRUCTION, the last argument.
+
+    Lines are 1-based and inclusive, a symbol is a name or the end of a qualified one, such as Cart.add. Without either
+    the whole file may change.
+    """
+    for line in recover(cli.paths.applying):  # before a file is read
         cli.err.print(visible(line), style="yellow", markup=False)
-    path, start, end = parse_range(place)
-    snapshot = snapshot_of(path)
-    last = end if end is not None else len(Lines(snapshot.text))
+    parts = tuple(_part(place) for place in places)
+    made = tuple(_below(parts[0].snapshot.root, path) for path in creates)
+    if tests:
+        if len(parts) != 1 or made:
+            raise UsageError("--tests takes one place, and finds the file for the tests itself")
+        parts, made = with_tests(parts[0], snapshot_of)
     query = RefactorQuery(
-        snapshot=snapshot,
+        parts=parts,
+        creates=made,
         instruction=instruction,
-        start_line=start,
-        end_line=last,
         target=target,
         dry_run=dry_run,
         approved_sha256=approve,
@@ -58,6 +78,35 @@ def refactor(
         )
 
 
+def _part(place: str) -> Part:
+    """The lines of FILE:START-END, of FILE:SYMBOL, or of the whole FILE."""
+    named = re.fullmatch(r"(.+):([^\W\d][\w.]*)", place)
+    if named is None or Path(place).exists():
+        path, start, end = parse_range(place)
+        return Part(snapshot=snapshot_of(path), start_line=start, end_line=sys.maxsize if end is None else end)
+    from pointsman_indexer.parse import parse
+
+    snapshot = snapshot_of(existing(named[1]))
+    symbols = parse(snapshot.text.encode("utf-8", "replace"), snapshot.language).symbols
+    found = [one for one in symbols if one.qualified == named[2] or one.qualified.endswith(f".{named[2]}")]
+    exact = [one for one in found if one.qualified == named[2]] or found
+    if not exact:
+        raise NotFound(f"{named[1]} has no definition {named[2]}", remedy="name lines, as in FILE:10-20")
+    if len(exact) > 1:
+        where = ", ".join(f"{one.qualified} in line {one.start_line}" for one in exact[:5])
+        raise UsageError(f"{named[2]} is defined more than once: {where}", remedy="name lines, as in FILE:10-20")
+    return Part(snapshot=snapshot, start_line=exact[0].start_line, end_line=exact[0].end_line)
+
+
+def _below(root: Path | None, path: str) -> str:
+    """A path as the user names it, from the current folder, as the repository does."""
+    file = Path(path).expanduser().absolute()
+    for one in (file, file.parent.resolve() / file.name):
+        if root is not None and one.is_relative_to(root):
+            return one.relative_to(root).as_posix()
+    raise UsageError(f"{path} lies outside the repository of the files to change")
+
+
 async def _run(cli: Cli, query: RefactorQuery) -> Refactoring:
     async with cli.services() as services:
         return await services.refactorer.refactor(query)
@@ -70,8 +119,9 @@ def _apply(cli: Cli, result: Refactoring, query: RefactorQuery) -> Refactoring:
         raise PointsmanError(f"nothing to apply: {result.note or 'no change came back'}")
     if not result.checks.passed:
         raise PointsmanError(f"not applied: {_failures(result)}", remedy="run without --apply to see the diff")
-    assert query.snapshot.root is not None  # a file on disk always has one
-    apply(result.edits, query.snapshot.root, cli.paths.applying)
+    root = query.parts[0].snapshot.root
+    assert root is not None  # a file on disk always has one
+    apply(result.edits, root, cli.paths.applying)
     return dataclasses.replace(result, applied=True)
 
 

@@ -186,6 +186,8 @@ class UsesParams:
     """Any path inside the repository, absolute."""
     symbol: str
     """A name or the end of a qualified one, such as `Cart.add`."""
+    file: str = ""
+    """Root-relative path of the one file whose definition is meant; "" for any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +200,10 @@ class Place:
     """Qualified name of the definition, or of the one that the use is in."""
     kind: str
     confidence: str = ""
+    end_line: int = 0
+    """Of a definition, its last line."""
+    signature: str = ""
+    """Of a definition, the line that holds its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +211,23 @@ class UsesReply:
     root: str
     definitions: tuple[Place, ...]
     uses: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InScopeParams:
+    path: str
+    """Any path inside the repository, absolute."""
+    file: str
+    """Root-relative."""
+    line: int
+    names: tuple[str, ...] = ()
+    """What these mean there comes first; they may have dots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InScopeReply:
+    definitions: tuple[Place, ...]
+    """Best first: of the names, of the class around, what imports bring in, the file's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,6 +381,10 @@ class HostApi(Protocol):
 
     async def uses(self, params: UsesParams) -> UsesReply:
         """Where the definitions of a name are used."""
+        ...
+
+    async def in_scope(self, params: InScopeParams) -> InScopeReply:
+        """What names mean at a place, by scope and imports."""
         ...
 
     async def closed_preview(self, params: ClosedRequest) -> ClosedPreview: ...

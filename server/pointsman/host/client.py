@@ -66,6 +66,9 @@ class HostClient:
     async def uses(self, params: api.UsesParams) -> api.UsesReply:
         return cast(api.UsesReply, await self._call("uses", params))
 
+    async def in_scope(self, params: api.InScopeParams) -> api.InScopeReply:
+        return cast(api.InScopeReply, await self._call("in_scope", params))
+
     async def search(self, params: api.SearchParams) -> api.SearchReply:
         return cast(api.SearchReply, await self._call("search", params))
 

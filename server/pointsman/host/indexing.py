@@ -25,6 +25,8 @@ from pointsman.host.api import (
     IndexProgress,
     IndexReport,
     IndexState,
+    InScopeParams,
+    InScopeReply,
     OutlineParams,
     OutlineReply,
     SearchParams,
@@ -98,6 +100,9 @@ class Indexes:
 
     async def uses(self, params: UsesParams) -> UsesReply:
         return await (await self._repository(params.path)).uses(params)
+
+    async def in_scope(self, params: InScopeParams) -> InScopeReply:
+        return await (await self._repository(params.path)).in_scope(params)
 
     def states(self) -> tuple[IndexState, ...]:
         return tuple(repository.state() for repository in self._open.values())

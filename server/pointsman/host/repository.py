@@ -24,6 +24,8 @@ from pointsman.host.api import (
     IndexProgress,
     IndexReport,
     IndexState,
+    InScopeParams,
+    InScopeReply,
     OutlineParams,
     Place,
     SearchHit,
@@ -37,6 +39,7 @@ from pointsman.host.watch import changes
 from pointsman.models.base import Priority, TextEmbedder
 from pointsman_indexer import Hit, Index, IndexerError, Progress, Report
 from pointsman_indexer.dense import model_of
+from pointsman_indexer.scope import Definition
 from pointsman_indexer.snapshot import Import
 
 log = logging.getLogger(__name__)
@@ -128,7 +131,11 @@ class Repository:
         return await self._quickly(lambda: self._opened().repository_map(params.budget, params.focus, params.query))
 
     async def uses(self, params: UsesParams) -> UsesReply:
-        return await self._quickly(lambda: self._places(params.symbol))
+        return await self._quickly(lambda: self._places(params.symbol, params.file))
+
+    async def in_scope(self, params: InScopeParams) -> InScopeReply:
+        found = await self._quickly(lambda: self._opened().definitions(params.file, params.line, params.names))
+        return InScopeReply(definitions=tuple(_defined(one) for one in found))
 
     async def take_over(self, file: Path) -> AsyncGenerator[IndexProgress | int, None]:
         """Put what fits of a snapshot into the index, for the next update to find: progress, and last how many files.
@@ -302,15 +309,12 @@ class Repository:
             parts.append(f"{waiting} pieces of code are found by their words only")
         return f"the index is still being built: {' and '.join(parts)}"
 
-    def _places(self, symbol: str) -> UsesReply:
+    def _places(self, symbol: str, file: str) -> UsesReply:
         index = self._opened()
-        found = index.find_symbol(symbol)[:_MOST_DEFINITIONS]
+        found = [one for one in index.find_symbol(symbol) if file in ("", one.path)][:_MOST_DEFINITIONS]
         return UsesReply(
             root=str(self.root),
-            definitions=tuple(
-                Place(path=one.path, line=one.symbol.start_line, symbol=one.symbol.qualified, kind=one.symbol.kind)
-                for one in found
-            ),
+            definitions=tuple(_defined(one) for one in found),
             uses=tuple(
                 Place(path=use.path, line=use.line, symbol=use.inside, kind=use.kind, confidence=use.confidence)
                 for one in found
@@ -366,6 +370,18 @@ def _told() -> Iterator[None]:
         yield
     except IndexerError as error:
         raise PointsmanError(error.message, remedy=error.remedy) from error
+
+
+def _defined(one: Definition) -> Place:
+    symbol = one.symbol
+    return Place(
+        path=one.path,
+        line=symbol.start_line,
+        symbol=symbol.qualified,
+        kind=symbol.kind,
+        end_line=symbol.end_line,
+        signature=symbol.signature,
+    )
 
 
 def _fields(value: Report | Hit, *kept_back: str) -> dict[str, Any]:

@@ -80,6 +80,9 @@ class HostService:
     async def uses(self, params: api.UsesParams) -> api.UsesReply:
         return await self._indexes.uses(params)
 
+    async def in_scope(self, params: api.InScopeParams) -> api.InScopeReply:
+        return await self._indexes.in_scope(params)
+
     async def closed_preview(self, params: api.ClosedRequest) -> api.ClosedPreview:
         return await self._gateway.preview(params)
 

@@ -52,6 +52,7 @@ METHODS: dict[str, Method] = {
     "search": Method(params=api.SearchParams, result=api.SearchReply),
     "outline": Method(params=api.OutlineParams, result=api.OutlineReply),
     "uses": Method(params=api.UsesParams, result=api.UsesReply),
+    "in_scope": Method(params=api.InScopeParams, result=api.InScopeReply),
     "closed_preview": Method(params=api.ClosedRequest, result=api.ClosedPreview),
     "closed_send": Method(params=api.ClosedRequest, result=api.ClosedReply),
     "closed_stream": Method(params=api.ClosedRequest, result=api.ClosedPiece | api.ClosedReply, stream=True),

@@ -12,24 +12,27 @@ from lsprotocol import types
 from pointsman.errors import PointsmanError
 from pointsman.lsp.messages import RefactorParams
 from pointsman.lsp.refactor import annotated_edits, proposal
+from pointsman.refactor.testplace import WRITE_TESTS
 
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
 
-_REWRITE, _FIX, _DOCS = "refactor.rewrite.pointsman", "quickfix.pointsman", "source.pointsman.docs"
+_REWRITE, _FIX = "refactor.rewrite.pointsman", "quickfix.pointsman"
+_DOCS, _TESTS = "source.pointsman.docs", "source.pointsman.tests"
 _ACTIONS = (
     (_REWRITE, "Rewrite more clearly", "rewrite this more clearly without changing what it does"),
     (_REWRITE, "Simplify", "simplify this without changing what it does"),
     (_REWRITE, "Extract a function", "extract the part that does one thing of its own into a function"),
     (_REWRITE, "Add type hints", "add type hints"),
     (_DOCS, "Add a docstring", "add a docstring"),
+    (_TESTS, "Write tests", WRITE_TESTS),
 )
 _LONGEST = 300
 """Characters of a diagnostic's message that go into the instruction."""
 
 
 def register(server: Server) -> None:
-    kinds: list[types.CodeActionKind | str] = [_REWRITE, _FIX, _DOCS]
+    kinds: list[types.CodeActionKind | str] = [_REWRITE, _FIX, _DOCS, _TESTS]
 
     @server.feature(
         types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(code_action_kinds=kinds, resolve_provider=True)
@@ -69,6 +72,7 @@ def _action(
         "textDocument": {"uri": uri, "version": version},
         "range": server.protocol._converter.unstructure(place),
         "instruction": asked,
+        "tests": kind == _TESTS,
     }
     action = types.CodeAction(title=f"Pointsman: {title}", kind=kind)
     if _resolves_edits(server):
@@ -85,7 +89,7 @@ def _resolves_edits(server: Server) -> bool:
 
 
 def _wanted(kind: str, only: Any) -> bool:
-    """`source` and `source.pointsman` ask for `source.pointsman.docs` too; without `only`, sources are not offered."""
+    """`source` and `source.pointsman` ask for what is below them too; without `only`, sources are not offered."""
     if only is None:
         return not kind.startswith("source.")
     names = [str(getattr(asked, "value", asked)) for asked in only]

@@ -60,12 +60,26 @@ class ExplainParams:
 
 
 @attrs.define
+class FilePart:
+    """Lines of a file, open or not; all of it without a range."""
+
+    textDocument: DocumentRef
+    range: types.Range | None = None
+
+
+@attrs.define
 class RefactorParams:
     """The argument of the command `pointsman.refactor`, and the params of `pointsman/preview`."""
 
     textDocument: DocumentRef
     range: types.Range
     instruction: str
+    others: list[FilePart] = attrs.field(factory=list)
+    """More files of the same repository that may change."""
+    newFiles: list[str] = attrs.field(factory=list)
+    """URIs of files that may be made."""
+    tests: bool = False
+    """Write tests of the range, which itself stays, into the file where they belong."""
     target: str = "auto"
     preview: bool = False
     """Only return the result; ask the client to apply nothing."""

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from lsprotocol import types
@@ -21,24 +24,36 @@ from pointsman.lsp.inline_completion import is_current, range_of
 from pointsman.lsp.messages import RefactorParams
 from pointsman.lsp.positions import Lines
 from pointsman.lsp.protocol import InvalidParams
+from pointsman.ondisk import snapshot_of
 from pointsman.refactor.lines import split_lines
-from pointsman.refactor.types import Refactoring, RefactorQuery, Target
+from pointsman.refactor.testplace import with_tests
+from pointsman.refactor.types import Part, Refactoring, RefactorQuery, Target
 from pointsman.session import Document, Snapshot
 
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
 
 _ANNOTATION = "pointsman"
+_ALL = sys.maxsize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A file that a change may be of, as it was when a model was asked."""
+
+    snapshot: Snapshot
+    document: Document[Lines] | None
+    """None for one that is not open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    document: Document[Lines]
-    snapshot: Snapshot
-    """The text that the edit was made from."""
+    files: Mapping[str, _File]
+    """By root-relative path. What is not among them is to be made."""
+    root: Path | None
     result: Refactoring
     offered: bool
-    """Whether there is an edit that passed its checks and that this client can take."""
+    """Whether there are edits that passed their checks and that this client can take."""
 
 
 async def proposal(server: Server, params: RefactorParams) -> Proposal:
@@ -51,14 +66,21 @@ async def proposal(server: Server, params: RefactorParams) -> Proposal:
     snapshot = document.snapshot()
     if params.textDocument.version not in (None, snapshot.version):
         raise PointsmanError("the document has changed since", remedy="run the refactor again")
-    last = params.range.end.line
-    if params.range.end.character == 0 and last > params.range.start.line:
-        last -= 1  # a selection of whole lines ends before the first character of the next one
+    files = [_File(snapshot=snapshot, document=document)]
+    parts: tuple[Part, ...] = (_part(snapshot, params.range, len(document.buffer)),)
+    for other in params.others:
+        file = await _file(server, _path(server, other.textDocument.uri), snapshot.root)
+        files.append(file)
+        parts = (*parts, _part(file.snapshot, other.range, _ALL))
+    creates = tuple(_new(server, uri, snapshot.root) for uri in params.newFiles)
+    if params.tests:
+        tested, made = await asyncio.to_thread(with_tests, parts[0], lambda path: _now(server, path, snapshot.root))
+        parts, creates = (*tested, *parts[1:]), (*creates, *made)
+        files += [await _file(server, part.snapshot.path, snapshot.root) for part in tested[1:]]
     query = RefactorQuery(
-        snapshot=snapshot,
+        parts=parts,
+        creates=creates,
         instruction=params.instruction,
-        start_line=min(params.range.start.line, len(document.buffer) - 1) + 1,
-        end_line=min(last, len(document.buffer) - 1) + 1,
         target=cast(Target, params.target),
         dry_run=params.preview,
         approved_sha256=params.approvedSha256,
@@ -66,7 +88,9 @@ async def proposal(server: Server, params: RefactorParams) -> Proposal:
     with server.status.working():
         result = await (await server.services()).refactorer.refactor(query)
     offered = bool(result.edits) and not params.preview and _may_be_offered(server, result)
-    return Proposal(document=document, snapshot=snapshot, result=result, offered=offered)
+    return Proposal(
+        files={file.snapshot.relative: file for file in files}, root=snapshot.root, result=result, offered=offered
+    )
 
 
 async def refactor(server: Server, params: RefactorParams) -> dict[str, Any]:
@@ -79,44 +103,139 @@ async def refactor(server: Server, params: RefactorParams) -> dict[str, Any]:
     return {**plain, "applied": applied}
 
 
-def _edit_support(server: Server) -> tuple[bool, bool]:
-    """Whether the client binds edits to a version, and whether it lets the user confirm them."""
+def _part(snapshot: Snapshot, lines: types.Range | None, count: int) -> Part:
+    if lines is None:
+        return Part(snapshot=snapshot, start_line=1, end_line=_ALL)
+    last = lines.end.line
+    if lines.end.character == 0 and last > lines.start.line:
+        last -= 1  # a selection of whole lines ends before the first character of the next one
+    return Part(snapshot=snapshot, start_line=min(lines.start.line, count - 1) + 1, end_line=min(last, count - 1) + 1)
+
+
+async def _file(server: Server, path: Path | None, root: Path | None) -> _File:
+    if path is None:
+        raise InvalidParams("only files of this machine can be changed together")
+    document = _open_at(server, path)
+    if document is not None:
+        return _File(snapshot=document.snapshot(), document=document)
+    return _File(snapshot=await asyncio.to_thread(snapshot_of, path, root), document=None)
+
+
+def _now(server: Server, path: Path, root: Path | None) -> Snapshot:
+    """The file as the editor has it, or as it is on disk."""
+    document = _open_at(server, path)
+    return snapshot_of(path, root) if document is None else document.snapshot()
+
+
+def _open_at(server: Server, path: Path) -> Document[Lines] | None:
+    return next((document for document in server.session.documents() if document.path == path), None)
+
+
+def _path(server: Server, uri: str) -> Path:
+    path = server.path_of(uri)
+    if path is None:
+        raise InvalidParams("only files of this machine can be changed together")
+    return path
+
+
+def _new(server: Server, uri: str, root: Path | None) -> str:
+    path = _path(server, uri)
+    if root is None or not path.is_relative_to(root):
+        raise InvalidParams("a new file must lie in the repository of the document")
+    return path.relative_to(root).as_posix()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Support:
+    """What the client's workspace edits can do."""
+
+    versioned: bool = False
+    """Bind an edit to a version of its document."""
+    confirmed: bool = False
+    """Let the user confirm it."""
+    creates: bool = False
+    """Make a file."""
+
+
+def _support(server: Server) -> _Support:
     workspace = server.client_capabilities.workspace
     support = workspace.workspace_edit if workspace else None
     if support is None:
-        return False, False
-    return bool(support.document_changes), support.change_annotation_support is not None
+        return _Support()
+    return _Support(
+        versioned=bool(support.document_changes),
+        confirmed=support.change_annotation_support is not None,
+        creates=types.ResourceOperationKind.Create in (support.resource_operations or ()),
+    )
 
 
 def _may_be_offered(server: Server, result: Refactoring) -> bool:
-    versioned, confirmed = _edit_support(server)
-    return versioned and result.checks.sound and (confirmed or not result.checks.protected)
+    support = _support(server)
+    return (
+        support.versioned
+        and result.checks.sound
+        and (support.confirmed or not result.checks.protected)
+        and (support.creates or not any(edit.creates for edit in result.edits))
+    )
 
 
 async def annotated_edits(server: Server, found: Proposal) -> types.WorkspaceEdit:
-    """The edit, bound to the version that it was made from, so a stale one cannot apply."""
-    document, snapshot, result = found.document, found.snapshot, found.result
-    hunks = await asyncio.to_thread(_hunks_of, result, snapshot)
-    if not is_current(server, document, snapshot):
-        raise PointsmanError("the document changed meanwhile", remedy="run the refactor again")
-    confirm = _edit_support(server)[1]
-    identifier = types.OptionalVersionedTextDocumentIdentifier(uri=document.uri, version=document.version)
-    edits: list[types.TextEdit | types.AnnotatedTextEdit | types.SnippetTextEdit] = []
-    for start, end, text in hunks:
-        place = range_of(start, end, document.buffer, server.encoding)
-        edits.append(
-            types.AnnotatedTextEdit(range=place, new_text=text, annotation_id=_ANNOTATION)
-            if confirm
-            else types.TextEdit(range=place, new_text=text)
-        )
-    where = f"{result.route.target} {result.route.endpoint}".strip()
+    """The edits, each bound to the version or the text that it was made from, so a stale one cannot apply."""
+    confirm = _support(server).confirmed
+    changes: list[Any] = []
+    for edit in found.result.edits:
+        file = found.files.get(edit.path)
+        if edit.creates and file is None and found.root is not None:
+            changes += _creation((found.root / edit.path).as_uri(), edit.new_text, confirm)
+        elif file is not None and edit.base_sha == file.snapshot.sha:
+            hunks = await asyncio.to_thread(_hunks, file.snapshot.text, edit.new_text)
+            changes.append(await _changes(server, file, found.root, hunks, confirm))
+        else:
+            raise PointsmanError("the edit was not made from this document as it is", remedy="run the refactor again")
+    route = found.result.route
+    where = f"{route.target} {route.endpoint}".strip()
     annotation = types.ChangeAnnotation(
-        label=f"Pointsman ({where}, {result.route.model})", needs_confirmation=True, description=result.route.reason
+        label=f"Pointsman ({where}, {route.model})", needs_confirmation=True, description=route.reason
     )
     return types.WorkspaceEdit(
-        document_changes=[types.TextDocumentEdit(text_document=identifier, edits=edits)],
-        change_annotations={_ANNOTATION: annotation} if confirm else None,
+        document_changes=changes, change_annotations={_ANNOTATION: annotation} if confirm else None
     )
+
+
+def _creation(uri: str, text: str, confirm: bool) -> list[Any]:
+    start = types.Position(0, 0)
+    return [
+        types.CreateFile(uri=uri, annotation_id=_ANNOTATION if confirm else None),
+        types.TextDocumentEdit(
+            text_document=types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=None),
+            edits=[_text_edit(types.Range(start, start), text, confirm)],
+        ),
+    ]
+
+
+async def _changes(
+    server: Server, file: _File, root: Path | None, hunks: list[tuple[int, int, str]], confirm: bool
+) -> types.TextDocumentEdit:
+    document, snapshot = file.document, file.snapshot
+    if document is None:
+        assert snapshot.path is not None  # it came from the disk
+        now = await asyncio.to_thread(snapshot_of, snapshot.path, root)
+        current, version, lines = now.sha == snapshot.sha, None, Lines(snapshot.text)
+        current = current and _open_at(server, snapshot.path) is None
+    else:
+        current, version, lines = is_current(server, document, snapshot), document.version, document.buffer
+    if not current:
+        raise PointsmanError("the document changed meanwhile", remedy="run the refactor again")
+    return types.TextDocumentEdit(
+        text_document=types.OptionalVersionedTextDocumentIdentifier(uri=snapshot.uri, version=version),
+        edits=[_text_edit(range_of(start, end, lines, server.encoding), text, confirm) for start, end, text in hunks],
+    )
+
+
+def _text_edit(place: types.Range, text: str, confirm: bool) -> Any:
+    if confirm:
+        return types.AnnotatedTextEdit(range=place, new_text=text, annotation_id=_ANNOTATION)
+    return types.TextEdit(range=place, new_text=text)
 
 
 async def _offer(server: Server, found: Proposal) -> bool:
@@ -127,14 +246,6 @@ async def _offer(server: Server, found: Proposal) -> bool:
         return bool((await server.workspace_apply_edit_async(params)).applied)
     except JsonRpcException:
         return False
-
-
-def _hunks_of(result: Refactoring, snapshot: Snapshot) -> list[tuple[int, int, str]]:
-    """The change of the one edit, which must be of this document and made from this text."""
-    edit = result.edits[0]
-    if len(result.edits) != 1 or (edit.path, edit.base_sha) != (snapshot.relative, snapshot.sha):
-        raise PointsmanError("the edit was not made from this document as it is", remedy="run the refactor again")
-    return _hunks(snapshot.text, edit.new_text)
 
 
 def _hunks(old: str, new: str) -> list[tuple[int, int, str]]:

@@ -77,6 +77,11 @@ def fenced(text: str, fence: str) -> str:
     return text.replace(fence, f"{fence[0]} {fence[1:]}")
 
 
+def named(text: str, fence: str) -> str:
+    """A path or a name, which somebody else chose, fit to stand outside of fences: one line, nothing invisible."""
+    return fenced("".join(char if char.isprintable() else "\ufffd" for char in text), fence)
+
+
 def ticks_for(text: str) -> str:
     """A Markdown code fence longer than any run of backquotes in `text`."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)

@@ -1,12 +1,14 @@
-"""From a model's answer to the new text of the selection. Pure; what it cannot place, it does not guess.
+"""A model's answer, or the part of it that is of one document, as the document's new text. Pure.
 
-Understood are search/replace blocks, fenced code blocks and, last, an answer that is nothing but code.
+Understood are search/replace blocks, fenced code blocks and, last, an answer that is nothing but code. What it cannot
+place, it does not guess.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from pointsman.refactor.anchor import plain
@@ -21,13 +23,31 @@ _ALIKE = 0.6
 _WORD = re.compile(r"\w+")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fenced:
+    text: str
+    closed: bool
+    """False for a fence that the answer forgot to close, or never came to."""
+
+
+def says_no_change(answer: str) -> bool:
+    return answer.strip().rstrip(".").upper() == NO_CHANGE
+
+
+def code_of(answer: str) -> list[Fenced]:
+    """The fenced code blocks that are not blank."""
+    return [
+        Fenced(text=match[2], closed=match["end"] is not None) for match in _FENCE.finditer(answer) if match[2].strip()
+    ]
+
+
 def new_document(answer: str, selection: Selection, is_code: Callable[[str], bool]) -> Placed:
     """The document with the answer's change in it, or the reason why the answer holds none that has a place.
 
     `is_code` says whether a text parses as the document's language without errors.
     """
     answer = answer.replace("\r\n", "\n")
-    if answer.strip().rstrip(".").upper() == NO_CHANGE:
+    if says_no_change(answer):
         return Placed(text=None, reason=NOTHING_TO_DO)
     found = blocks_of(answer)
     if found is None:
@@ -35,11 +55,11 @@ def new_document(answer: str, selection: Selection, is_code: Callable[[str], boo
     if found:
         change = placed(selection.text, found)
         return change if change.text is None else Placed(text=selection.replaced(change.text))
-    blocks = [match for match in _FENCE.finditer(answer) if match[2].strip()]
+    blocks = code_of(answer)
     if blocks:
-        best = max(blocks, key=lambda block: _shared_words(block[2], selection.text))
-        new = best[2].rstrip("\n")
-        if best["end"] is None and not _ends_alike(new, selection.text):
+        best = max(blocks, key=lambda block: _shared_words(block.text, selection.text))
+        new = best.text.rstrip("\n")
+        if not best.closed and not _ends_alike(new, selection.text):
             return Placed(text=None, reason="the answer breaks off in the middle")
     elif answer.strip() and _shared_words(answer, selection.text) and is_code(reindented(answer.strip("\n"), "")):
         new = answer.strip("\n").rstrip()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pointsman.refactor.content import new_addresses, new_hidden
 from pointsman.refactor.lines import Selection, split_lines
 from pointsman.refactor.types import Checks
+from pointsman.session import Snapshot
 
 _FOLDERS = frozenset(
     (
@@ -30,15 +31,15 @@ _FILES = (
 )
 
 
-def check(base: str, new: str, path: str, language: str, selection: Selection, secrets: int = 0) -> Checks:
-    """Parses both texts, so call it in a thread. `secrets` is how many the gateway counted in the answer."""
+def check(base: Snapshot, new: str, selection: Selection | None) -> Checks:
+    """Parses both texts, so call it in a thread. Without a selection it is a new file, whose base is empty."""
+    path = base.relative
     return Checks(
-        parses=new_syntax_errors(base, new, language) == 0,
-        in_scope=in_scope(base, new, selection),
+        parses=new_syntax_errors(base.text, new, base.language) == 0,
+        in_scope=selection is None or in_scope(base.text, new, selection),
         protected=(path,) if is_protected(path) else (),
-        new_addresses=new_addresses(base, new, path),
-        hidden=new_hidden(base, new),
-        secrets=secrets,
+        new_addresses=new_addresses(base.text, new, path),
+        hidden=new_hidden(base.text, new),
     )
 
 

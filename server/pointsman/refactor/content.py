@@ -38,3 +38,8 @@ def new_addresses(base: str, new: str, path: str) -> int:
 def new_hidden(base: str, new: str) -> int:
     """How many more invisible, bidirectional and control characters `new` holds than `base`."""
     return sum((Counter(_HIDDEN.findall(new)) - Counter(_HIDDEN.findall(base))).values())
+
+
+def without_hidden(text: str) -> str:
+    """`text` without invisible, bidirectional and control characters, line breaks and tabs aside."""
+    return _HIDDEN.sub("", text)

@@ -1,12 +1,34 @@
-"""A change of one file as values: the new text, the hash of the old one, and a unified diff for people."""
+"""Changes as values: new text, hash of the old one, a unified diff for people, and what the checks say of them."""
 
 from __future__ import annotations
 
 import difflib
 
+from pointsman.refactor.changes import Changes
+from pointsman.refactor.checks import check
 from pointsman.refactor.lines import split_lines
-from pointsman.refactor.types import FileEdit
+from pointsman.refactor.types import Checks, FileEdit
+from pointsman.refactor.work import Work
 from pointsman.session import Snapshot
+
+
+def edits_of(changes: Changes, work: Work, secrets: int = 0) -> tuple[tuple[FileEdit, ...], Checks]:
+    """The edits, without documents that stay as they are, and the checks of them all. Parses, so call it in a thread.
+
+    `secrets` is how many the gateway counted in the answer.
+    """
+    edits: list[FileEdit] = []
+    checks = Checks(parses=True, in_scope=True, secrets=secrets)
+    for index, text in sorted(changes.documents.items()):
+        part = work.parts[index]
+        if edit := file_edit(part.snapshot, text):
+            edits.append(edit)
+            checks = checks.together(check(part.snapshot, text, part.selection))
+    for index, text in sorted(changes.files.items()):
+        new = work.creates[index]
+        edits.append(FileEdit(path=new.relative, base_sha="", diff=unified(new.relative, None, text), new_text=text))
+        checks = checks.together(check(new, text, None))
+    return tuple(edits), checks
 
 
 def file_edit(base: Snapshot, new_text: str) -> FileEdit | None:
@@ -17,7 +39,11 @@ def file_edit(base: Snapshot, new_text: str) -> FileEdit | None:
     return FileEdit(path=path, base_sha=base.sha, diff=unified(path, base.text, new_text), new_text=new_text)
 
 
-def unified(path: str, old: str, new: str) -> str:
-    """The unified diff with three lines of context and `a/`, `b/` in front of the path, as `git apply` reads it."""
-    lines = difflib.unified_diff(split_lines(old), split_lines(new), fromfile=f"a/{path}", tofile=f"b/{path}")
+def unified(path: str, old: str | None, new: str) -> str:
+    """The unified diff with three lines of context and `a/`, `b/` in front of the path, as `git apply` reads it.
+
+    None: there is no file yet.
+    """
+    before = "/dev/null" if old is None else f"a/{path}"
+    lines = difflib.unified_diff(split_lines(old or ""), split_lines(new), fromfile=before, tofile=f"b/{path}")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

@@ -1,4 +1,5 @@
-"""A change made by the local model: a docstring by its own way, anything else as a rewritten selection.
+"""A change made by the local model: a docstring and tests by ways of their own, anything else as a rewritten
+selection, one file after the other.
 
 Small models lose code that they were to keep. An answer that lost too much of it is thrown away, and said so.
 """
@@ -8,18 +9,25 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from pointsman.errors import PointsmanError
 from pointsman.host.api import GenerateParams, HostApi, ModelFacts
 from pointsman.models.base import Finish, GenerateRequest, Priority, Sampling
+from pointsman.models.card import ChatTemplate
 from pointsman.models.prompting import estimate_tokens, render_chat, ticks_for, without_markers
 from pointsman.refactor.answer import new_document
+from pointsman.refactor.blocks import Placed
+from pointsman.refactor.changes import Changes
 from pointsman.refactor.checks import new_syntax_errors, parses_alone
 from pointsman.refactor.docstring import STOP, DocstringPlan, plan_docstring
 from pointsman.refactor.lines import Selection
+from pointsman.refactor.local_tests import FENCE, plan_tests
 from pointsman.refactor.prompt import local_messages
+from pointsman.refactor.work import Chosen, Work
 
 KEPT = 0.5
 """Share of the selection's words that the answer must keep, unless it was asked to remove some."""
@@ -31,29 +39,67 @@ _REMOVES = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalChange:
-    """`new_text` is the whole document, or None with the reason in `note`. Times are milliseconds."""
+    """What came of it; `notes` say why of a file nothing did. Times are milliseconds."""
 
-    new_text: str | None
-    note: str = ""
+    changes: Changes
+    notes: tuple[str, ...] = ()
     generate_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalTask:
-    """`prompt` is final, the beginning of the answer included."""
+    """`prompt` is final, the beginning of the answer included. `judge` makes the new text of an answer, which was cut
+    off or not; without a text it says why."""
 
+    kind: Literal["part", "new"]
+    index: int
+    """Into the work's parts or new files."""
     prompt: str
     stop: tuple[str, ...]
     max_tokens: int
-    plan: DocstringPlan | None
+    judge: Callable[[str, bool], Placed]
 
 
-def local_task(facts: ModelFacts, selection: Selection, instruction: str, language: str, max_tokens: int) -> LocalTask:
-    """Raises `PointsmanError` when the model cannot chat or the selection is too long for it."""
+def local_tasks(facts: ModelFacts, work: Work, max_tokens: int) -> list[LocalTask]:
+    """One for each file that is to change. Parses code, so call it in a thread.
+
+    Raises `PointsmanError` when the model cannot do it: it has no chat format, or there is too much code for it.
+    """
     if facts.chat is None:
         raise PointsmanError(
             f"{facts.name} cannot edit: it has no chat format", remedy="set chat_model to a model that has one"
         )
+    if any(part.read_only for part in work.parts):
+        plan = plan_tests(work)
+        if plan is None:
+            raise PointsmanError(
+                f"{facts.name} writes tests for whole Python functions and classes only",
+                remedy="ask a closed model, by policy",
+            )
+        messages, start = plan.messages()
+        prompt = render_chat(facts.chat, messages, facts.special_tokens, answer_start=start)
+        _fits(prompt, max_tokens, facts)
+        return [
+            LocalTask(
+                kind=plan.kind,
+                index=plan.index,
+                prompt=prompt,
+                stop=(f"\n{FENCE}",),
+                max_tokens=max_tokens,
+                judge=plan.judged,
+            )
+        ]
+    if work.creates:
+        raise PointsmanError(f"{facts.name} makes no new files", remedy="ask a closed model, by policy")
+    return [
+        _task(facts, facts.chat, index, part, work.instruction, max_tokens) for index, part in enumerate(work.parts)
+    ]
+
+
+def _task(
+    facts: ModelFacts, chat: ChatTemplate, index: int, part: Chosen, instruction: str, max_tokens: int
+) -> LocalTask:
+    selection, language = part.selection, part.snapshot.language
     plan = plan_docstring(selection.text, instruction, language)
     if plan:
         messages, start = plan.messages()
@@ -62,41 +108,54 @@ def local_task(facts: ModelFacts, selection: Selection, instruction: str, langua
         messages, start = local_messages(selection, instruction, language)
         stop = (f"\n{ticks_for(selection.text)}",)
         max_tokens = max(max_tokens, estimate_tokens(selection.text) * 3 // 2)
-    prompt = render_chat(facts.chat, messages, facts.special_tokens, answer_start=start)
+    prompt = render_chat(chat, messages, facts.special_tokens, answer_start=start)
+    _fits(prompt, max_tokens, facts)
+    return LocalTask(
+        kind="part",
+        index=index,
+        prompt=prompt,
+        stop=stop,
+        max_tokens=max_tokens,
+        judge=lambda written, cut_off: _judged(plan, written, cut_off, selection, instruction, language),
+    )
+
+
+def _fits(prompt: str, max_tokens: int, facts: ModelFacts) -> None:
     needed = estimate_tokens(prompt) + max_tokens
     if needed > facts.context_length:
         raise PointsmanError(
-            f"{selection.end - selection.start + 1} lines are too many for {facts.name}: about {needed} tokens of "
-            f"{facts.context_length}",
+            f"this is too much code for {facts.name}: about {needed} tokens of {facts.context_length}",
             remedy="select fewer lines",
         )
-    return LocalTask(prompt=prompt, stop=stop, max_tokens=max_tokens, plan=plan)
 
 
-async def change_locally(
-    host: HostApi,
-    facts: ModelFacts,
-    selection: Selection,
-    instruction: str,
-    language: str,
-    max_tokens: int,
-    workspace: str = "",
-) -> LocalChange:
-    """One greedy try and, when nothing came of it, one drawn at a low temperature with a fixed seed."""
-    task = local_task(facts, selection, instruction, language, max_tokens)
+async def change_locally(host: HostApi, facts: ModelFacts, work: Work, max_tokens: int) -> LocalChange:
+    """For each file one greedy try and, when nothing came of it, one drawn at a low temperature with a fixed seed.
+
+    Raises as `local_tasks`, before any model is asked.
+    """
+    tasks = await asyncio.to_thread(local_tasks, facts, work, max_tokens)
+    changes = Changes()
+    notes: list[str] = []
     spent = 0.0
-    change = LocalChange(new_text=None)
-    for sampling in (
-        Sampling(max_tokens=task.max_tokens, stop=task.stop),
-        Sampling(max_tokens=task.max_tokens, stop=task.stop, temperature=0.3, top_p=0.95, seed=1),
-    ):
-        written, finish = await _written(host, task, sampling, facts.special_tokens, workspace)
-        spent += finish.prefill_ms + finish.decode_ms if finish else 0.0
-        cut_off = finish is not None and finish.reason == "length"
-        change = await asyncio.to_thread(_judged, task.plan, written, cut_off, selection, instruction, language)
-        if change.new_text is not None:
-            break
-    return LocalChange(new_text=change.new_text, note=change.note, generate_ms=round(spent, 3))
+    for task in tasks:
+        placed = Placed(text=None)
+        for temperature in (0.0, 0.3):
+            sampling = Sampling(max_tokens=task.max_tokens, stop=task.stop)
+            if temperature:
+                sampling = replace(sampling, temperature=temperature, top_p=0.95, seed=1)
+            written, finish = await _written(host, task, sampling, facts.special_tokens, str(work.root or ""))
+            spent += finish.prefill_ms + finish.decode_ms if finish else 0.0
+            cut_off = finish is not None and finish.reason == "length"
+            placed = await asyncio.to_thread(task.judge, written, cut_off)
+            if placed.text is not None:
+                break
+        if placed.text is not None:
+            (changes.documents if task.kind == "part" else changes.files)[task.index] = placed.text
+        else:
+            where = f"in {work.parts[task.index].snapshot.relative} " if len(tasks) > 1 else ""
+            notes.append(f"{where}{placed.reason}")
+    return LocalChange(changes=changes, notes=tuple(notes), generate_ms=round(spent, 3))
 
 
 async def _written(
@@ -114,29 +173,28 @@ async def _written(
 
 def _judged(
     plan: DocstringPlan | None, written: str, cut_off: bool, selection: Selection, instruction: str, language: str
-) -> LocalChange:
+) -> Placed:
     base = "".join(selection.lines)
     if plan:
         body = plan.with_text(written)
         new = None if body is None else selection.replaced(body)
     elif cut_off:
-        return LocalChange(new_text=None, note="the local model's answer was cut off before its end")
+        return Placed(text=None, reason="the local model's answer was cut off before its end")
     else:
         ticks = ticks_for(selection.text)
-        answer = f"{ticks}\n{written}\n{ticks}"
-        change = new_document(answer, selection, lambda text: parses_alone(text, language))
+        change = new_document(f"{ticks}\n{written}\n{ticks}", selection, lambda text: parses_alone(text, language))
         if change.text is None and change.reason:
-            return LocalChange(new_text=None, note=f"the local model's answer was not used: {change.reason}")
+            return Placed(text=None, reason=f"the local model's answer was not used: {change.reason}")
         new = change.text
         if new is not None and (lost := _lost(selection, new, base, instruction)):
-            return LocalChange(new_text=None, note=lost)
+            return Placed(text=None, reason=lost)
     if new is None:
-        return LocalChange(new_text=None, note="the local model's answer held no change that could be placed")
+        return Placed(text=None, reason="the local model's answer held no change that could be placed")
     if new == base:
-        return LocalChange(new_text=None, note="the local model gave the code back unchanged")
+        return Placed(text=None, reason="the local model gave the code back unchanged")
     if new_syntax_errors(base, new, language):
-        return LocalChange(new_text=None, note="the local model's answer had syntax errors")
-    return LocalChange(new_text=new)
+        return Placed(text=None, reason="the local model's answer had syntax errors")
+    return Placed(text=new)
 
 
 def _lost(selection: Selection, new: str, base: str, instruction: str) -> str:

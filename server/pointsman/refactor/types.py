@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pointsman.chat.types import RouteTaken
@@ -12,11 +12,24 @@ Target = Literal["auto", "local", "closed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefactorQuery:
+class Part:
+    """Lines of one document that belong to a change."""
+
     snapshot: Snapshot
-    instruction: str
     start_line: int
     end_line: int
+    """A line beyond the last one means the last one."""
+    read_only: bool = False
+    """Whether the lines are only there to be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefactorQuery:
+    parts: tuple[Part, ...]
+    """At least one, each of another document of the same root."""
+    instruction: str
+    creates: tuple[str, ...] = ()
+    """Root-relative paths of files that the answer may make. The user names them or a rule of ours, never a model."""
     target: Target = "auto"
     dry_run: bool = False
     """Decide the route and build the outgoing body, send nothing."""
@@ -54,6 +67,17 @@ class Checks:
     secrets: int = 0
     """Values in the answer that look like secrets and were not in the request."""
 
+    def together(self, other: Checks) -> Checks:
+        """The checks of both changes as those of one."""
+        return Checks(
+            parses=self.parses and other.parses,
+            in_scope=self.in_scope and other.in_scope,
+            protected=(*self.protected, *other.protected),
+            new_addresses=self.new_addresses + other.new_addresses,
+            hidden=self.hidden + other.hidden,
+            secrets=self.secrets + other.secrets,
+        )
+
     @property
     def sound(self) -> bool:
         """Whether the change may be offered for review."""
@@ -74,6 +98,9 @@ class Checks:
             f"protected: {', '.join(self.protected)}" if self.protected else "",
         )
         return tuple(reason for reason in reasons if reason)
+
+
+UNTOUCHED = Checks(parses=True, in_scope=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +140,17 @@ class Refactoring:
     first_receipt: Receipt | None = None
     """What left for the first try, when the model was asked again."""
     applied: bool = False
+    context: tuple[str, ...] = ()
+    """FILE:START-END and why, of what was shown to a closed model besides the lines to change."""
     note: str = ""
     """What the user should know: a fallback, an answer without a change."""
     preview: str = ""
     """The exact outgoing body, after redaction, when `dry_run` asked for it or policy wants it shown first."""
     preview_sha256: str = ""
     timings_ms: dict[str, float] = field(default_factory=dict)
+
+    def with_edits(self, edits: tuple[FileEdit, ...], checks: Checks) -> Refactoring:
+        """With what came of it, or with a note that nothing did."""
+        if not edits:
+            return replace(self, note=f"{self.note} The model gave the code back unchanged.".strip())
+        return replace(self, edits=edits, diff="".join(edit.diff for edit in edits), checks=checks)

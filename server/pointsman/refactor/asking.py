@@ -1,0 +1,164 @@
+"""The closed model's way: preview, approval, sending, the answer as checked edits, one more try with the error told.
+
+Every request passes the gateway, which decides again by policy. What is raised before anything left may be answered
+by a local model instead; that is the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import uuid4
+
+from pointsman.chat.types import RouteTaken
+from pointsman.errors import GatewayError, PolicyRefusal
+from pointsman.host.api import ClosedPreview, ClosedReply, ClosedRequest, HostApi, Message
+from pointsman.refactor.answer import NOTHING_TO_DO
+from pointsman.refactor.changes import changes_of
+from pointsman.refactor.closed import TEMPLATE, closed_messages, lines_of, retry_message, spans
+from pointsman.refactor.context import Piece
+from pointsman.refactor.edits import edits_of
+from pointsman.refactor.types import UNTOUCHED, Receipt, Refactoring
+from pointsman.refactor.work import Work
+
+_UNUSED = "The answer was not used"
+_NEW_FILE_TOKENS = 4_000
+"""Of an answer, for each file that it may make."""
+
+
+def request_of(work: Work, context: Sequence[Piece], approved_sha256: str, least_tokens: int) -> ClosedRequest:
+    """`least_tokens`: the least that an answer may be long."""
+    shown = spans(work, context)
+    changed = sum(len(part.selection.text) for part in work.parts if not part.read_only)
+    return ClosedRequest(
+        request_id=uuid4().hex,
+        task="refactor",
+        workspace=str(work.root),
+        messages=tuple(
+            Message(role="system" if role == "system" else "user", content=text)
+            for role, text in closed_messages(work, context)
+        ),
+        files=tuple(dict.fromkeys((*work.paths, *(span.path for span in shown)))),
+        spans=shown,
+        lines=lines_of(shown),
+        max_tokens=max(least_tokens, changed + _NEW_FILE_TOKENS * len(work.creates)),
+        approved_sha256=approved_sha256,
+        template=TEMPLATE,
+    )
+
+
+async def ask_closed(
+    host: HostApi, work: Work, context: Sequence[Piece], request: ClosedRequest, *, dry_run: bool
+) -> Refactoring:
+    """Raises `PolicyRefusal` and `GatewayError` only before an answer came."""
+    preview = await host.closed_preview(request)
+    shown = replace(_previewed(preview, request), context=_told(context))
+    if dry_run:
+        return shown
+    if preview.needs_approval and request.approved_sha256 != preview.sha256:
+        return replace(shown, note="Policy wants the outgoing body approved before it is sent.")
+    reply = await host.closed_send(request)
+    first = await _judged(shown, work, reply)
+    wrong = _to_repair(first)
+    if not wrong:
+        return first
+    again = replace(
+        request,
+        request_id=uuid4().hex,
+        messages=(
+            *request.messages,
+            Message(role="assistant", content=reply.text),
+            Message(role="user", content=retry_message(wrong)),
+        ),
+        approved_sha256="",
+    )
+    try:
+        preview = await host.closed_preview(again)
+        if preview.needs_approval:  # what the user approved was the first body
+            return first
+        reply = await host.closed_send(again)
+    except (PolicyRefusal, GatewayError) as refusal:
+        return replace(first, note=f"{first.note} It was not asked again: {refusal.message}.".strip())
+    second = await _judged(replace(_previewed(preview, again), context=shown.context), work, reply)
+    note = f"The first answer was not usable ({wrong}), so the model was asked again."
+    return replace(second, first_receipt=first.receipt, note=f"{note} {second.note}".strip())
+
+
+async def _judged(shown: Refactoring, work: Work, reply: ClosedReply) -> Refactoring:
+    """The reply as edits with their checks, or a note that says why it is none."""
+    result = replace(
+        shown,
+        route=RouteTaken(
+            target="closed", model=reply.model, reason=reply.reason, endpoint=reply.endpoint, rule=reply.rule
+        ),
+        redactions=reply.redactions,
+        receipt=_receipt(reply),
+        note=_warning(reply),
+        preview="",
+        preview_sha256="",
+    )
+    changes = await asyncio.to_thread(changes_of, reply.text, work)
+    if changes.reason:
+        return replace(result, note=f"{result.note} {_UNUSED}: {changes.reason}.".strip())
+    edits, checks = await asyncio.to_thread(edits_of, changes, work, reply.secrets_written)
+    return result.with_edits(edits, checks)
+
+
+def _to_repair(result: Refactoring) -> str:
+    """What to tell the model when another answer could mend it; "" when nothing is to mend or it is no slip."""
+    if not result.edits:
+        reason = result.note.partition(f"{_UNUSED}: ")[2].rstrip(".")
+        return "" if reason == NOTHING_TO_DO else reason
+    checks = result.checks
+    if checks.new_addresses or checks.hidden or checks.secrets:
+        return ""  # who writes these is not asked twice
+    return "; ".join(replace(checks, protected=()).failures())
+
+
+def _previewed(preview: ClosedPreview, request: ClosedRequest) -> Refactoring:
+    return Refactoring(
+        route=RouteTaken(
+            target="closed",
+            model=preview.model,
+            reason=preview.reason,
+            endpoint=preview.endpoint,
+            rule=preview.rule,
+        ),
+        request_id=request.request_id,
+        edits=(),
+        diff="",
+        checks=UNTOUCHED,
+        redactions=preview.redactions,
+        marks=tuple(f"{mark.placeholder}: {mark.rule}, {mark.count} times" for mark in preview.marks),
+        preview=preview.body,
+        preview_sha256=preview.sha256,
+    )
+
+
+def _told(context: Sequence[Piece]) -> tuple[str, ...]:
+    return tuple(f"{piece.path}:{piece.start_line}-{piece.end_line}, {piece.why}" for piece in context)
+
+
+def _receipt(reply: ClosedReply) -> Receipt:
+    return Receipt(
+        record_id=reply.record_id,
+        endpoint=reply.endpoint,
+        model=reply.model,
+        rule=reply.rule,
+        spans=tuple(f"{span.path}:{span.start_line}-{span.end_line}" for span in reply.spans),
+        redacted=tuple(mark.rule for mark in reply.marks),
+        input_tokens=reply.input_tokens,
+        output_tokens=reply.output_tokens,
+        usd=reply.usd,
+        body_bytes=reply.body_bytes,
+        body_sha256=reply.body_sha256,
+        attempts=reply.attempts,
+        template=TEMPLATE,
+    )
+
+
+def _warning(reply: ClosedReply) -> str:
+    if not reply.secrets_written:
+        return ""
+    return f"The answer holds {reply.secrets_written} values that look like secrets: look at them before you apply it."

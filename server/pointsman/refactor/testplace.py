@@ -1,0 +1,104 @@
+"""Which file the tests of a file belong in, by what is there and by the custom of its language."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from pointsman.errors import UsageError
+from pointsman.refactor.types import Part
+from pointsman.session import Snapshot
+
+WRITE_TESTS = "write tests for the code that is there to be read; leave tests that there are as they are"
+_SOURCES = ("src", "lib")
+"""Folders that a mirrored path in the folder of tests leaves away."""
+
+
+def with_tests(tested: Part, opened: Callable[[Path], Snapshot]) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """The parts and new files of a query for tests of the lines: the lines to read, and the file that the tests go
+    into. `opened` gives a file as it is now. Looks at the file system, so call it in a thread.
+
+    Raises `UsageError` where it is not known where tests belong.
+    """
+    root, path = tested.snapshot.root, tested.snapshot.relative
+    place = None if root is None or tested.snapshot.path is None else place_of(root, path, tested.snapshot.language)
+    if root is None or place is None:
+        raise UsageError(f"where the tests of {path} belong is not known", remedy="name the file with --new")
+    read = replace(tested, read_only=True)
+    if not (root / place).exists():
+        return (read,), (place,)
+    return (read, Part(snapshot=opened(root / place), start_line=1, end_line=sys.maxsize)), ()
+
+
+def place_of(root: Path, path: str, language: str) -> str | None:
+    """Root-relative path: the first that is there, else the first whose folder is there, else the language's own.
+
+    None for a language without a custom of its own files, and for a file of tests.
+    """
+    from pointsman_indexer.pairs import is_test
+
+    custom = _CUSTOMS.get(language)
+    if custom is None or is_test(path):
+        return None
+    candidates = [name.as_posix() for name in custom(PurePosixPath(path))]
+    there = next((name for name in candidates if (root / name).is_file()), None)
+    beside = next((name for name in candidates if (root / name).parent.is_dir()), None)
+    return there or beside or candidates[-1]
+
+
+# Each gives the places that are in use, the likeliest first, and last the one for a repository's first tests.
+
+
+def _python(path: PurePosixPath) -> Iterator[PurePosixPath]:
+    name = f"test_{path.parent.name if path.stem == '__init__' else path.stem}.py"
+    mirrored = _inner(path.parent)
+    for tests in ("tests", "test"):
+        yield PurePosixPath(tests) / mirrored / name
+        yield PurePosixPath(tests, *mirrored.parts[1:]) / name
+        yield PurePosixPath(tests) / "unit" / name
+        yield PurePosixPath(tests) / name
+    yield path.parent / "tests" / name
+    if path.parent.name:
+        yield path.parent / name
+    yield PurePosixPath("tests") / name
+
+
+def _ecmascript(path: PurePosixPath) -> Iterator[PurePosixPath]:
+    for middle in ("test", "spec"):
+        name = f"{path.stem}.{middle}{path.suffix}"
+        yield path.parent / name
+        yield path.parent / "__tests__" / name
+        yield PurePosixPath("test") / name
+        yield PurePosixPath("tests") / name
+    yield path.with_name(f"{path.stem}.test{path.suffix}")
+
+
+def _go(path: PurePosixPath) -> Iterator[PurePosixPath]:
+    yield path.with_name(f"{path.stem}_test.go")
+
+
+def _java(path: PurePosixPath) -> Iterator[PurePosixPath]:
+    name = f"{path.stem}Test{path.suffix}"
+    parts = list(path.parent.parts)
+    yield path.parent / name
+    if "main" in parts:
+        at = parts.index("main")
+        yield PurePosixPath(*parts[:at], "test", *parts[at + 1 :]) / name
+
+
+def _inner(folder: PurePosixPath) -> PurePosixPath:
+    parts = folder.parts
+    return PurePosixPath(*parts[1:]) if parts and parts[0] in _SOURCES else folder
+
+
+_CUSTOMS: dict[str, Callable[[PurePosixPath], Iterator[PurePosixPath]]] = {
+    "python": _python,
+    "javascript": _ecmascript,
+    "typescript": _ecmascript,
+    "tsx": _ecmascript,
+    "go": _go,
+    "java": _java,
+    "kotlin": _java,
+}
