@@ -85,6 +85,32 @@ async def test_a_last_line_that_was_cut_off_is_left_out() -> None:
     assert done.items[0].text == "a = 1"
 
 
+async def test_while_typing_further_lines_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pointsman.complete.candidates._LINE_SECONDS", 0.0)
+    host = FakeHost("a = 1\n    b = 2\n    c = 3")
+    typed = await complete(host, "def f():\n    ‸\n")
+    assert typed.items[0].text == "a = 1" and "ended by time" in stages(typed)["generate"]
+    asked = await complete(FakeHost("a = 1\n    b = 2\n    c = 3"), "def f():\n    ‸\n", automatic=False)
+    assert asked.items[0].text == "a = 1\n    b = 2\n    c = 3"
+    one = await complete(FakeHost("a_long_line = 12345"), "def f():\n    ‸\n")
+    assert one.items[0].text == "a_long_line = 12345"  # the first line is waited for
+
+
+async def test_a_first_line_is_not_waited_for_where_the_repository_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pointsman.complete.candidates._LINE_SECONDS", 0.0)
+    monkeypatch.setattr("pointsman.complete.candidates.SURE", 2.0)
+    host = FakeHost("total = sum(some_other_things, of_another_kind)")
+    text = "total = add_up(items)\nprint(total)\n\n\ntotal = ‸\n"
+    done = await complete(host, text)
+    assert done.items[0].text == "add_up(items)" and "ended by time" in stages(done)["generate"]
+
+
+async def test_a_stuttering_answer_is_ended() -> None:
+    host = FakeHost("f(" + "{value} {precision} " * 40)
+    done = await complete(host, "x = ‸\n")
+    assert done.items == () and done.reason == "the model repeated itself" and host.pieces_given < 40
+
+
 async def test_auto_closed_brackets_are_covered() -> None:
     (item,) = (await complete(FakeHost("a, b)"), "f(‸)\n")).items
     assert (item.text, item.start, item.end) == ("a, b)", 2, 3)
@@ -191,7 +217,7 @@ async def test_a_model_without_fill_in_the_middle_gets_no_other_text() -> None:
 
 
 async def test_cancelling_closes_the_stream() -> None:
-    host = FakeHost("x" * 200)
+    host = FakeHost(" ".join(map(str, range(80))))
     host.piece_delay = 0.01
     task = asyncio.create_task(complete(host, "a = b‸\n"))
     await host.streaming.wait()

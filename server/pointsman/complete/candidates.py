@@ -31,6 +31,9 @@ from pointsman.settings import Settings
 SURE = 0.6
 """Confidence in what was found from which the model is not asked."""
 
+_LINE_SECONDS = 0.3
+"""While someone types, a slow model's further lines are not waited for: they would come too late to be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -112,6 +115,8 @@ class Candidates:
                 max_tokens=self._settings.max_completion_tokens,
                 stop_line=cursor.next_line if scope.multi_line else "",
                 alternative=alternative,
+                patience=_LINE_SECONDS if query.automatic else None,
+                instead=bool(candidates),
                 workspace=str(query.snapshot.root or ""),
             )
             _note_draft(trail, made)

@@ -28,11 +28,16 @@ def clean(text: str, cursor: Cursor, scope: Scope, special_tokens: tuple[str, ..
     if not text.strip():
         return "", "the model repeated the line below"
     text = "\n".join(line.rstrip() for line in _without_repetition(text, cursor).split("\n")).rstrip()
-    if _STUTTER.search(text):
+    if stutters(text):
         return "", "the model repeated itself"
     if "\n" not in text and _is_line_above(text, cursor):
         return "", "the model repeated the line above"
     return text, ""
+
+
+def stutters(text: str) -> bool:
+    """Whether something of up to 24 characters comes five times in a row."""
+    return _STUTTER.search(text) is not None
 
 
 def _reindented(text: str, cursor: Cursor, scope: Scope) -> str:

@@ -9,6 +9,7 @@ import time
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from pointsman.complete.clean import stutters
 from pointsman.complete.prompt import Prompt
 from pointsman.complete.scope import Scope, within
 from pointsman.host.api import GenerateParams, HostApi
@@ -41,11 +42,15 @@ async def draft(
     max_tokens: int,
     stop_line: str = "",
     alternative: int = 0,
+    patience: float | None = None,
+    instead: bool = False,
     workspace: str = "",
 ) -> Draft:
     """The likeliest suggestion; with `alternative` above 0 a drawn one, the same one for the same number.
 
-    `stop_line` is the line of the document that must not be written again, with its indentation.
+    `stop_line` is the line of the document that must not be written again, with its indentation. `patience`: seconds of
+    writing after which whole lines are enough, and the one that is under way is not waited for; the first line neither
+    where there is something else to show (`instead`).
 
     Cancelling closes the stream, which frees the engine before its next token.
     """
@@ -80,10 +85,17 @@ async def draft(
             if within(written[len(prompt.held_back) :], scope, finished=False)[1]:
                 ended_by = "scope"
                 break
+            if stutters(written):
+                ended_by = "stutter"
+                break
+            late = patience is not None and time.perf_counter() - first > patience
+            if late and (instead or _whole_lines(written)):
+                ended_by = "time"
+                break
     now = time.perf_counter()
     text = within(written[len(prompt.held_back) :], scope, finished=True)[0]
-    if ended_by == "length" and "\n" in text.strip():
-        text = text[: text.rindex("\n")]  # the last line was cut off in the middle
+    if ended_by in ("length", "time"):  # the last line was cut off in the middle
+        text = text[: text.rindex("\n")] if _whole_lines(text) else "" if ended_by == "time" else text
     mismatch = not written.startswith(prompt.held_back)
     return Draft(
         text="" if mismatch else text,
@@ -96,6 +108,11 @@ async def draft(
         decode_ms=finish.decode_ms if finish else (now - first) * 1000,
         mismatch=mismatch,
     )
+
+
+def _whole_lines(text: str) -> bool:
+    """Whether a line that says something is at its end."""
+    return "\n" in text.strip()
 
 
 def _may_begin(written: str, wanted: str) -> bool:
