@@ -11,6 +11,7 @@ from pointsman.complete.service import CompletionService
 from pointsman.complete.types import Completion, CompletionQuery, SelectedCompletion
 from pointsman.errors import EngineError
 from pointsman.gateway.finder import Finder
+from pointsman.host.api import Place
 from pointsman.models.base import Priority
 from pointsman.settings import Settings
 from tests.pipelines import FIM, FakeHost, facts, hit, marked, rules, snapshot
@@ -185,6 +186,22 @@ async def test_chunks_of_other_files_for_a_model_that_can_use_them() -> None:
     assert not any(word in host.prompt for word in ("SELF", "STALE", "KEY"))
     assert "1 chunks" in stages(done)["context"]
     assert host.searched[0].priority == Priority.TYPING
+
+
+async def test_what_imports_bring_and_what_was_edited_elsewhere_for_such_a_model() -> None:
+    host = FakeHost(*[" 1"] * 6, facts=facts(fim=FIM), hits=[hit("pkg/found.py", "FOUND = 1")])
+    host.scope["pkg/a.py"] = tuple(
+        Place(path=path, line=1, symbol="f", kind="function", signature=f"def f_of_{path[:-3]}(x):")
+        for path in ("lib.py", "secret.py")
+    )
+    completer = service(host)
+    for text in ("y = 1\nz = ‸\n", "y = 1\nCHANGED = 22\nz = ‸\n"):
+        await completer.complete(query(text, name="pkg/b.py"))
+    await completer.complete(query("x = ‸\n"))
+    parts = [host.prompt.index(part) for part in ("def f_of_lib(x):", "FOUND = 1", "CHANGED = 22", "x =")]
+    assert parts == sorted(parts) and "f_of_secret" not in host.prompt
+    await completer.complete(query("q = ‸\n", name="pkg/b.py"))
+    assert "CHANGED" not in host.prompt  # it stands in the document itself
 
 
 async def test_a_slow_search_is_not_waited_for() -> None:

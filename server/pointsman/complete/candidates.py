@@ -13,24 +13,29 @@ from dataclasses import dataclass, replace
 from pointsman.complete.cache import Suggestion
 from pointsman.complete.clean import clean
 from pointsman.complete.confidence import Evidence, confidence, features
-from pointsman.complete.context import Context, budget_for, window
+from pointsman.complete.context import Chunk, Context, budget_for, window
 from pointsman.complete.corpus import Corpus
 from pointsman.complete.cursor import Cursor
 from pointsman.complete.generate import Draft, draft
+from pointsman.complete.inscope import InScope
 from pointsman.complete.lookup import Found, look_up
 from pointsman.complete.prompt import build_prompt
+from pointsman.complete.recent import Recent
 from pointsman.complete.related import Related
 from pointsman.complete.scope import Scope, scope_at
 from pointsman.complete.secrets import FindSecrets, new_secret
 from pointsman.complete.trail import Trail
 from pointsman.complete.types import CompletionQuery
 from pointsman.exclusion import ExclusionsOf
-from pointsman.host.api import HostApi, ModelFacts
+from pointsman.host.api import HostApi, ModelFacts, SearchHit
+from pointsman.models.prompting import estimate_tokens
 from pointsman.settings import Settings
 
 SURE = 0.6
 """Confidence in what was found from which the model is not asked."""
 
+_IN_SCOPE, _RECENT = 0.2, 0.2
+"""Shares of the tokens for other text, at most."""
 _LINE_SECONDS = 0.3
 """While someone types, a slow model's further lines are not waited for: they would come too late to be read."""
 
@@ -54,8 +59,21 @@ class Candidates:
         self._host = host
         self._settings = settings
         self._find_secrets = find_secrets
-        self.corpus = Corpus(exclusions)
+        self._exclusions = exclusions
+        self._corpus = Corpus(exclusions)
         self._related = Related(host, exclusions)
+        self._in_scope = InScope(host, exclusions)
+        self._recent = Recent()
+
+    def noted(self, query: CompletionQuery) -> None:
+        """Remember the document as one that is worked on."""
+        self._corpus.noted(query)
+        self._recent.noted(query.snapshot)
+
+    def forget(self, query: CompletionQuery) -> None:
+        """The document is excluded now."""
+        self._corpus.forget(query.snapshot.uri)
+        self._recent.forget(query.snapshot)
 
     async def gather(
         self, query: CompletionQuery, cursor: Cursor, facts: ModelFacts, trail: Trail
@@ -135,7 +153,7 @@ class Candidates:
         context = window(cursor, budget)
         begun = time.perf_counter()
         hits, outcome = await self._related.hits(query, cursor)
-        chunks = self._related.chunks(hits, budget.chunks)
+        chunks = await self._chunks(query, cursor, hits, budget.chunks)
         size = f"{len(context.before)} characters before, {len(context.after)} after"
         used = f"{len(chunks)} chunks in the prompt" if budget.chunks else "none in the prompt of this model"
         trail.note("context", f"{size}; {outcome}, {used}", (time.perf_counter() - begun) * 1000)
@@ -144,6 +162,17 @@ class Candidates:
         found, outcome = await asyncio.to_thread(self._look_up, query, cursor, scope, paths)
         trail.note("lookup", outcome, (time.perf_counter() - begun) * 1000)
         return found, replace(context, chunks=chunks)
+
+    async def _chunks(
+        self, query: CompletionQuery, cursor: Cursor, hits: Sequence[SearchHit], budget: int
+    ) -> tuple[Chunk, ...]:
+        """What seldom changes first: what imports bring in, what is found for the place, what was edited just now."""
+        if not budget:
+            return ()
+        brought = await self._in_scope.chunks(query, cursor, int(budget * _IN_SCOPE))
+        recent = await asyncio.to_thread(self._recent.chunks, query.snapshot, int(budget * _RECENT), self._exclusions)
+        left = budget - sum(estimate_tokens(chunk.text) for chunk in (*brought, *recent))
+        return (*brought, *self._related.chunks(hits, left), *recent)
 
     async def _add(
         self,
@@ -170,7 +199,7 @@ class Candidates:
     def _look_up(
         self, query: CompletionQuery, cursor: Cursor, scope: Scope, paths: Sequence[str]
     ) -> tuple[Found | None, str]:
-        sources = self.corpus.sources(query, cursor, paths)
+        sources = self._corpus.sources(query, cursor, paths)
         found = look_up(cursor.before, cursor.after, sources, several=scope.multi_line)
         size = f"{sum(source.text.characters for source in sources)} characters of {len(sources)} texts"
         if found is None:

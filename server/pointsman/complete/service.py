@@ -87,7 +87,7 @@ class CompletionService:
             trail.note("cache", "miss")
             facts = await self._facts()
             suggestions, reason = await self._candidates.gather(query, cursor, facts, trail)
-            self._candidates.corpus.noted(query)
+            self._candidates.noted(query)
             self._cache.put(uri, cursor, query.count, suggestions, reason=reason)
         if query.automatic and suggestions and (why := self._gate.closed_for(suggestions[0], cursor)):
             trail.note("gate", why)
@@ -109,7 +109,7 @@ class CompletionService:
     async def _admitted(self, query: CompletionQuery) -> tuple[Cursor | None, str]:
         """The cursor when the request deserves an answer, else the reason why not."""
         if reason := await asyncio.to_thread(exclusion, query, self._exclusions):
-            self._candidates.corpus.forget(query.snapshot.uri)
+            self._candidates.forget(query)
             return None, reason
         if reason := too_large(query.snapshot.text):
             return None, reason
