@@ -167,6 +167,10 @@ def test_the_prompt_is_the_same_each_time_and_fences_what_is_not_ours() -> None:
 
 def test_tests_go_where_tests_are(tmp_path: Path) -> None:
     assert place_of(tmp_path, "src/shop/cart.py", "python") == "tests/test_cart.py"
+    (tmp_path / "src/shop").mkdir(parents=True)
+    assert place_of(tmp_path, "src/shop/cart.py", "python") == "tests/test_cart.py"
+    (tmp_path / "src/shop/test_other.py").write_text("")
+    assert place_of(tmp_path, "src/shop/cart.py", "python") == "src/shop/test_cart.py"
     (tmp_path / "tests/unit").mkdir(parents=True)
     assert place_of(tmp_path, "src/shop/cart.py", "python") == "tests/test_cart.py"
     (tmp_path / "tests/unit/test_cart.py").write_text("")
@@ -176,7 +180,7 @@ def test_tests_go_where_tests_are(tmp_path: Path) -> None:
     assert place_of(tmp_path, "src/shop/cart.py", "python") == "tests/shop/test_cart.py"
     assert place_of(tmp_path, "tests/shop/test_cart.py", "python") is None
     assert place_of(tmp_path, "cart/cart.go", "go") == "cart/cart_test.go"
-    (tmp_path / "src").mkdir()
+    (tmp_path / "src/shop.test.ts").write_text("")
     assert place_of(tmp_path, "src/cart.ts", "typescript") == "src/cart.test.ts"
     assert place_of(tmp_path, "src/main/java/Cart.java", "java") == "src/test/java/CartTest.java"
     assert place_of(tmp_path, "cart.rs", "rust") is None

@@ -39,7 +39,7 @@ _REMOVES = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalChange:
-    """What came of it; `notes` say why of a file nothing did. Times are milliseconds."""
+    """What came of it; `notes` say why of a file nothing did, or what to look at. Times are milliseconds."""
 
     changes: Changes
     notes: tuple[str, ...] = ()
@@ -58,6 +58,8 @@ class LocalTask:
     stop: tuple[str, ...]
     max_tokens: int
     judge: Callable[[str, bool], Placed]
+    remark: str = ""
+    """What the user should know of a text that was used."""
 
 
 def local_tasks(facts: ModelFacts, work: Work, max_tokens: int) -> list[LocalTask]:
@@ -87,6 +89,7 @@ def local_tasks(facts: ModelFacts, work: Work, max_tokens: int) -> list[LocalTas
                 stop=(f"\n{FENCE}",),
                 max_tokens=max_tokens,
                 judge=plan.judged,
+                remark="a small model wrote these tests and nothing ran them: look at what they expect",
             )
         ]
     if work.creates:
@@ -152,6 +155,7 @@ async def change_locally(host: HostApi, facts: ModelFacts, work: Work, max_token
                 break
         if placed.text is not None:
             (changes.documents if task.kind == "part" else changes.files)[task.index] = placed.text
+            notes += [task.remark] if task.remark else []
         else:
             where = f"in {work.parts[task.index].snapshot.relative} " if len(tasks) > 1 else ""
             notes.append(f"{where}{placed.reason}")

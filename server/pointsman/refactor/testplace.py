@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -33,7 +34,7 @@ def with_tests(tested: Part, opened: Callable[[Path], Snapshot]) -> tuple[tuple[
 
 
 def place_of(root: Path, path: str, language: str) -> str | None:
-    """Root-relative path: the first that is there, else the first whose folder is there, else the language's own.
+    """Root-relative path: the first that is there, else the first whose folder has tests, else the language's own.
 
     None for a language without a custom of its own files, and for a file of tests.
     """
@@ -44,8 +45,15 @@ def place_of(root: Path, path: str, language: str) -> str | None:
         return None
     candidates = [name.as_posix() for name in custom(PurePosixPath(path))]
     there = next((name for name in candidates if (root / name).is_file()), None)
-    beside = next((name for name in candidates if (root / name).parent.is_dir()), None)
-    return there or beside or candidates[-1]
+    fitting = next((name for name in candidates if _holds_tests((root / name).parent, (root / path).parent)), None)
+    return there or fitting or candidates[-1]
+
+
+def _holds_tests(folder: Path, own: Path) -> bool:
+    """Whether it is there and, where it is the tested file's own folder, has tests already."""
+    from pointsman_indexer.pairs import is_test
+
+    return folder.is_dir() and (folder != own or any(is_test(name) for name in os.listdir(folder)))  # noqa: PTH208
 
 
 # Each gives the places that are in use, the likeliest first, and last the one for a repository's first tests.
