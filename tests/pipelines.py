@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
-from pointsman.chat.types import RouteTaken
 from pointsman.errors import PointsmanError
 from pointsman.host.api import (
+    ClosedPiece,
     ClosedPreview,
     ClosedReply,
     ClosedRequest,
@@ -33,6 +33,7 @@ from pointsman.host.api import (
 )
 from pointsman.models.base import Finish, Piece
 from pointsman.models.card import ChatTemplate, FillInTheMiddle
+from pointsman.routed import RouteTaken
 from pointsman.session import Snapshot
 
 SPECIAL = ("<|im_start|>", "<|im_end|>", "<PRE>", "<SUF>", "<MID>", "<FILE>")
@@ -164,6 +165,12 @@ class FakeHost:
             redactions=1,
             needs_approval=self.needs_approval,
         )
+
+    async def closed_stream(self, params: ClosedRequest) -> AsyncGenerator[ClosedPiece | ClosedReply, None]:
+        reply = await self.closed_send(params)
+        for at in range(0, len(reply.text), 7):
+            yield ClosedPiece(delta=reply.text[at : at + 7])
+        yield reply
 
     async def closed_send(self, params: ClosedRequest) -> ClosedReply:
         if self.refusal:

@@ -16,7 +16,6 @@ from pointsman.lsp.services import Completer, Services
 from pointsman.settings import Paths, Settings, SettingsFile
 
 if TYPE_CHECKING:
-    from pointsman.chat.types import RouteTaken
     from pointsman.gateway.finder import Finder
     from pointsman.host.adaptations import Base
     from pointsman.host.api import AdaptProgress, AdaptReport, HostApi
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from pointsman.models.card import Card, FillInTheMiddle
     from pointsman.policy.schema import OwnEndpoint as OwnEntry
     from pointsman.policy.schema import Quota
-    from pointsman.refactor.types import Target
+    from pointsman.routed import RouteTaken, Target
     from pointsman.worker.link import TorchLink
     from pointsman.worker.messages import EmbedderSpec
     from pointsman_indexer import Exclusions
@@ -63,7 +62,7 @@ def build_services(paths: Paths, settings: Settings, *, in_process: bool = False
     from pointsman.policy.trust import Trust
     from pointsman.refactor.service import RefactorService
 
-    exclusions = _exclusions_of(paths)
+    exclusions, router = _exclusions_of(paths), _Router(paths)
     choices = SettingsFile(paths)
     alone = in_process or fixed
     host: HostClient | HostService = (
@@ -83,8 +82,8 @@ def build_services(paths: Paths, settings: Settings, *, in_process: bool = False
 
     return Services(
         completer=completer,
-        asker=ChatService(api, exclusions, settings),
-        refactorer=RefactorService(api, _Router(paths), exclusions, settings),
+        asker=ChatService(api, router, exclusions, settings),
+        refactorer=RefactorService(api, router, exclusions, settings),
         host=api,
         recorder=recorder,
         trust=Trust(paths.config).trust,
@@ -203,7 +202,7 @@ def _exclusions_of(paths: Paths) -> Callable[[Path], Exclusions]:
 
 
 class _Router:
-    """The refactor pipeline's view of policy: where a request may go. The gateway asks again before anything leaves."""
+    """What the pipelines that may reach a closed model see of policy. The gateway asks again before anything leaves."""
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
@@ -216,14 +215,14 @@ class _Router:
         files: int,
         target: Target,
         *,
-        symbols: int,
-        difficulty: int,
-        paths: tuple[str, ...],
+        symbols: int = 0,
+        difficulty: int = 0,
+        paths: tuple[str, ...] = (),
     ) -> RouteTaken:
-        from pointsman.chat.types import RouteTaken
         from pointsman.gateway.prepare import kept_local
         from pointsman.policy import layers
         from pointsman.policy.route import Facts, preferring
+        from pointsman.routed import RouteTaken
 
         policy = layers.load(self._paths, root)
         facts = Facts(

@@ -21,7 +21,7 @@ POLICY = """
 version = 1
 [closed]
 enabled = true
-tasks = ["refactor"]
+tasks = ["refactor", "chat"]
 [[closed.endpoints]]
 name = "vendor"
 base_url = "{url}"
@@ -53,12 +53,28 @@ class Endpoint:
 
     def answer(self, request: Request) -> Response:
         self.bodies.append(request.get_data())
+        if json.loads(self.bodies[-1]).get("stream"):
+            return self.streamed()
         told, asked = (message["content"] for message in json.loads(self.bodies[-1])["messages"][:2])
         (marker,) = re.findall(r"between two lines of (\w+)", told)
         code = asked[asked.index("def apply_discount") :].split(f"{marker}\n")[0]
         message = {"role": "assistant", "content": f"```python\n{code.replace('percent', 'share')}```"}
         reply = {"choices": [{"message": message}], "usage": {"prompt_tokens": 90, "completion_tokens": 40}}
         return Response(json.dumps(reply), 200, mimetype="application/json")
+
+    def streamed(self) -> Response:
+        """An answer to a question, cut in the middle of a secret."""
+        parts = (
+            "apply_discount takes percent off ",
+            "the total [1]. ",
+            f"The token is {SECRET[:9]}",
+            f"{SECRET[9:]}. ",
+        )
+        events = [{"choices": [{"delta": {"content": part}}]} for part in parts]
+        events.append({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+        events.append({"choices": [], "usage": {"prompt_tokens": 80, "completion_tokens": 20}})
+        lines = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+        return Response(f"{lines}data: [DONE]\n\n", 200, mimetype="text/event-stream")
 
 
 @pytest.fixture
@@ -134,6 +150,27 @@ def test_a_dry_run_shows_exactly_what_would_be_sent(
     assert endpoint.bodies == [] and "approve" in refused.err
     home.run("refactor", place, "rename percent to share", "--target", "closed", "--approve", shown["preview_sha256"])
     assert [body.decode() for body in endpoint.bodies] == [shown["preview"]]
+
+
+def test_a_question_goes_to_the_closed_model_with_a_receipt(
+    home: Home, endpoint: Endpoint, repository: Path, place: str
+) -> None:
+    question = ("ask", "What does apply_discount do with the percent?", "--path", repository)
+    assert home.run(*question, "--json").json["route"]["target"] == "local"  # not trusted yet
+    home.run(*question, "--target", "closed", code=3)
+    home.run("policy", "trust", repository)
+    shown = home.run(*question, "--target", "closed", "--dry-run", "--json").json
+    assert endpoint.bodies == [] and SECRET not in shown["preview"] and "apply_discount" in shown["preview"]
+    answer = home.run(*question, "--target", "closed", "--json").json
+    assert [body.decode() for body in endpoint.bodies] == [shown["preview"]]
+    assert answer["route"]["target"] == "closed" and answer["route"]["endpoint"] == "vendor"
+    assert answer["citations"][0]["path"] == "shop/cart.py" and "[1]" in answer["answer"]
+    assert SECRET not in json.dumps(answer)  # the model made it up: it stands in no source, and is not shown
+    assert answer["receipt"]["usd"] > 0 and any(s.startswith("shop/cart.py:") for s in answer["receipt"]["spans"])
+    assert answer["receipt"]["record_id"] in json.dumps(home.run("audit", "list", "--json").json)
+    write_policy(home, endpoint, outbound="always")
+    refused = home.run(*question, "--target", "closed", code=3)
+    assert "--approve" in refused.err and len(endpoint.bodies) == 1
 
 
 def test_a_broken_policy_switches_the_closed_model_off_and_local_work_goes_on(

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
-from pointsman.chat.types import Answer, Question, RouteTaken
+from pointsman.chat.types import Answer, Question
 from pointsman.complete.memory import Remembered
 from pointsman.complete.types import Completion, CompletionQuery, Item, Stage
 from pointsman.errors import EngineUnavailable, PolicyRefusal
@@ -21,6 +21,7 @@ from pointsman.observe.logs import log_to_stderr
 from pointsman.observe.recorder import Recorder
 from pointsman.observe.store import Store
 from pointsman.refactor.types import Checks, FileEdit, Refactoring, RefactorQuery
+from pointsman.routed import RouteTaken
 
 ROUTE = RouteTaken(target="local", model="scripted", reason="no closed endpoint")
 

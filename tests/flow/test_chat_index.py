@@ -30,7 +30,7 @@ from pointsman.host.repository import Surroundings
 from pointsman.models.base import Adaptation, EngineState, EngineStatus, Priority
 from pointsman.settings import Settings
 from pointsman_indexer import HashEmbedder
-from tests.pipelines import FakeHost, rules
+from tests.pipelines import FakeHost, FixedRouter, rules
 
 FILES = {
     "README.md": "# Shop\n\nA small shop that sells fruit.\n",
@@ -123,7 +123,9 @@ async def sources(indexes: Indexes, root: Path, text: str) -> list[Source]:
 
 async def ask(indexes: Indexes, root: Path, text: str, *drafts: str) -> Answer:
     question = Question(text=text, root=root)
-    return await ChatService(Host(indexes, *drafts), rules, Settings()).ask(question, lambda _: None)
+    return await ChatService(Host(indexes, *drafts), FixedRouter("local"), rules, Settings()).ask(
+        question, lambda _: None
+    )
 
 
 async def test_callers_are_those_of_the_graph_without_what_is_excluded(indexes: Indexes, root: Path) -> None:
@@ -172,5 +174,5 @@ async def test_a_file_that_is_gone_or_another_by_now_is_not_cited(
 async def test_what_the_repository_does_not_answer_is_declined(indexes: Indexes, root: Path) -> None:
     host = Host(indexes, "never asked")
     question = Question(text="How are Docker images unpacked onto Kubernetes?", root=root)
-    answer = await ChatService(host, rules, Settings()).ask(question, lambda _: None)
+    answer = await ChatService(host, FixedRouter("local"), rules, Settings()).ask(question, lambda _: None)
     assert answer.abstained and not host.asked and "does not seem to answer" in answer.answer

@@ -9,10 +9,10 @@ import pytest
 
 from pointsman.chat.service import ChatService
 from pointsman.chat.types import Answer, Question, Turn
-from pointsman.errors import PointsmanError, UsageError
+from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal, UsageError
 from pointsman.models.base import Priority
 from pointsman.settings import Settings
-from tests.pipelines import FakeHost, facts, hit, rules, snapshot
+from tests.pipelines import FakeHost, FixedRouter, facts, hit, rules, snapshot
 
 DISCOUNT = hit(
     "shop/cart.py",
@@ -24,10 +24,10 @@ STOCK = hit("shop/stock.py", "def take(count):\n    raise OutOfStock(count)", sy
 QUESTION = "How is a discount applied to a total?"
 
 
-async def ask(host: FakeHost, text: str = QUESTION, **more: object) -> tuple[Answer, str]:
+async def ask(host: FakeHost, text: str = QUESTION, *, route: str = "local", **more: object) -> tuple[Answer, str]:
     deltas: list[str] = []
     question = Question(text=text, root=Path("/repo"), **more)  # type: ignore[arg-type]
-    answer = await ChatService(host, rules, Settings()).ask(question, deltas.append)
+    answer = await ChatService(host, FixedRouter(route), rules, Settings()).ask(question, deltas.append)
     return answer, "".join(deltas)
 
 
@@ -184,3 +184,66 @@ async def test_what_is_only_near_the_question_is_declined_and_quoted_unwritten()
     assert answer.abstained and not draft and not host.asked
     assert "does not seem to answer" in answer.answer and "[1] shop/cart.py:39-40" in answer.answer
     assert [c.n for c in answer.citations] == [1]
+
+
+async def test_a_closed_model_answers_from_sources_that_may_leave() -> None:
+    kept = hit("kept/prices.py", "DISCOUNT_TOTAL = 3  # applied to the total", symbol="DISCOUNT_TOTAL")
+    host = FakeHost(hits=[DISCOUNT, kept])
+    host.closed_answer = (
+        "The discount is applied to the total by percent [1]. It was invented by Napoleon in Paris [1]."
+    )
+    history = (Turn(role="user", text="hello"), Turn(role="assistant", text="out of a kept file"))
+    answer, draft = await ask(host, route="closed", target="closed", history=history)
+    assert answer.answer == "The discount is applied to the total by percent [1]." and "Napoleon" in draft
+    assert (answer.route.target, answer.route.endpoint, answer.route.model) == ("closed", "openai", "big-2")
+    assert (
+        answer.receipt is not None and answer.receipt.record_id == "r1" and answer.receipt.template.startswith("chat:")
+    )
+    assert "1 files of the sources stay" in answer.note and host.asked == []
+    (sent,) = host.sent
+    assert (sent.task, sent.files, sent.lines, sent.stream) == ("chat", ("shop/cart.py",), 2, True)
+    said = "".join(message.content for message in sent.messages)
+    assert "apply_discount" in said and "hello" in said and "DISCOUNT_TOTAL" not in said and "out of a kept" not in said
+
+
+async def test_what_would_leave_for_a_question_is_shown_first() -> None:
+    host = FakeHost(hits=[DISCOUNT])
+    host.closed_answer, host.needs_approval = "The discount is applied to the total by percent.", True
+    shown, _ = await ask(host, route="closed")
+    assert shown.answer == "" and "apply_discount" in shown.preview and "approved" in shown.note and host.sent == []
+    dry, _ = await ask(host, route="closed", dry_run=True)
+    assert dry.preview == shown.preview and host.sent == []
+    done, _ = await ask(host, route="closed", approved_sha256=shown.preview_sha256)
+    assert done.answer and done.citations and len(host.sent) == 1
+    local, _ = await ask(host, dry_run=True)
+    assert "apply_discount" in local.preview and not local.preview_sha256 and host.asked == []
+
+
+async def test_a_question_that_may_not_leave_is_answered_here_or_refused() -> None:
+    host = FakeHost("The discount is applied to the total by percent [1].", hits=[DISCOUNT])
+    host.refusal = GatewayError("the endpoint is down")
+    answer, _ = await ask(host, route="closed")
+    assert answer.route.target == "local" and "the endpoint is down" in answer.note and answer.citations
+    with pytest.raises(GatewayError):
+        await ask(host, route="closed", target="closed")
+    with pytest.raises(PolicyRefusal):
+        await ask(host, route="refused", target="closed")
+    kept = FakeHost(hits=[hit("kept/a.py", DISCOUNT.text, symbol="apply_discount")])
+    with pytest.raises(PolicyRefusal, match="all sources"):
+        await ask(kept, route="closed", target="closed")
+    assert kept.sent == []
+
+
+async def test_what_a_closed_model_makes_up_is_not_shown() -> None:
+    host = FakeHost(hits=[DISCOUNT])
+    host.closed_answer = "Kubernetes pods restart the ingress controller."
+    answer, _ = await ask(host, route="closed")
+    assert "Kubernetes" not in answer.answer and "[1] shop/cart.py:39-40" in answer.answer and answer.receipt
+    host.closed_answer = "The provided sources do not mention that."
+    assert (await ask(host, route="closed"))[0].abstained
+
+
+async def test_a_question_that_the_repository_does_not_answer_leaves_nothing() -> None:
+    host = FakeHost()
+    answer, _ = await ask(host, "How do I bake bread?", route="closed", target="closed")
+    assert answer.abstained and host.sent == [] and answer.receipt is None

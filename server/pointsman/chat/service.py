@@ -1,4 +1,4 @@
-"""Question → retrieval → prompt → local model → answer with citations that were checked against the sources.
+"""Question → retrieval → route → local or closed model → answer with citations that were checked against the sources.
 
 What streams is the model's draft. The returned answer is what stands after the check, and may be shorter than the
 draft or replace it: a caller that showed the draft shows the answer in its place.
@@ -6,9 +6,12 @@ draft or replace it: a caller that showed the draft shows the answer in its plac
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 
+from pointsman.chat import closed
 from pointsman.chat.citations import Grounded, citations, ground, refuses, sentence
 from pointsman.chat.display import Streamed, harmless, printable
 from pointsman.chat.kinds import read
@@ -17,13 +20,14 @@ from pointsman.chat.quote import quoted
 from pointsman.chat.recall import recalled
 from pointsman.chat.retrieve import Found, retrieve
 from pointsman.chat.stream import goes_round
-from pointsman.chat.types import Answer, Question, RouteTaken
+from pointsman.chat.types import Answer, Question
 from pointsman.chat.words import content_words
-from pointsman.errors import PointsmanError, UsageError
+from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal, UsageError
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import GenerateParams, HostApi, ModelFacts, ModelParams
 from pointsman.models.base import Finish, GenerateRequest, Priority, Sampling
 from pointsman.models.prompting import render_chat, without_markers
+from pointsman.routed import Router, RouteTaken, not_sent, receipt_of, route_of
 from pointsman.settings import Settings
 
 _SOURCE_TOKENS = 1200
@@ -31,23 +35,25 @@ _SOURCE_TOKENS = 1200
 _ASKED_ALONE = 3
 _SENTENCE_TOKENS = 60
 _WEAK = "The local model could not write an answer that the code supports. These places come closest:"
+_UNSUPPORTED = "What the closed model wrote is not supported by the code. These places come closest:"
 _NOTHING = "the search found nothing relevant"
 _RECALLED = "the question is about this conversation"
 
 
 class ChatService:
-    """Answers questions about a repository with the local model. Belongs to one event loop."""
+    """Answers questions about a repository. Belongs to one event loop."""
 
-    def __init__(self, host: HostApi, exclusions: ExclusionsOf, settings: Settings) -> None:
+    def __init__(self, host: HostApi, router: Router, exclusions: ExclusionsOf, settings: Settings) -> None:
         self._host = host
+        self._router = router
         self._exclusions = exclusions
         self._settings = settings
 
     async def ask(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
         """The checked answer; `on_delta` gets the draft as it is written.
 
-        Raises `UsageError` for an empty question and `PointsmanError` when model or index cannot be asked.
-        Cancelling closes the stream.
+        Raises `UsageError` for an empty question, `PolicyRefusal` when the closed model was asked for and may not be
+        used, and `PointsmanError` when model or index cannot be asked. Cancelling closes the stream.
         """
         if not question.text.strip():
             raise UsageError("the question is empty")
@@ -67,35 +73,83 @@ class ChatService:
         found = await retrieve(self._host, self._exclusions, question, budget=budget)
         if not found.relevant:
             return _abstained(question, found, _unasked(facts, _NOTHING))
+        route, note = await self._route(question, found), ""
+        if route.target == "refused":
+            raise PolicyRefusal(route.reason, rule=route.rule)
+        if route.target == "closed":
+            try:
+                return await self._closed(question, on_delta)
+            except (PolicyRefusal, GatewayError) as refusal:
+                if question.target != "auto":
+                    raise
+                route, note = not_sent(refusal), f"The closed model was not used: {refusal.message}."
+        return replace(await self._local(question, found, facts, route.reason, on_delta), note=note)
+
+    async def _route(self, question: Question, found: Found) -> RouteTaken:
+        paths = tuple(dict.fromkeys(source.path for source in found.sources))
+        # What policy keeps on this machine is left out later on, and is no reason against all the rest.
+        return await asyncio.to_thread(
+            self._router.decide, "chat", question.root, closed.lines_of(found.sources), len(paths), question.target
+        )
+
+    async def _closed(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
+        found = await retrieve(self._host, self._exclusions, question, budget=closed.SOURCE_TOKENS)
+        paths = frozenset(source.path for source in found.sources)
+        allowed = await asyncio.to_thread(self._router.may_leave, question.root, paths)
+        note = f"{len(paths - allowed)} files of the sources stay on this machine by policy." if paths - allowed else ""
+        found = replace(found, sources=tuple(source for source in found.sources if source.path in allowed))
+        if not found.sources:
+            raise PolicyRefusal("policy keeps all sources for the local model", rule="route.local_paths")
+        request = closed.request_of(question, found.sources, self._settings.max_answer_tokens)
+        preview = await self._host.closed_preview(request)
+        if question.dry_run:
+            return closed.shown(preview, note)
+        if preview.needs_approval and question.approved_sha256 != preview.sha256:
+            return closed.shown(preview, f"Policy wants the outgoing body approved before it is sent. {note}".strip())
+        reply = await closed.written(self._host, request, on_delta)
+        draft = printable(reply.text)
+        grounded = _held(draft, question, found)
+        if grounded.text:
+            answer = _answer(grounded.text, found, grounded.used, route_of(reply))
+        elif refuses(draft):
+            answer = _abstained(question, found, route_of(reply))
+        else:
+            text, used = quoted(question.text, found.sources, _UNSUPPORTED)
+            answer = _answer(text, found, used, route_of(reply))
+        return replace(answer, receipt=receipt_of(reply, closed.TEMPLATE), redactions=reply.redactions, note=note)
+
+    async def _local(
+        self, question: Question, found: Found, facts: ModelFacts, why_local: str, on_delta: Callable[[str], None]
+    ) -> Answer:
+        if question.dry_run:
+            route = RouteTaken(target="local", model=facts.name, reason=why_local)
+            return replace(_answer("", found, (), route), preview=self._prompt(question, found, facts))
         draft = await self._draft(question, found, facts, on_delta)
-        reason = "chat is answered on this machine"
+        reason = why_local
         grounded = _held(draft, question, found)
         if not grounded.text and (found.standing == "doubtful" or refuses(draft)):
             reason = f"{reason}; nothing that it wrote is supported by the sources"
             return _abstained(question, found, RouteTaken(target="local", model=facts.name, reason=reason))
         if not grounded.text:
             grounded = await self._source_by_source(question, found, facts)
-            reason = "chat is answered on this machine; the draft did not hold, so each source was asked alone"
+            reason = f"{why_local}; the draft did not hold, so each source was asked alone"
         if grounded.text:
             text, used = grounded.text, grounded.used
         else:
-            reason = "chat is answered on this machine; the draft did not hold, so passages are quoted"
+            reason = f"{why_local}; the draft did not hold, so passages are quoted"
             text, used = quoted(question.text, found.sources, _WEAK)
-        return Answer(
-            answer=harmless(text),
-            citations=citations(found.sources, used),
-            abstained=False,
-            route=RouteTaken(target="local", model=facts.name, reason=reason),
-        )
+        return _answer(text, found, used, RouteTaken(target="local", model=facts.name, reason=reason))
 
     async def _draft(self, question: Question, found: Found, facts: ModelFacts, on_delta: Callable[[str], None]) -> str:
-        assert facts.chat is not None
-        prompt = render_chat(
-            facts.chat, build_messages(question.text, found.sources, question.history), facts.special_tokens
-        )
+        prompt = self._prompt(question, found, facts)
         return await self._written(
             prompt, Sampling(max_tokens=self._settings.max_answer_tokens), facts, on_delta, str(question.root)
         )
+
+    def _prompt(self, question: Question, found: Found, facts: ModelFacts) -> str:
+        assert facts.chat is not None
+        messages = build_messages(question.text, found.sources, question.history)
+        return render_chat(facts.chat, messages, facts.special_tokens)
 
     async def _source_by_source(self, question: Question, found: Found, facts: ModelFacts) -> Grounded:
         """What the first sources say, one sentence each: a model too small for many sources can often read one."""
@@ -140,6 +194,10 @@ def _held(draft: str, question: Question, found: Found) -> Grounded:
     if found.standing == "doubtful" and not asked & content_words(grounded.text):
         return Grounded(text="", used=())
     return grounded
+
+
+def _answer(text: str, found: Found, used: tuple[int, ...], route: RouteTaken) -> Answer:
+    return Answer(answer=harmless(text), citations=citations(found.sources, used), abstained=False, route=route)
 
 
 def _unasked(facts: ModelFacts, reason: str) -> RouteTaken:

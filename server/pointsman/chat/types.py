@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pointsman.routed import Receipt, RouteTaken, Target
 from pointsman.session import Snapshot
 
 
@@ -24,6 +25,11 @@ class Question:
     end: int = 0
     """Selected code points of `selection`; equal means none."""
     history: tuple[Turn, ...] = ()
+    target: Target = "auto"
+    dry_run: bool = False
+    """Find the sources, decide the route and build the outgoing body, send nothing and ask no model."""
+    approved_sha256: str = ""
+    """Hash of the outgoing body that the user saw and approved; "" when none was shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,21 +45,19 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RouteTaken:
-    """Where a request was answered and why. `endpoint` and `rule` are "" for local work without a rule."""
-
-    target: str
-    """local, closed or refused"""
-    model: str
-    reason: str
-    endpoint: str = ""
-    rule: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     answer: str
     citations: tuple[Citation, ...]
     abstained: bool
     """True when the repository does not answer the question; `answer` then says so."""
     route: RouteTaken
+    redactions: int = 0
+    marks: tuple[str, ...] = ()
+    """Each placeholder of the preview, with the rule that put it there and how often it stands."""
+    receipt: Receipt | None = None
+    """What left, when anything did."""
+    note: str = ""
+    """What the user should know besides: a fallback, sources that stay here."""
+    preview: str = ""
+    """The exact outgoing body, after redaction, when `dry_run` asked for it or policy wants it shown first."""
+    preview_sha256: str = ""

@@ -12,11 +12,13 @@ from typing import Any, get_args
 import click
 
 from pointsman.cli.common import Cli, existing, json_option, parse_range, visible
-from pointsman.errors import NotFound, PointsmanError, PolicyRefusal, UsageError
+from pointsman.cli.outgoing import show_preview, show_receipt, unapproved
+from pointsman.errors import NotFound, PointsmanError, UsageError
 from pointsman.ondisk import snapshot_of
 from pointsman.refactor.journal import recover
 from pointsman.refactor.testplace import with_tests
-from pointsman.refactor.types import Part, Receipt, Refactoring, RefactorQuery, Target
+from pointsman.refactor.types import Part, Refactoring, RefactorQuery
+from pointsman.routed import Target
 
 
 @click.command()
@@ -71,11 +73,7 @@ def refactor(
     else:
         _show(cli, result, dry_run)
     if result.preview and not dry_run:
-        raise PolicyRefusal(
-            "nothing was sent: policy wants this body approved first",
-            rule="review.outbound",
-            remedy=f"run it again with --approve {result.preview_sha256}",
-        )
+        raise unapproved(result.preview_sha256)
 
 
 def _part(place: str) -> Part:
@@ -125,15 +123,6 @@ def _apply(cli: Cli, result: Refactoring, query: RefactorQuery) -> Refactoring:
     return dataclasses.replace(result, applied=True)
 
 
-def _receipt(receipt: Receipt) -> str:
-    redacted = f"{len(receipt.redacted)} redactions ({', '.join(sorted(set(receipt.redacted)))})"
-    return (
-        f"receipt {receipt.record_id}: {', '.join(receipt.spans)} to {receipt.endpoint} by {receipt.rule}; "
-        f"{redacted if receipt.redacted else 'nothing to redact'}; {receipt.input_tokens} tokens in, "
-        f"{receipt.output_tokens} out, {receipt.usd:.4f} USD"
-    )
-
-
 def _failures(result: Refactoring) -> str:
     return "; ".join(result.checks.failures())
 
@@ -150,17 +139,13 @@ def _show(cli: Cli, result: Refactoring, dry_run: bool) -> None:
     where = f"{route.target} {route.endpoint}".strip()
     cli.err.print(f"route: {where}, {route.model or 'no model'}: {visible(route.reason)}", markup=False)
     if dry_run or (result.preview and not result.edits):
-        cli.code(result.preview)
-        for mark in result.marks:
-            cli.err.print(visible(f"redacted {mark}"), markup=False)
-        body = f"sha256 {result.preview_sha256}, {result.redactions} redactions; " if result.preview_sha256 else ""
-        cli.err.print(f"{body}nothing was sent", markup=False)
+        show_preview(cli, result.preview, result.preview_sha256, result.redactions, result.marks)
         return
     if result.diff:
         cli.code(result.diff, lambda line: {"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
     for receipt in (result.first_receipt, result.receipt):
         if receipt is not None:
-            cli.err.print(visible(_receipt(receipt)), markup=False)
+            show_receipt(cli, receipt)
     if result.note:
         cli.err.print(visible(result.note), markup=False)
     if result.edits and not result.checks.passed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from lsprotocol import types
 
@@ -10,6 +10,7 @@ from pointsman.chat.types import Question, Turn
 from pointsman.host.wire import to_plain
 from pointsman.lsp.messages import ASK, AskParams
 from pointsman.lsp.protocol import InvalidParams
+from pointsman.routed import Target
 
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
@@ -39,6 +40,8 @@ async def ask(server: Server, params: AskParams) -> dict[str, Any]:
 def _question(server: Server, params: AskParams) -> Question:
     if not params.question.strip():
         raise InvalidParams("the question is empty")
+    if params.target not in get_args(Target):
+        raise InvalidParams("a target is auto, local or closed")
     document = server.session.get(params.textDocument.uri) if params.textDocument else None
     root = document.root if document else None
     if root is None and server.session.folders:
@@ -58,4 +61,7 @@ def _question(server: Server, params: AskParams) -> Question:
         start=min(start, end),
         end=max(start, end),
         history=tuple(Turn(role=turn.role, text=turn.text) for turn in params.history),
+        target=cast(Target, params.target),
+        dry_run=params.preview,
+        approved_sha256=params.approvedSha256,
     )

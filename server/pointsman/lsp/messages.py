@@ -42,6 +42,10 @@ class AskParams:
     textDocument: DocumentRef | None = None
     range: types.Range | None = None
     history: list[HistoryTurn] = attrs.field(factory=list)
+    target: str = "auto"
+    preview: bool = False
+    """Only show what would leave; ask no model."""
+    approvedSha256: str = ""
     partialResultToken: int | str | None = None
 
 

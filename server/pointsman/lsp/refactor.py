@@ -27,7 +27,8 @@ from pointsman.lsp.protocol import InvalidParams
 from pointsman.ondisk import snapshot_of
 from pointsman.refactor.lines import split_lines
 from pointsman.refactor.testplace import with_tests
-from pointsman.refactor.types import Part, Refactoring, RefactorQuery, Target
+from pointsman.refactor.types import Part, Refactoring, RefactorQuery
+from pointsman.routed import Target
 from pointsman.session import Document, Snapshot
 
 if TYPE_CHECKING:

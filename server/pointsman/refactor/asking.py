@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from pointsman.chat.types import RouteTaken
 from pointsman.errors import GatewayError, PolicyRefusal
 from pointsman.host.api import ClosedPreview, ClosedReply, ClosedRequest, HostApi, Message
 from pointsman.refactor.answer import NOTHING_TO_DO
@@ -19,8 +18,9 @@ from pointsman.refactor.changes import changes_of
 from pointsman.refactor.closed import TEMPLATE, closed_messages, lines_of, retry_message, spans
 from pointsman.refactor.context import Piece
 from pointsman.refactor.edits import edits_of
-from pointsman.refactor.types import UNTOUCHED, Receipt, Refactoring
+from pointsman.refactor.types import UNTOUCHED, Refactoring
 from pointsman.refactor.work import Work
+from pointsman.routed import marks_of, receipt_of, route_of
 
 _UNUSED = "The answer was not used"
 _NEW_FILE_TOKENS = 4_000
@@ -89,11 +89,9 @@ async def _judged(shown: Refactoring, work: Work, reply: ClosedReply) -> Refacto
     """The reply as edits with their checks, or a note that says why it is none."""
     result = replace(
         shown,
-        route=RouteTaken(
-            target="closed", model=reply.model, reason=reply.reason, endpoint=reply.endpoint, rule=reply.rule
-        ),
+        route=route_of(reply),
         redactions=reply.redactions,
-        receipt=_receipt(reply),
+        receipt=receipt_of(reply, TEMPLATE),
         note=_warning(reply),
         preview="",
         preview_sha256="",
@@ -118,19 +116,13 @@ def _to_repair(result: Refactoring) -> str:
 
 def _previewed(preview: ClosedPreview, request: ClosedRequest) -> Refactoring:
     return Refactoring(
-        route=RouteTaken(
-            target="closed",
-            model=preview.model,
-            reason=preview.reason,
-            endpoint=preview.endpoint,
-            rule=preview.rule,
-        ),
+        route=route_of(preview),
         request_id=request.request_id,
         edits=(),
         diff="",
         checks=UNTOUCHED,
         redactions=preview.redactions,
-        marks=tuple(f"{mark.placeholder}: {mark.rule}, {mark.count} times" for mark in preview.marks),
+        marks=marks_of(preview),
         preview=preview.body,
         preview_sha256=preview.sha256,
     )
@@ -138,24 +130,6 @@ def _previewed(preview: ClosedPreview, request: ClosedRequest) -> Refactoring:
 
 def _told(context: Sequence[Piece]) -> tuple[str, ...]:
     return tuple(f"{piece.path}:{piece.start_line}-{piece.end_line}, {piece.why}" for piece in context)
-
-
-def _receipt(reply: ClosedReply) -> Receipt:
-    return Receipt(
-        record_id=reply.record_id,
-        endpoint=reply.endpoint,
-        model=reply.model,
-        rule=reply.rule,
-        spans=tuple(f"{span.path}:{span.start_line}-{span.end_line}" for span in reply.spans),
-        redacted=tuple(mark.rule for mark in reply.marks),
-        input_tokens=reply.input_tokens,
-        output_tokens=reply.output_tokens,
-        usd=reply.usd,
-        body_bytes=reply.body_bytes,
-        body_sha256=reply.body_sha256,
-        attempts=reply.attempts,
-        template=TEMPLATE,
-    )
 
 
 def _warning(reply: ClosedReply) -> str:

@@ -9,12 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
 
-from pointsman.chat.types import RouteTaken
-from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal
+from pointsman.errors import GatewayError, PolicyRefusal
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import HostApi, ModelFacts, ModelParams
 from pointsman.refactor.asking import ask_closed, request_of
@@ -22,34 +19,11 @@ from pointsman.refactor.closed import lines_of, spans
 from pointsman.refactor.context import context_of
 from pointsman.refactor.edits import edits_of
 from pointsman.refactor.local import change_locally, local_tasks
-from pointsman.refactor.types import UNTOUCHED, Refactoring, RefactorQuery, Target
+from pointsman.refactor.types import UNTOUCHED, Refactoring, RefactorQuery
 from pointsman.refactor.work import Work, work_of
+from pointsman.routed import Router, RouteTaken, Target, not_sent
 from pointsman.settings import Settings
 from pointsman_indexer.effort import Effort, measure
-
-
-class Router(Protocol):
-    """Where a request may go: the policy's answer for this workspace, as it is now. May read policy files, so both are
-    called in a thread."""
-
-    def decide(
-        self,
-        task: str,
-        root: Path,
-        lines: int,
-        files: int,
-        target: Target,
-        *,
-        symbols: int,
-        difficulty: int,
-        paths: tuple[str, ...],
-    ) -> RouteTaken:
-        """`target` of the answer: local, closed or refused."""
-        ...
-
-    def may_leave(self, root: Path, paths: frozenset[str]) -> frozenset[str]:
-        """Those of the root-relative paths that policy does not keep for the local model."""
-        ...
 
 
 class RefactorService:
@@ -118,8 +92,8 @@ class RefactorService:
         except (PolicyRefusal, GatewayError) as refusal:
             if query.target != "auto":
                 raise
-            local = RouteTaken(target="local", model="", reason=f"not sent: {refusal.message}", rule=_rule(refusal))
-            return await self._local(work, query, local, f"The closed model was not used: {refusal.message}.")
+            note = f"The closed model was not used: {refusal.message}."
+            return await self._local(work, query, not_sent(refusal), note)
         return replace(result, timings_ms={"context": gathered})
 
 
@@ -133,10 +107,6 @@ def _efforts(work: Work) -> list[Effort]:
         )
         for part in work.parts
     ]
-
-
-def _rule(error: PointsmanError) -> str:
-    return error.rule if isinstance(error, PolicyRefusal) else ""
 
 
 def _sentence(text: str) -> str:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
-from pointsman.chat.types import RouteTaken
+from pointsman.routed import Receipt, RouteTaken, Target
 from pointsman.session import Snapshot
-
-Target = Literal["auto", "local", "closed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,28 +98,6 @@ class Checks:
 
 
 UNTOUCHED = Checks(parses=True, in_scope=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What left for one request, by which rule, and what it cost. `record_id` is its number in the audit log."""
-
-    record_id: str
-    endpoint: str
-    model: str
-    rule: str
-    spans: tuple[str, ...]
-    """FILE:START-END of the lines that left."""
-    redacted: tuple[str, ...]
-    """The rule behind each value that was replaced."""
-    input_tokens: int
-    output_tokens: int
-    usd: float
-    body_bytes: int
-    body_sha256: str
-    attempts: int
-    template: str
-    """Name and hash of the prompt's template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

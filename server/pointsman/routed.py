@@ -1,0 +1,105 @@
+"""Where a request was answered and what left for it, as both pipelines that may reach a closed model tell the user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pointsman.errors import PointsmanError, PolicyRefusal
+from pointsman.host.api import ClosedPreview, ClosedReply
+
+Target = Literal["auto", "local", "closed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteTaken:
+    """Where a request was answered and why. `endpoint` and `rule` are "" for local work without a rule."""
+
+    target: str
+    """local, closed or refused"""
+    model: str
+    reason: str
+    endpoint: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What left for one request, by which rule, and what it cost. `record_id` is its number in the audit log."""
+
+    record_id: str
+    endpoint: str
+    model: str
+    rule: str
+    spans: tuple[str, ...]
+    """FILE:START-END of the lines that left."""
+    redacted: tuple[str, ...]
+    """The rule behind each value that was replaced."""
+    input_tokens: int
+    output_tokens: int
+    usd: float
+    body_bytes: int
+    body_sha256: str
+    attempts: int
+    template: str
+    """Name and hash of the prompt's template."""
+
+
+class Router(Protocol):
+    """Where a request may go: the policy's answer for this workspace, as it is now. May read policy files, so both are
+    called in a thread."""
+
+    def decide(
+        self,
+        task: str,
+        root: Path,
+        lines: int,
+        files: int,
+        target: Target,
+        *,
+        symbols: int = 0,
+        difficulty: int = 0,
+        paths: tuple[str, ...] = (),
+    ) -> RouteTaken:
+        """`target` of the answer: local, closed or refused."""
+        ...
+
+    def may_leave(self, root: Path, paths: frozenset[str]) -> frozenset[str]:
+        """Those of the root-relative paths that policy does not keep for the local model."""
+        ...
+
+
+def route_of(closed: ClosedPreview | ClosedReply) -> RouteTaken:
+    return RouteTaken(
+        target="closed", model=closed.model, reason=closed.reason, endpoint=closed.endpoint, rule=closed.rule
+    )
+
+
+def not_sent(refusal: PointsmanError) -> RouteTaken:
+    """The local route of a request that the gateway let nowhere."""
+    rule = refusal.rule if isinstance(refusal, PolicyRefusal) else ""
+    return RouteTaken(target="local", model="", reason=f"not sent: {refusal.message}", rule=rule)
+
+
+def marks_of(preview: ClosedPreview) -> tuple[str, ...]:
+    """Each placeholder of the preview, with the rule that put it there and how often it stands."""
+    return tuple(f"{mark.placeholder}: {mark.rule}, {mark.count} times" for mark in preview.marks)
+
+
+def receipt_of(reply: ClosedReply, template: str) -> Receipt:
+    return Receipt(
+        record_id=reply.record_id,
+        endpoint=reply.endpoint,
+        model=reply.model,
+        rule=reply.rule,
+        spans=tuple(f"{span.path}:{span.start_line}-{span.end_line}" for span in reply.spans),
+        redacted=tuple(mark.rule for mark in reply.marks),
+        input_tokens=reply.input_tokens,
+        output_tokens=reply.output_tokens,
+        usd=reply.usd,
+        body_bytes=reply.body_bytes,
+        body_sha256=reply.body_sha256,
+        attempts=reply.attempts,
+        template=template,
+    )
