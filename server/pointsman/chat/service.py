@@ -6,16 +6,19 @@ draft or replace it: a caller that showed the draft shows the answer in its plac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from pathlib import Path
 
-from pointsman.chat.citations import Grounded, citations, ground, refuses, sentence
+from pointsman.chat.citations import Grounded, add_places, citations, ground, numbered, refuses, sentence
 from pointsman.chat.display import Streamed, harmless, printable
 from pointsman.chat.kinds import read
 from pointsman.chat.prompt import build_messages, build_sentence
 from pointsman.chat.quote import quoted
 from pointsman.chat.recall import recalled
 from pointsman.chat.retrieve import Found, retrieve
+from pointsman.chat.sources import Source
 from pointsman.chat.stream import goes_round
 from pointsman.chat.types import Answer, Question, RouteTaken
 from pointsman.chat.words import content_words
@@ -29,19 +32,26 @@ from pointsman.settings import Settings
 _SOURCE_TOKENS = 1200
 """Sources take at most this: about 4 s of reading for the smallest model on two CPU cores."""
 _ASKED_ALONE = 3
-_SENTENCE_TOKENS = 60
+_SENTENCE_TOKENS = 48
+_SENTENCE_ENDS = ('"\n', "\n\n", "```")
 _WEAK = "The local model could not write an answer that the code supports. These places come closest:"
+_CHANGED = "The files that this answer came from were changed while it was written. Ask again."
 _NOTHING = "the search found nothing relevant"
 _RECALLED = "the question is about this conversation"
+
+
+BlobOf = Callable[[Path, str], str | None]
+"""Git's blob id of a root's file as it is now, by its root-relative path; None when it cannot be read there."""
 
 
 class ChatService:
     """Answers questions about a repository with the local model. Belongs to one event loop."""
 
-    def __init__(self, host: HostApi, exclusions: ExclusionsOf, settings: Settings) -> None:
+    def __init__(self, host: HostApi, exclusions: ExclusionsOf, settings: Settings, blob_of: BlobOf) -> None:
         self._host = host
         self._exclusions = exclusions
         self._settings = settings
+        self._blob_of = blob_of
 
     async def ask(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
         """The checked answer; `on_delta` gets the draft as it is written.
@@ -56,7 +66,8 @@ class ChatService:
             raise PointsmanError(
                 f"{facts.name} cannot chat: it has no chat format", remedy="set chat_model to a model that has one"
             )
-        if read(question).kind == "conversation":
+        reading = read(question)
+        if reading.kind == "conversation":
             return Answer(
                 answer=harmless(recalled(question.history)),
                 citations=(),
@@ -64,29 +75,47 @@ class ChatService:
                 route=_unasked(facts, _RECALLED),
             )
         budget = min(_SOURCE_TOKENS, facts.context_length // 3)
-        found = await retrieve(self._host, self._exclusions, question, budget=budget)
+        found = await retrieve(self._host, self._exclusions, question, reading, budget=budget)
+        sources = numbered(found.sources)
         if not found.relevant:
-            return _abstained(question, found, _unasked(facts, _NOTHING))
+            return _abstained(question, found, sources, _unasked(facts, _NOTHING))
         draft = await self._draft(question, found, facts, on_delta)
+        sources = await self._still_there(question, sources)
         reason = "chat is answered on this machine"
-        grounded = _held(draft, question, found)
-        if not grounded.text and (found.standing == "doubtful" or refuses(draft)):
+        grounded = _held(draft, question, found, sources)
+        if sources and not grounded.text and (found.standing == "doubtful" or refuses(draft)):
             reason = f"{reason}; nothing that it wrote is supported by the sources"
-            return _abstained(question, found, RouteTaken(target="local", model=facts.name, reason=reason))
-        if not grounded.text:
-            grounded = await self._source_by_source(question, found, facts)
+            return _abstained(question, found, sources, RouteTaken(target="local", model=facts.name, reason=reason))
+        if sources and not grounded.text:
+            grounded, sources = await self._source_by_source(question, sources, facts)
             reason = "chat is answered on this machine; the draft did not hold, so each source was asked alone"
-        if grounded.text:
-            text, used = grounded.text, grounded.used
-        else:
+        text, places = grounded.text, grounded.places
+        if not sources:
+            reason = "chat is answered on this machine; the files changed meanwhile"
+            text = _CHANGED
+        elif not text:
             reason = "chat is answered on this machine; the draft did not hold, so passages are quoted"
-            text, used = quoted(question.text, found.sources, _WEAK)
+            text, places = quoted(question.text, sources, _WEAK)
         return Answer(
             answer=harmless(text),
-            citations=citations(found.sources, used),
-            abstained=False,
+            citations=citations(sources, places),
+            abstained=not sources,
             route=RouteTaken(target="local", model=facts.name, reason=reason),
         )
+
+    async def _still_there(self, question: Question, sources: Mapping[int, Source]) -> dict[int, Source]:
+        """The sources whose files still have the text that they are of; a selection is of the editor's text."""
+        own = question.selection
+
+        def unchanged() -> dict[int, Source]:
+            now = {path: self._blob_of(question.root, path) for path in {s.path for s in sources.values()}}
+            return {
+                n: source
+                for n, source in sources.items()
+                if now[source.path] == source.sha or (own and (own.relative, own.sha) == (source.path, source.sha))
+            }
+
+        return await asyncio.to_thread(unchanged)
 
     async def _draft(self, question: Question, found: Found, facts: ModelFacts, on_delta: Callable[[str], None]) -> str:
         assert facts.chat is not None
@@ -97,20 +126,30 @@ class ChatService:
             prompt, Sampling(max_tokens=self._settings.max_answer_tokens), facts, on_delta, str(question.root)
         )
 
-    async def _source_by_source(self, question: Question, found: Found, facts: ModelFacts) -> Grounded:
-        """What the first sources say, one sentence each: a model too small for many sources can often read one."""
+    async def _source_by_source(
+        self, question: Question, sources: Mapping[int, Source], facts: ModelFacts
+    ) -> tuple[Grounded, dict[int, Source]]:
+        """What the first sources say, one sentence each, and the sources that are still there by then.
+
+        A model too small for many sources can often copy from one.
+        """
         assert facts.chat is not None
-        sampling = Sampling(max_tokens=_SENTENCE_TOKENS)
-        sentences: list[str] = []
-        used: list[int] = []
-        for number, source in enumerate(found.sources[:_ASKED_ALONE], start=1):
+        sampling = Sampling(max_tokens=_SENTENCE_TOKENS, stop=_SENTENCE_ENDS)
+        asked = content_words(question.text, about_code=False)
+        held: dict[int, Grounded] = {}
+        for number, source in sorted(sources.items())[:_ASKED_ALONE]:
             messages, start = build_sentence(question.text, source)
             prompt = render_chat(facts.chat, messages, facts.special_tokens, answer_start=start)
             written = await self._written(prompt, sampling, facts, lambda delta: None, str(question.root))
-            if held := sentence(written, source, number):
-                sentences.append(held)
-                used.append(number)
-        return Grounded(text=" ".join(sentences), used=tuple(used))
+            held[number] = sentence(written, source, number, asked)
+        there = await self._still_there(question, sources)
+        texts: list[str] = []
+        places: dict[int, tuple[int, int]] = {}
+        for number, one in held.items():
+            if number in there and one.text:
+                texts.append(one.text)
+                add_places(places, one.places)
+        return Grounded(text=" ".join(texts), places=places), there
 
     async def _written(
         self, prompt: str, sampling: Sampling, facts: ModelFacts, on_delta: Callable[[str], None], workspace: str
@@ -133,12 +172,12 @@ class ChatService:
         return printable(without_markers(written, facts.special_tokens))
 
 
-def _held(draft: str, question: Question, found: Found) -> Grounded:
+def _held(draft: str, question: Question, found: Found, sources: Mapping[int, Source]) -> Grounded:
     """What the sources support; where they may be about something else, it must speak of what is asked as well."""
-    grounded = ground(draft, found.sources)
     asked = content_words(question.text, about_code=False)
+    grounded = ground(draft, sources, asked)
     if found.standing == "doubtful" and not asked & content_words(grounded.text):
-        return Grounded(text="", used=())
+        return Grounded()
     return grounded
 
 
@@ -146,17 +185,17 @@ def _unasked(facts: ModelFacts, reason: str) -> RouteTaken:
     return RouteTaken(target="local", model=facts.name, reason=f"{reason}; no model was asked")
 
 
-def _abstained(question: Question, found: Found, route: RouteTaken) -> Answer:
+def _abstained(question: Question, found: Found, sources: Mapping[int, Source], route: RouteTaken) -> Answer:
     """Nothing is claimed; places that are near the question are quoted, for a person may see what words do not show."""
     silent = f"nothing in it speaks of {found.unknown}" if found.unknown else "nothing in its index is about it"
     text = f"This repository does not seem to answer that: {silent}."
-    used: tuple[int, ...] = ()
-    if found.sources:
-        near, used = quoted(question.text, found.sources, "These places come closest:")
+    places: Mapping[int, tuple[int, int]] = {}
+    if sources:
+        near, places = quoted(question.text, sources, "These places come closest:")
         text = f"{text if found.unknown else 'This repository does not seem to answer that.'} {near}"
     return Answer(
         answer=harmless(f"{text} {found.note}".strip()),
-        citations=citations(found.sources, used),
+        citations=citations(sources, places),
         abstained=True,
         route=route,
     )
