@@ -32,7 +32,8 @@ from pathlib import Path
 from typing import Any
 
 from pointsman.build import build_services
-from pointsman.chat.citations import ground
+from pointsman.chat.citations import ground, numbered
+from pointsman.chat.kinds import read
 from pointsman.chat.retrieve import retrieve
 from pointsman.chat.sources import Source
 from pointsman.chat.types import Answer, Citation, Question
@@ -110,14 +111,14 @@ def plant(
     """Add up what the check does with wrong numbers; `strange` are sentences of another package."""
     numbers = range(1, len(sources) + 1)
     for own, sentence in said_by(sources) if len(sources) > 1 else ():
-        used = ground(f"{sentence} [{lot.choice([n for n in numbers if n != own])}].", sources).used
+        used = ground(f"{sentence} [{lot.choice([n for n in numbers if n != own])}].", numbered(sources)).places
         count["planted, wrong number"] += 1
         count["planted, wrong number: cited"] += len(used)
         count["planted, wrong number: cited rightly"] += sum(sentence in sources[n - 1].text for n in used)
     for _, sentence in strange if sources else ():
         count["planted, of another package"] += 1
         count["planted, of another package: cited"] += bool(
-            ground(f"{sentence} [{lot.choice(numbers)}].", sources).used
+            ground(f"{sentence} [{lot.choice(numbers)}].", numbered(sources)).places
         )
 
 
@@ -147,7 +148,7 @@ async def measure(sources: Path, part: str, write: int, verbose: bool) -> dict[s
             shown: list[tuple[int, str]] = []
             for row in (row for row in questions if row["package"] == package):
                 question = Question(text=row["query"], root=root)
-                found = await retrieve(services.host, exclusions, question, budget=BUDGET)
+                found = await retrieve(services.host, exclusions, question, read(question), budget=BUDGET)
                 hit = any(shows(row, source) for source in found.sources[:5])
                 plant(count, found.sources, strange[:5], lot)
                 shown += said_by(found.sources)
@@ -167,7 +168,7 @@ async def measure(sources: Path, part: str, write: int, verbose: bool) -> dict[s
             strange = lot.sample(shown, min(5, len(shown)))
             for row in (row for row in nothing if row["package"] == package):
                 question = Question(text=row["query"], root=root)
-                found = await retrieve(services.host, exclusions, question, budget=BUDGET)
+                found = await retrieve(services.host, exclusions, question, read(question), budget=BUDGET)
                 kind = f"unanswerable, {row['kind']}"
                 count[kind] += 1
                 count[f"{kind}: declined by retrieval"] += not found.relevant

@@ -74,6 +74,8 @@ class FakeHost:
         self.places: dict[str, UsesReply] = {}
         self.scope: dict[str, tuple[Place, ...]] = {}
         """By file."""
+        self.blobs: dict[str, str | None] = {}
+        """Of files that are no longer what the hits are of."""
         self.asked: list[GenerateParams] = []
         self.searched: list[SearchParams] = []
         self.sent: list[ClosedRequest] = []
@@ -92,6 +94,9 @@ class FakeHost:
         """Taken one by one before `closed_answer`."""
         self.refusal: PointsmanError | None = None
         self.needs_approval = False
+
+    def blob_of(self, root: Path, path: str) -> str | None:
+        return self.blobs.get(path, "a" * 40)
 
     async def status(self, params: Nothing) -> HostStatus:
         raise NotImplementedError

@@ -82,13 +82,23 @@ def build_services(paths: Paths, settings: Settings, *, in_process: bool = False
 
     return Services(
         completer=completer,
-        asker=ChatService(api, router, exclusions, settings),
+        asker=ChatService(api, router, exclusions, settings, _blob_of),
         refactorer=RefactorService(api, router, exclusions, settings),
         host=api,
         recorder=recorder,
         trust=Trust(paths.config).trust,
         close=close,
     )
+
+
+def _blob_of(root: Path, path: str) -> str | None:
+    from pointsman_indexer.files import read
+
+    try:
+        found = read(root, path)
+    except OSError:
+        return None
+    return found.blob if found else None
 
 
 def _records_usage(choices: SettingsFile) -> bool:

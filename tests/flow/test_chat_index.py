@@ -9,6 +9,8 @@ from typing import Literal
 
 import pytest
 
+from pointsman.build import _blob_of
+from pointsman.chat.kinds import read
 from pointsman.chat.retrieve import retrieve
 from pointsman.chat.service import ChatService
 from pointsman.chat.sources import Source
@@ -116,14 +118,15 @@ async def indexes(tmp_path: Path, root: Path) -> AsyncIterator[Indexes]:
 
 
 async def sources(indexes: Indexes, root: Path, text: str) -> list[Source]:
-    found = await retrieve(Host(indexes), rules, Question(text=text, root=root), budget=900)
+    question = Question(text=text, root=root)
+    found = await retrieve(Host(indexes), rules, question, read(question), budget=900)
     assert found.relevant
     return list(found.sources)
 
 
 async def ask(indexes: Indexes, root: Path, text: str, *drafts: str) -> Answer:
     question = Question(text=text, root=root)
-    return await ChatService(Host(indexes, *drafts), FixedRouter("local"), rules, Settings()).ask(
+    return await ChatService(Host(indexes, *drafts), FixedRouter("local"), rules, Settings(), _blob_of).ask(
         question, lambda _: None
     )
 
@@ -147,7 +150,9 @@ async def test_the_whole_is_told_by_the_readme_and_the_outlines(indexes: Indexes
 
 
 async def test_what_is_cited_stands_in_the_file(indexes: Indexes, root: Path) -> None:
-    answer = await ask(indexes, root, "How does checkout reserve every product?", "It reserves every product [1].")
+    answer = await ask(
+        indexes, root, "How does checkout reserve every product?", "It reserves every product of the cart [1]."
+    )
     (cited,) = answer.citations
     data = (root / cited.path).read_bytes()
     assert cited.sha == hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
@@ -174,5 +179,5 @@ async def test_a_file_that_is_gone_or_another_by_now_is_not_cited(
 async def test_what_the_repository_does_not_answer_is_declined(indexes: Indexes, root: Path) -> None:
     host = Host(indexes, "never asked")
     question = Question(text="How are Docker images unpacked onto Kubernetes?", root=root)
-    answer = await ChatService(host, FixedRouter("local"), rules, Settings()).ask(question, lambda _: None)
+    answer = await ChatService(host, FixedRouter("local"), rules, Settings(), _blob_of).ask(question, lambda _: None)
     assert answer.abstained and not host.asked and "does not seem to answer" in answer.answer

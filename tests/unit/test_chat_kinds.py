@@ -109,7 +109,8 @@ OTHER = hit("shop/page.py", "def show():\n    print('take it')", symbol="show")
 
 
 async def found(host: FakeHost, text: str, **more: object) -> Found:
-    return await retrieve(host, rules, Question(text=text, root=ROOT, **more), budget=600)  # type: ignore[arg-type]
+    question = Question(text=text, root=ROOT, **more)  # type: ignore[arg-type]
+    return await retrieve(host, rules, question, read(question), budget=600)
 
 
 def places(found: Found) -> list[tuple[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pointsman.chat.citations import citations, ground
+from pointsman.chat.citations import citations, ground, numbered, sentence
 from pointsman.chat.prompt import build_messages
 from pointsman.chat.quote import quoted
 from pointsman.chat.sources import Source, joined, passage, within_budget
@@ -97,8 +97,8 @@ def test_a_chat_format_is_plain_text_around_contents() -> None:
     ],
 )
 def test_sentences_that_hold_get_their_number(answer: str, expected: str, used: tuple[int, ...]) -> None:
-    grounded = ground(answer, [ROUTER, STOCK])
-    assert (grounded.text, grounded.used) == (expected, used)
+    grounded = ground(answer, numbered([ROUTER, STOCK]))
+    assert (grounded.text, tuple(sorted(grounded.places))) == (expected, used)
 
 
 @pytest.mark.parametrize(
@@ -112,22 +112,52 @@ def test_sentences_that_hold_get_their_number(answer: str, expected: str, used: 
     ],
 )
 def test_nothing_is_kept_of_an_answer_that_does_not_hold(answer: str) -> None:
-    assert ground(answer, [ROUTER, STOCK]).text == ""
+    assert ground(answer, numbered([ROUTER, STOCK])).text == ""
 
 
 def test_a_number_that_another_source_supports_much_better_is_the_wrong_one() -> None:
     load, save = source("def load(path): read the file, parse rows"), source("def save(path): write rows to a file")
     sentence = "Load reads the file at path and parses rows"
-    assert ground(f"{sentence} [2].", [load, save]).text == f"{sentence} [1]."
-    assert ground(f"{sentence} [2].", [STOCK, load]).text == f"{sentence} [2]."
+    assert ground(f"{sentence} [2].", numbered([load, save])).text == f"{sentence} [1]."
+    assert ground(f"{sentence} [2].", numbered([STOCK, load])).text == f"{sentence} [2]."
+
+
+def test_words_in_another_order_or_denied_are_no_support() -> None:
+    text = source('"""A reader never locks the table while a writer waits."""\n\n\ndef lock(): ...')
+    assert ground("A reader never locks the table while a writer waits.", {1: text}).places == {1: (1, 1)}
+    for said in (
+        "A reader locks the table while a writer waits.",
+        "While a table waits, a writer never locks the reader.",
+        "A reader never locks 2.5 tables while a writer waits.",
+    ):
+        assert not ground(said, {1: text}).text
+
+
+def test_to_say_the_question_again_tells_nothing() -> None:
+    asked = content_words("Who locks the table?")
+    text = source("def lock(table): ...")
+    assert ground("It locks the table.", {1: text}).text and not ground("It locks the table.", {1: text}, asked).text
+
+
+def test_lines_copied_from_a_source_are_one_block_with_one_number() -> None:
+    copied = "def take(self, count):\n    raise OutOfStock(count)\n"
+    grounded = ground(copied, numbered([ROUTER, STOCK]))
+    assert grounded.text == f"```\n{copied}```\n\n[2]" and grounded.places == {2: (1, 2)}
+    assert not ground("```\nrm -rf /\nraise OutOfStock(count)\n```", numbered([ROUTER, STOCK])).text
+
+
+def test_a_sentence_of_one_source_may_be_wrapped_and_quoted() -> None:
+    held = sentence('"it raises `OutOfStock`\n at the count"', STOCK, 2)
+    assert held.text == "It raises `OutOfStock` at the count [2]." and held.places == {2: (2, 2)}
+    assert not sentence("```\nraise\n```", STOCK, 2).text and not sentence("", STOCK, 2).text
 
 
 def test_the_heading_of_a_source_is_no_sentence() -> None:
-    assert ground("[1] a.py:1-2\nshop/stock.py:1-2\n", [ROUTER, STOCK]).text == ""
+    assert ground("[1] a.py:1-2\nshop/stock.py:1-2\n", numbered([ROUTER, STOCK])).text == ""
 
 
 def test_citations_carry_place_and_hash() -> None:
-    (cited,) = citations([ROUTER, STOCK], (2,))
+    (cited,) = citations(numbered([ROUTER, STOCK]), {2: (1, 2)})
     assert (cited.n, cited.path, cited.start_line, cited.end_line, cited.symbol, cited.sha) == (
         2,
         "shop/stock.py",
@@ -140,8 +170,8 @@ def test_citations_carry_place_and_hash() -> None:
 
 def test_quotes_show_the_lines_that_matter_with_their_place() -> None:
     long = source("\n".join([*["    pad"] * 30, "    discount = total * percent", *["    pad"] * 30]), start=100)
-    text, used = quoted("How is the discount computed?", [long], "Closest:")
-    assert "discount = total * percent" in text and used == (1,)
+    text, used = quoted("How is the discount computed?", numbered([long]), "Closest:")
+    assert "discount = total * percent" in text and list(used) == [1]
     place, fence = text.split("[1] a.py:")[1].split("\n")[:2]
     assert fence == "```", "Markdown would run place and code together"
     first, last = (int(n) for n in place.split("-"))

@@ -1,30 +1,39 @@
 """Check an answer against its sources, sentence by sentence, and number what holds.
 
-The check is one of words, not of truth: a sentence is supported when a source holds most of its content words and
-every name that it sets in backquotes. Source of the idea: lexical attribution, as in Rashkin et al., "Measuring
+The number comes from the check, not from the model: small ones hardly write any. A sentence that no source says, in
+its own order of words (`support`), is left out. A copied run of lines is code, and has to stand in a source as it is.
+The check is one of words, not of truth. Source of the idea: lexical attribution, as in Rashkin et al., "Measuring
 Attribution in Natural Language Generation Models", 2021, with overlap in place of human judgement.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pointsman.chat.sources import Source
+from pointsman.chat.support import support
 from pointsman.chat.types import Citation
-from pointsman.chat.words import content_words, coverage
+from pointsman.chat.words import content_words
 
-SUPPORTED = 0.85
-"""Share of a sentence's content words that must be in one source, when the model named none."""
-SUPPORTED_CITED = 0.5
+Lines = tuple[int, int]
+"""First and last, both counted from 1."""
+SUPPORTED = 0.8
+"""Share of a sentence's content words that a source must hold, in their order."""
+SUPPORTED_CITED = 0.65
 """The same when the model named that source itself."""
 _BEHIND = 0.1
 """How much less of it than the best source a named one may hold: below that, the model took the wrong number."""
+_TOLD = 1
+"""Words that a sentence must have from its source and not from the question: to say that again tells nothing."""
+_COPIED = 0.8
+"""Share of the lines of a code block that must stand in a source."""
 _NUMBER = re.compile(r"\s?\[(\d{1,2}(?:\s?,\s?\d{1,2})*)\]")
-_NAME = re.compile(r"`([^`\n]{1,80})`")
 _BLOCK = re.compile(r"(```.*?(?:```|\Z))", re.DOTALL)
 _PLACE = re.compile(r"\s*(?:\[?\d+\]?\s+)?[^\s:]+:\d+(?:-\d+)?\s*")
+_SAYS_NOTHING = re.compile(r"[^\W\d_][.!?:]\s*\Z")
+"""The end of "Yes.", which claims nothing by itself; not of the number of a list, or of what was cut."""
 _REFUSAL = re.compile(
     r"\b(?:sources?|passages?|provided (?:code|text|context))\b[^.\n]{0,30}"
     r"\b(?:do(?:es)? not|don't|doesn't|cannot|can't)\b[^.\n]{0,30}"
@@ -39,94 +48,152 @@ _SENTENCE = re.compile(r"[^\n]+?(?:[.!?](?=\s|\Z)|\n|\Z)|\n+")
 class Grounded:
     """`text` holds only sentences that stand, each with its [n]; empty when too few do."""
 
-    text: str
-    used: tuple[int, ...]
+    text: str = ""
+    places: Mapping[int, Lines] = field(default_factory=dict)
+    """By the number of a source, the lines of it that say so."""
 
 
-def ground(answer: str, sources: Sequence[Source]) -> Grounded:
-    """Keep what the sources support. Nothing is kept when less than half of the sentences with a subject is."""
-    words = [source.words for source in sources]
+def numbered(sources: Sequence[Source]) -> dict[int, Source]:
+    """The sources by their numbers, which count from 1."""
+    return dict(enumerate(sources, start=1))
+
+
+def ground(answer: str, sources: Mapping[int, Source], asked: frozenset[str] = frozenset()) -> Grounded:
+    """Keep what the sources support. Nothing is kept when less than half of the sentences with a subject is.
+
+    `asked` are the content words of the question.
+    """
     kept: list[str] = []
-    used: set[int] = set()
+    places: dict[int, Lines] = {}
     seen: set[str] = set()
     claims = supported = 0
-    for piece in _pieces(answer):
-        named, bare = _split_numbers(piece, len(sources))
-        subject = content_words(bare)
+    for piece in _pieces(answer, sources):
+        named, bare = _split_numbers(piece, sources)
         if _PLACE.fullmatch(bare):
             continue  # the prompt's own heading of a source, said again
-        if len(subject) < 2:
-            kept.append(bare)  # "Yes.", a line end: it claims nothing by itself
+        if len(content_words(bare)) < 2:
+            if not bare.strip() or _SAYS_NOTHING.search(bare):
+                kept.append(bare)
             continue
         if bare.strip() in seen:
             continue
         seen.add(bare.strip())
         claims += 1
-        numbers = _support(bare, subject, named, sources, words)
-        if not numbers:
+        found = _support(bare, named, sources, asked)
+        if not found:
             continue
         supported += 1
-        used |= set(numbers)
-        kept.append(_numbered(bare, numbers))
+        add_places(places, found)
+        kept.append(_numbered(bare, list(found)))
     if not supported or supported * 2 < claims:
-        return Grounded(text="", used=())
-    return Grounded(text=_tidy("".join(kept)), used=tuple(sorted(used)))
+        return Grounded()
+    return Grounded(text=_tidy("".join(kept)), places=places)
+
+
+def add_places(places: dict[int, Lines], more: Mapping[int, Lines]) -> None:
+    """Make each place of `places` reach over that of `more` as well."""
+    for number, (first, last) in more.items():
+        before = places.get(number, (first, last))
+        places[number] = (min(before[0], first), max(before[1], last))
 
 
 def refuses(answer: str) -> bool:
     """Whether the model says, as it was told to, that the sources do not answer: by its first sentence."""
-    first = next((piece for piece in _pieces(answer) if piece.strip()), "")
+    first = next((piece for piece in _pieces(answer, {}) if piece.strip()), "")
     return bool(_REFUSAL.search(first))
 
 
-def sentence(written: str, source: Source, number: int) -> str:
-    """The first sentence of what was written from one source alone, with its number; "" when it does not hold."""
-    first = next((piece.strip().strip('"') for piece in _pieces(written.strip()) if piece.strip()), "")
-    if first.startswith("```") or not ground(first, [source]).text:
-        return ""
+def sentence(written: str, source: Source, number: int, asked: frozenset[str] = frozenset()) -> Grounded:
+    """The first sentence of what was written from one source alone, with its number, when it holds."""
+    flat = " ".join(written.split()).strip('"')
+    first = next((piece.strip().strip('"') for piece in _pieces(flat, {}) if piece.strip()), "")
     body = _NUMBER.sub("", first).strip()
-    return _numbered(body[:1].upper() + body[1:], [number])
+    if first.startswith("```") or not body:
+        return Grounded()
+    body = f"{body[:1].upper()}{body[1:]}"
+    return ground(body if body.endswith((".", "!", "?")) else f"{body}.", {number: source}, asked)
 
 
-def citations(sources: Sequence[Source], used: Sequence[int]) -> tuple[Citation, ...]:
-    """The citations of the sources with these numbers, which count from 1."""
+def citations(sources: Mapping[int, Source], places: Mapping[int, Lines]) -> tuple[Citation, ...]:
+    """The citations of these sources by their numbers, each with the lines that say so."""
     return tuple(
-        Citation(n=n, path=s.path, start_line=s.start_line, end_line=s.end_line, symbol=s.symbol, sha=s.sha)
-        for n, s in enumerate(sources, start=1)
-        if n in used
+        Citation(n=n, path=s.path, start_line=places[n][0], end_line=places[n][1], symbol=s.symbol, sha=s.sha)
+        for n, s in sorted(sources.items())
+        if n in places
     )
 
 
-def _pieces(answer: str) -> list[str]:
-    """Sentences, line ends and whole code blocks, which give `answer` again when joined."""
+def _pieces(answer: str, sources: Mapping[int, Source]) -> list[str]:
+    """Sentences, line ends and whole code blocks; lines that were copied from a source are a block, fenced or not."""
     pieces: list[str] = []
     for part in _BLOCK.split(answer):
-        pieces += [part] if part.startswith("```") else _SENTENCE.findall(part)
+        if part.startswith("```"):
+            pieces.append(part)
+            continue
+        for run in _runs(part, sources):
+            pieces += [run] if run.startswith("```") else _SENTENCE.findall(run)
     return pieces
 
 
-def _split_numbers(piece: str, count: int) -> tuple[list[int], str]:
-    """Numbers of sources that exist, and the piece without any numbers."""
+def _runs(text: str, sources: Mapping[int, Source]) -> list[str]:
+    """`text` with each run of two or more lines of one source put into a fence of its own."""
+    if not sources:
+        return [text]
+    bodies = {n: {line.strip() for _, line in source.lines} - {""} for n, source in sources.items()}
+    out: list[str] = []
+    lines = text.splitlines(keepends=True)
+    at = 0
+    while at < len(lines):
+        most = max(_copied(lines, at, body) for body in bodies.values())
+        if most > 1:
+            copied = "".join(lines[at : at + most])
+            out.append(f"```\n{copied.rstrip()}\n```\n")
+        else:
+            out.append(lines[at])
+            most = 1
+        at += most
+    return out
+
+
+def _copied(lines: Sequence[str], at: int, body: Collection[str]) -> int:
+    """How many of the lines from `at` on, without empty ones at the end, are lines of `body`."""
+    end = last = at
+    while end < len(lines) and (not lines[end].strip() or _NUMBER.sub("", lines[end]).strip() in body):
+        end += 1
+        last = end if lines[end - 1].strip() else last
+    return last - at if lines[at].strip() else 0
+
+
+def _split_numbers(piece: str, sources: Mapping[int, Source]) -> tuple[list[int], str]:
+    """Numbers of sources that are there, and the piece without any numbers."""
     if piece.startswith("```"):
         return [], piece
     named = [int(n) for match in _NUMBER.finditer(piece) for n in match[1].split(",")]
-    return [n for n in dict.fromkeys(named) if 1 <= n <= count], _NUMBER.sub("", piece)
+    return [n for n in dict.fromkeys(named) if n in sources], _NUMBER.sub("", piece)
 
 
-def _support(
-    bare: str, subject: frozenset[str], named: list[int], sources: Sequence[Source], words: Sequence[frozenset[str]]
-) -> list[int]:
-    """Numbers of the sources that support the sentence: those that it names, else the best one."""
-    names = _NAME.findall(bare)
+def _support(bare: str, named: Sequence[int], sources: Mapping[int, Source], asked: frozenset[str]) -> dict[int, Lines]:
+    """The sources that support the sentence, with their lines: those that it names, else the best one."""
+    if bare.startswith("```"):
+        return _copies(bare, sources)
+    held = {n: support(bare, source, asked) for n, source in sources.items()}
+    held = {n: found for n, found in held.items() if found.told >= _TOLD}
+    enough = max((found.share for found in held.values()), default=0.0) - _BEHIND
+    own = [n for n in named if n in held and held[n].share >= max(SUPPORTED_CITED, enough)]
+    best = sorted(held, key=lambda n: -held[n].share)[:1]
+    return {n: held[n].lines for n in own or [n for n in best if held[n].share >= SUPPORTED]}
 
-    def holds(number: int) -> bool:
-        source = sources[number - 1]
-        return all(name.rstrip("()") in f"{source.symbol} {source.text} {source.path}" for name in names)
 
-    held = {n: coverage(subject, words[n - 1]) for n in range(1, len(sources) + 1) if holds(n)}
-    best = sorted(held, key=lambda n: -held[n])[:1]
-    enough = max(SUPPORTED_CITED, max(held.values(), default=0.0) - _BEHIND)
-    return [n for n in named if held.get(n, 0.0) >= enough] or [n for n in best if held[n] >= SUPPORTED]
+def _copies(block: str, sources: Mapping[int, Source]) -> dict[int, Lines]:
+    """The source that holds the most of the block's lines, and where, if that is enough of them."""
+    wanted = [line.strip() for line in block.split("\n")[1:] if line.strip().strip("`")]
+    best: tuple[float, int, Lines] = (0.0, 0, (0, 0))
+    for n, source in sources.items():
+        places = {line.strip(): number for number, line in source.lines if line.strip()}
+        found = [places[line] for line in wanted if line in places]
+        if found and len(found) / len(wanted) > best[0]:
+            best = (len(found) / len(wanted), n, (min(found), max(found)))
+    return {best[1]: best[2]} if best[0] >= _COPIED else {}
 
 
 def _numbered(bare: str, numbers: Sequence[int]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pointsman.chat.sources import Source
 from pointsman.chat.words import content_words
@@ -12,21 +12,23 @@ LINES = 10
 PASSAGES = 2
 
 
-def quoted(question: str, sources: Sequence[Source], introduction: str) -> tuple[str, tuple[int, ...]]:
-    """The text, behind `introduction`, and the numbers of the sources in it, which count from 1.
+def quoted(question: str, sources: Mapping[int, Source], introduction: str) -> tuple[str, dict[int, tuple[int, int]]]:
+    """The text, behind `introduction`, and by the numbers of the sources in it the lines that are shown.
 
-    `sources` must not be empty.
+    `sources`, by their numbers, must not be empty.
     """
     asked = content_words(question, about_code=False)
     blocks = [introduction]
-    for number, source in enumerate(sources[:PASSAGES], start=1):
+    places: dict[int, tuple[int, int]] = {}
+    for number, source in sorted(sources.items())[:PASSAGES]:
         lines = _passage(source, asked)
+        places[number] = (lines[0][0], lines[-1][0])
         place = f"{source.path}:{lines[0][0]}-{lines[-1][0]}"
         name = f" ({source.symbol})" if source.symbol else ""
         code = "\n".join(_shown(lines))
         ticks = ticks_for(code)
         blocks.append("\n".join([f"[{number}] {place}{name}", ticks, code, ticks]))
-    return "\n\n".join(blocks), tuple(range(1, len(blocks)))
+    return "\n\n".join(blocks), places
 
 
 def _passage(source: Source, asked: frozenset[str]) -> list[tuple[int, str]]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pointsman.chat.kinds import read
+from pointsman.chat.kinds import Reading
 from pointsman.chat.relevance import Standing, called_by_name, judge, stands_in
 from pointsman.chat.sources import Source, joined, of_hit, passage, within_budget
 from pointsman.chat.types import Question
@@ -45,10 +45,14 @@ class Found:
         return bool(self.sources) and self.standing in ("about", "doubtful")
 
 
-async def retrieve(host: HostApi, exclusions: ExclusionsOf, question: Question, *, budget: int) -> Found:
-    """At most five sources within `budget` tokens. Raises `PointsmanError` when the index cannot be asked."""
+async def retrieve(
+    host: HostApi, exclusions: ExclusionsOf, question: Question, reading: Reading, *, budget: int
+) -> Found:
+    """At most five sources within `budget` tokens, by what kind of question it is.
+
+    Raises `PointsmanError` when the index cannot be asked.
+    """
     selected = await asyncio.to_thread(_selection, question, exclusions)
-    reading = read(question)
     look = _Look(host, exclusions, question)
     asked = content_words(question.text, about_code=False)
     if reading.kind == "map":

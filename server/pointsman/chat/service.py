@@ -7,47 +7,51 @@ draft or replace it: a caller that showed the draft shows the answer in its plac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from pointsman.chat import closed
-from pointsman.chat.citations import Grounded, citations, ground, refuses, sentence
-from pointsman.chat.display import Streamed, harmless, printable
-from pointsman.chat.kinds import read
-from pointsman.chat.prompt import build_messages, build_sentence
+from pointsman.chat.citations import Grounded, add_places, citations, ground, numbered, refuses
+from pointsman.chat.display import harmless, printable
+from pointsman.chat.kinds import Reading, read
+from pointsman.chat.local import LocalModel
 from pointsman.chat.quote import quoted
 from pointsman.chat.recall import recalled
 from pointsman.chat.retrieve import Found, retrieve
-from pointsman.chat.stream import goes_round
+from pointsman.chat.sources import Source
 from pointsman.chat.types import Answer, Question
 from pointsman.chat.words import content_words
-from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal, UsageError
+from pointsman.errors import GatewayError, PolicyRefusal, UsageError
 from pointsman.exclusion import ExclusionsOf
-from pointsman.host.api import GenerateParams, HostApi, ModelFacts, ModelParams
-from pointsman.models.base import Finish, GenerateRequest, Priority, Sampling
-from pointsman.models.prompting import render_chat, without_markers
+from pointsman.host.api import HostApi, ModelParams
 from pointsman.routed import Router, RouteTaken, not_sent, receipt_of, route_of
 from pointsman.settings import Settings
 
 _SOURCE_TOKENS = 1200
 """Sources take at most this: about 4 s of reading for the smallest model on two CPU cores."""
-_ASKED_ALONE = 3
-_SENTENCE_TOKENS = 60
 _WEAK = "The local model could not write an answer that the code supports. These places come closest:"
 _UNSUPPORTED = "What the closed model wrote is not supported by the code. These places come closest:"
+_CHANGED = "The files that this answer came from were changed while it was written. Ask again."
 _NOTHING = "the search found nothing relevant"
 _RECALLED = "the question is about this conversation"
+
+BlobOf = Callable[[Path, str], str | None]
+"""Git's blob id of a root's file as it is now, by its root-relative path; None when it cannot be read there."""
+_Places = Mapping[int, tuple[int, int]]
 
 
 class ChatService:
     """Answers questions about a repository. Belongs to one event loop."""
 
-    def __init__(self, host: HostApi, router: Router, exclusions: ExclusionsOf, settings: Settings) -> None:
+    def __init__(
+        self, host: HostApi, router: Router, exclusions: ExclusionsOf, settings: Settings, blob_of: BlobOf
+    ) -> None:
         self._host = host
         self._router = router
         self._exclusions = exclusions
         self._settings = settings
+        self._blob_of = blob_of
 
     async def ask(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
         """The checked answer; `on_delta` gets the draft as it is written.
@@ -58,32 +62,25 @@ class ChatService:
         if not question.text.strip():
             raise UsageError("the question is empty")
         facts = await self._host.model(ModelParams(task="chat"))
-        if facts.chat is None:
-            raise PointsmanError(
-                f"{facts.name} cannot chat: it has no chat format", remedy="set chat_model to a model that has one"
-            )
-        if read(question).kind == "conversation":
-            return Answer(
-                answer=harmless(recalled(question.history)),
-                citations=(),
-                abstained=False,
-                route=_unasked(facts, _RECALLED),
-            )
+        local = LocalModel(self._host, facts, self._settings.max_answer_tokens)
+        reading = read(question)
+        if reading.kind == "conversation":
+            return _answer(recalled(question.history), {}, {}, _unasked(local, _RECALLED))
         budget = min(_SOURCE_TOKENS, facts.context_length // 3)
-        found = await retrieve(self._host, self._exclusions, question, budget=budget)
+        found = await retrieve(self._host, self._exclusions, question, reading, budget=budget)
         if not found.relevant:
-            return _abstained(question, found, _unasked(facts, _NOTHING))
+            return _abstained(question, found, numbered(found.sources), _unasked(local, _NOTHING))
         route, note = await self._route(question, found), ""
         if route.target == "refused":
             raise PolicyRefusal(route.reason, rule=route.rule)
         if route.target == "closed":
             try:
-                return await self._closed(question, on_delta)
+                return await self._closed(question, reading, on_delta)
             except (PolicyRefusal, GatewayError) as refusal:
                 if question.target != "auto":
                     raise
                 route, note = not_sent(refusal), f"The closed model was not used: {refusal.message}."
-        return replace(await self._local(question, found, facts, route.reason, on_delta), note=note)
+        return replace(await self._local(question, found, local, route.reason, on_delta), note=note)
 
     async def _route(self, question: Question, found: Found) -> RouteTaken:
         paths = tuple(dict.fromkeys(source.path for source in found.sources))
@@ -92,8 +89,8 @@ class ChatService:
             self._router.decide, "chat", question.root, closed.lines_of(found.sources), len(paths), question.target
         )
 
-    async def _closed(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
-        found = await retrieve(self._host, self._exclusions, question, budget=closed.SOURCE_TOKENS)
+    async def _closed(self, question: Question, reading: Reading, on_delta: Callable[[str], None]) -> Answer:
+        found = await retrieve(self._host, self._exclusions, question, reading, budget=closed.SOURCE_TOKENS)
         paths = frozenset(source.path for source in found.sources)
         allowed = await asyncio.to_thread(self._router.may_leave, question.root, paths)
         note = f"{len(paths - allowed)} files of the sources stay on this machine by policy." if paths - allowed else ""
@@ -107,114 +104,100 @@ class ChatService:
         if preview.needs_approval and question.approved_sha256 != preview.sha256:
             return closed.shown(preview, f"Policy wants the outgoing body approved before it is sent. {note}".strip())
         reply = await closed.written(self._host, request, on_delta)
-        draft = printable(reply.text)
-        grounded = _held(draft, question, found)
+        draft, route = printable(reply.text), route_of(reply)
+        sources = await self._still_there(question, numbered(found.sources))
+        grounded = _held(draft, question, found, sources)
         if grounded.text:
-            answer = _answer(grounded.text, found, grounded.used, route_of(reply))
+            answer = _answer(grounded.text, sources, grounded.places, route)
+        elif not sources:
+            answer = replace(_answer(_CHANGED, {}, {}, route), abstained=True)
         elif refuses(draft):
-            answer = _abstained(question, found, route_of(reply))
+            answer = _abstained(question, found, sources, route)
         else:
-            text, used = quoted(question.text, found.sources, _UNSUPPORTED)
-            answer = _answer(text, found, used, route_of(reply))
+            text, places = quoted(question.text, sources, _UNSUPPORTED)
+            answer = _answer(text, sources, places, route)
         return replace(answer, receipt=receipt_of(reply, closed.TEMPLATE), redactions=reply.redactions, note=note)
 
     async def _local(
-        self, question: Question, found: Found, facts: ModelFacts, why_local: str, on_delta: Callable[[str], None]
+        self, question: Question, found: Found, local: LocalModel, why_local: str, on_delta: Callable[[str], None]
     ) -> Answer:
+        sources = numbered(found.sources)
+
+        def route(more: str = "") -> RouteTaken:
+            reason = f"{why_local}; {more}" if more else why_local
+            return RouteTaken(target="local", model=local.name, reason=reason)
+
         if question.dry_run:
-            route = RouteTaken(target="local", model=facts.name, reason=why_local)
-            return replace(_answer("", found, (), route), preview=self._prompt(question, found, facts))
-        draft = await self._draft(question, found, facts, on_delta)
-        reason = why_local
-        grounded = _held(draft, question, found)
-        if not grounded.text and (found.standing == "doubtful" or refuses(draft)):
-            reason = f"{reason}; nothing that it wrote is supported by the sources"
-            return _abstained(question, found, RouteTaken(target="local", model=facts.name, reason=reason))
-        if not grounded.text:
-            grounded = await self._source_by_source(question, found, facts)
-            reason = f"{why_local}; the draft did not hold, so each source was asked alone"
+            return replace(_answer("", {}, {}, route()), preview=local.prompt(question, sources))
+        draft = await local.draft(question, sources, on_delta)
+        sources = await self._still_there(question, sources)
+        grounded = _held(draft, question, found, sources)
         if grounded.text:
-            text, used = grounded.text, grounded.used
-        else:
-            reason = f"{why_local}; the draft did not hold, so passages are quoted"
-            text, used = quoted(question.text, found.sources, _WEAK)
-        return _answer(text, found, used, RouteTaken(target="local", model=facts.name, reason=reason))
+            return _answer(grounded.text, sources, grounded.places, route())
+        if sources and (found.standing == "doubtful" or refuses(draft)):
+            taken = route("nothing that it wrote is supported by the sources")
+            return _abstained(question, found, sources, taken)
+        if sources:
+            held = await local.source_by_source(question, sources)
+            sources = await self._still_there(question, sources)
+            grounded = _together(held, sources)
+        if grounded.text:
+            taken = route("the draft did not hold, so each source was asked alone")
+            return _answer(grounded.text, sources, grounded.places, taken)
+        if not sources:
+            return replace(_answer(_CHANGED, {}, {}, route("the files changed meanwhile")), abstained=True)
+        text, places = quoted(question.text, sources, _WEAK)
+        return _answer(text, sources, places, route("the draft did not hold, so passages are quoted"))
 
-    async def _draft(self, question: Question, found: Found, facts: ModelFacts, on_delta: Callable[[str], None]) -> str:
-        prompt = self._prompt(question, found, facts)
-        return await self._written(
-            prompt, Sampling(max_tokens=self._settings.max_answer_tokens), facts, on_delta, str(question.root)
-        )
+    async def _still_there(self, question: Question, sources: Mapping[int, Source]) -> dict[int, Source]:
+        """The sources whose files still have the text that they are of; a selection is of the editor's text."""
+        own = question.selection
 
-    def _prompt(self, question: Question, found: Found, facts: ModelFacts) -> str:
-        assert facts.chat is not None
-        messages = build_messages(question.text, found.sources, question.history)
-        return render_chat(facts.chat, messages, facts.special_tokens)
+        def unchanged() -> dict[int, Source]:
+            now = {path: self._blob_of(question.root, path) for path in {s.path for s in sources.values()}}
+            return {
+                n: source
+                for n, source in sources.items()
+                if now[source.path] == source.sha or (own and (own.relative, own.sha) == (source.path, source.sha))
+            }
 
-    async def _source_by_source(self, question: Question, found: Found, facts: ModelFacts) -> Grounded:
-        """What the first sources say, one sentence each: a model too small for many sources can often read one."""
-        assert facts.chat is not None
-        sampling = Sampling(max_tokens=_SENTENCE_TOKENS)
-        sentences: list[str] = []
-        used: list[int] = []
-        for number, source in enumerate(found.sources[:_ASKED_ALONE], start=1):
-            messages, start = build_sentence(question.text, source)
-            prompt = render_chat(facts.chat, messages, facts.special_tokens, answer_start=start)
-            written = await self._written(prompt, sampling, facts, lambda delta: None, str(question.root))
-            if held := sentence(written, source, number):
-                sentences.append(held)
-                used.append(number)
-        return Grounded(text=" ".join(sentences), used=tuple(used))
-
-    async def _written(
-        self, prompt: str, sampling: Sampling, facts: ModelFacts, on_delta: Callable[[str], None], workspace: str
-    ) -> str:
-        request = GenerateRequest(prompt=prompt, sampling=sampling, priority=Priority.CHAT)
-        written, shown = "", Streamed()
-        async with aclosing(
-            self._host.generate(GenerateParams(task="chat", request=request, workspace=workspace))
-        ) as stream:
-            async for item in stream:
-                if isinstance(item, Finish):
-                    break
-                written += item.text
-                if without_markers(written, facts.special_tokens) != written or goes_round(written):
-                    break
-                if delta := shown.feed(item.text):
-                    on_delta(delta)
-        if rest := shown.end():
-            on_delta(rest)
-        return printable(without_markers(written, facts.special_tokens))
+        return await asyncio.to_thread(unchanged)
 
 
-def _held(draft: str, question: Question, found: Found) -> Grounded:
+def _held(draft: str, question: Question, found: Found, sources: Mapping[int, Source]) -> Grounded:
     """What the sources support; where they may be about something else, it must speak of what is asked as well."""
-    grounded = ground(draft, found.sources)
     asked = content_words(question.text, about_code=False)
+    grounded = ground(draft, sources, asked)
     if found.standing == "doubtful" and not asked & content_words(grounded.text):
-        return Grounded(text="", used=())
+        return Grounded()
     return grounded
 
 
-def _answer(text: str, found: Found, used: tuple[int, ...], route: RouteTaken) -> Answer:
-    return Answer(answer=harmless(text), citations=citations(found.sources, used), abstained=False, route=route)
+def _together(held: Mapping[int, Grounded], sources: Mapping[int, Source]) -> Grounded:
+    """What was held to one source each, of those that are still there."""
+    texts: list[str] = []
+    places: dict[int, tuple[int, int]] = {}
+    for number, one in held.items():
+        if number in sources and one.text:
+            texts.append(one.text)
+            add_places(places, one.places)
+    return Grounded(text=" ".join(texts), places=places)
 
 
-def _unasked(facts: ModelFacts, reason: str) -> RouteTaken:
-    return RouteTaken(target="local", model=facts.name, reason=f"{reason}; no model was asked")
+def _answer(text: str, sources: Mapping[int, Source], places: _Places, route: RouteTaken) -> Answer:
+    return Answer(answer=harmless(text), citations=citations(sources, places), abstained=False, route=route)
 
 
-def _abstained(question: Question, found: Found, route: RouteTaken) -> Answer:
+def _unasked(local: LocalModel, reason: str) -> RouteTaken:
+    return RouteTaken(target="local", model=local.name, reason=f"{reason}; no model was asked")
+
+
+def _abstained(question: Question, found: Found, sources: Mapping[int, Source], route: RouteTaken) -> Answer:
     """Nothing is claimed; places that are near the question are quoted, for a person may see what words do not show."""
     silent = f"nothing in it speaks of {found.unknown}" if found.unknown else "nothing in its index is about it"
     text = f"This repository does not seem to answer that: {silent}."
-    used: tuple[int, ...] = ()
-    if found.sources:
-        near, used = quoted(question.text, found.sources, "These places come closest:")
+    places: _Places = {}
+    if sources:
+        near, places = quoted(question.text, sources, "These places come closest:")
         text = f"{text if found.unknown else 'This repository does not seem to answer that.'} {near}"
-    return Answer(
-        answer=harmless(f"{text} {found.note}".strip()),
-        citations=citations(found.sources, used),
-        abstained=True,
-        route=route,
-    )
+    return replace(_answer(f"{text} {found.note}".strip(), sources, places, route), abstained=True)

@@ -68,6 +68,12 @@ def content_words(text: str, *, about_code: bool = True) -> frozenset[str]:
     return frozenset(stem(word) for word in found if len(word) > 1 and word not in skipped)
 
 
+def word_list(text: str) -> list[str]:
+    """The stems of `text` in their order, identifiers as their parts, without what any text on code may hold."""
+    parts = (part.lower() for word in _WORD.findall(text) for part in _PARTS.findall(word) or [word])
+    return [stem(part) for part in parts if len(part) > 1 and part not in _EMPTY and part not in _REPOSITORY]
+
+
 def stem(word: str) -> str:
     """`word` without a common English ending, as long as three letters stay."""
     for ending in _ENDINGS:

@@ -1,0 +1,81 @@
+"""The local model's way with a question: a draft from all sources and, where that does not hold, a sentence of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+
+from pointsman.chat.citations import Grounded, sentence
+from pointsman.chat.display import Streamed, printable
+from pointsman.chat.prompt import build_messages, build_sentence
+from pointsman.chat.sources import Source
+from pointsman.chat.stream import goes_round
+from pointsman.chat.types import Question
+from pointsman.chat.words import content_words
+from pointsman.errors import PointsmanError
+from pointsman.host.api import GenerateParams, HostApi, ModelFacts
+from pointsman.models.base import Finish, GenerateRequest, Priority, Sampling
+from pointsman.models.card import ChatTemplate
+from pointsman.models.prompting import render_chat, without_markers
+
+_ASKED_ALONE = 3
+_SENTENCE_TOKENS = 48
+_SENTENCE_ENDS = ('"\n', "\n\n", "```")
+
+
+class LocalModel:
+    """Writes about sources. Raises `PointsmanError` for a model that has no chat format."""
+
+    def __init__(self, host: HostApi, facts: ModelFacts, max_tokens: int) -> None:
+        if facts.chat is None:
+            raise PointsmanError(
+                f"{facts.name} cannot chat: it has no chat format", remedy="set chat_model to a model that has one"
+            )
+        self._host = host
+        self._facts = facts
+        self._chat: ChatTemplate = facts.chat
+        self._max_tokens = max_tokens
+
+    @property
+    def name(self) -> str:
+        return self._facts.name
+
+    def prompt(self, question: Question, sources: Mapping[int, Source]) -> str:
+        messages = build_messages(question.text, tuple(sources.values()), question.history)
+        return render_chat(self._chat, messages, self._facts.special_tokens)
+
+    async def draft(self, question: Question, sources: Mapping[int, Source], on_delta: Callable[[str], None]) -> str:
+        """Fit to be shown; so is what `on_delta` gets of it."""
+        prompt = self.prompt(question, sources)
+        return await self._written(prompt, Sampling(max_tokens=self._max_tokens), on_delta, str(question.root))
+
+    async def source_by_source(self, question: Question, sources: Mapping[int, Source]) -> dict[int, Grounded]:
+        """What the first sources say, one sentence each: a model too small for many sources can often copy from one."""
+        sampling = Sampling(max_tokens=_SENTENCE_TOKENS, stop=_SENTENCE_ENDS)
+        asked = content_words(question.text, about_code=False)
+        held: dict[int, Grounded] = {}
+        for number, source in sorted(sources.items())[:_ASKED_ALONE]:
+            messages, start = build_sentence(question.text, source)
+            prompt = render_chat(self._chat, messages, self._facts.special_tokens, answer_start=start)
+            written = await self._written(prompt, sampling, lambda delta: None, str(question.root))
+            held[number] = sentence(written, source, number, asked)
+        return held
+
+    async def _written(self, prompt: str, sampling: Sampling, on_delta: Callable[[str], None], workspace: str) -> str:
+        special = self._facts.special_tokens
+        request = GenerateRequest(prompt=prompt, sampling=sampling, priority=Priority.CHAT)
+        written, shown = "", Streamed()
+        async with aclosing(
+            self._host.generate(GenerateParams(task="chat", request=request, workspace=workspace))
+        ) as stream:
+            async for item in stream:
+                if isinstance(item, Finish):
+                    break
+                written += item.text
+                if without_markers(written, special) != written or goes_round(written):
+                    break
+                if delta := shown.feed(item.text):
+                    on_delta(delta)
+        if rest := shown.end():
+            on_delta(rest)
+        return printable(without_markers(written, special))
