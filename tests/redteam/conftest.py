@@ -14,8 +14,10 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from pointsman.build import _exclusions_of, _Router
+from pointsman.chat.service import ChatService
+from pointsman.chat.types import Answer, Question
 from pointsman.errors import PointsmanError
-from pointsman.host.api import ClosedPreview, ClosedReply, ClosedRequest
+from pointsman.host.api import ClosedPiece, ClosedPreview, ClosedReply, ClosedRequest
 from pointsman.refactor.service import RefactorService
 from pointsman.refactor.types import Part, Refactoring, RefactorQuery
 from pointsman.settings import Settings
@@ -37,6 +39,10 @@ class GatewayHost(FakeHost):
 
     async def closed_send(self, params: ClosedRequest) -> ClosedReply:
         return await self.gateway.send(params)
+
+    async def closed_stream(self, params: ClosedRequest) -> AsyncGenerator[ClosedPiece | ClosedReply, None]:
+        async for part in self.gateway.stream(params):
+            yield part
 
 
 @dataclass
@@ -82,10 +88,16 @@ class Attack:
             target=target,  # type: ignore[arg-type]
             **changes,
         )
-        service = RefactorService(
-            GatewayHost(self.site), _Router(self.site.paths), _exclusions_of(self.site.paths), Settings()
-        )
-        return await service.refactor(query)
+        return await self.refactored(query, GatewayHost(self.site))
+
+    async def refactored(self, query: RefactorQuery, host: GatewayHost) -> Refactoring:
+        paths = self.site.paths
+        return await RefactorService(host, _Router(paths), _exclusions_of(paths), Settings()).refactor(query)
+
+    async def asked(self, question: Question, host: GatewayHost) -> Answer:
+        paths = self.site.paths
+        chat = ChatService(host, _Router(paths), _exclusions_of(paths), Settings(), host.blob_of)
+        return await chat.ask(question, lambda delta: None)
 
     async def refused(self, *arguments: Any, **changes: Any) -> PointsmanError:
         with pytest.raises(PointsmanError) as caught:

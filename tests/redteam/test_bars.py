@@ -16,18 +16,23 @@ import subprocess
 import sys
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pointsman.chat.types import Question
 from pointsman.errors import PointsmanError, PolicyRefusal
 from pointsman.gateway.audit import AuditLog
 from pointsman.gateway.quota import Charge, QuotaStore
+from pointsman.host.api import UsesReply
 from pointsman.policy.schema import Quota
+from pointsman.refactor.types import Part, RefactorQuery
 from tests.gateway_site import Site, sha256
+from tests.pipelines import hit, place, snapshot
 
-from .conftest import Attack
+from .conftest import Attack, GatewayHost
 
 ROOT = Path(__file__).parents[2]
 
@@ -196,6 +201,66 @@ async def test_canaries_of_excluded_files_are_in_no_byte_that_left_or_stayed(att
             await (gateway.preview if action == "preview" else gateway.send)(request)
     attack.check(before, sent=0)
     everything = attack.site.everything_written() + b"".join(attack.site.received)
+    assert not [form for canary in canaries for form in _forms(canary) if form in everything]
+
+
+async def test_canaries_around_what_may_leave_stay(attack: Attack) -> None:
+    """Scripted sessions that do send: of several files, with what the index says is around, with tests, and questions.
+    What the index and the editor offer is in part excluded, in part kept local, and none of that leaves."""
+    canaries = [f"canary{n:04d}qq" for n in range(12)]
+    held = ("private/x.py", "kept/y.py", "src/link.py", "tests/test_a.py")
+    attack.site.policy(extra='[route]\nlocal_paths = ["kept/**", "tests/**"]\n')
+    text = "from b import helper\n\n\ndef area(w):\n    return helper(w)\n"
+    attack.write("src/a.py", text)
+    attack.write("src/b.py", "def helper(x):\n    return x\n")
+    for name in ("private/x.py", "kept/y.py", "tests/test_a.py"):
+        attack.write(name, "".join(f"def area_{n}(w): return helper('{c}')\n" for n, c in enumerate(canaries)))
+    (attack.site.repo / "src" / "link.py").symlink_to("../private/x.py")
+    dice, before = random.Random(5), attack.tree()
+    root, answers = attack.site.repo, 0
+
+    def host(number: int) -> GatewayHost:
+        made = GatewayHost(attack.site)
+        line, canary = number % 12 + 1, canaries[number % 12]
+        made.scope["src/a.py"] = tuple(
+            replace(place(path, 1 if path == "src/b.py" else line, "helper"), signature="def ")
+            for path in ("src/b.py", *held)
+        )
+        uses = tuple(place(path, line, "area", "call") for path in ("src/b.py", *held))
+        made.places["area"] = UsesReply(root=str(root), definitions=(), uses=uses)
+        made.hits = tuple(
+            hit(path, f"def area_of_helper(w): return {'w' if path == 'src/b.py' else canary}")
+            for path in ("src/b.py", *held)
+        )
+        return made
+
+    def part(name: str, **more: Any) -> Part:
+        known = snapshot((root / name).read_text(), root=root, name=name)
+        return Part(snapshot=known, start_line=1, end_line=9, **more)
+
+    for number in range(int(os.environ.get("POINTSMAN_TEST_SESSIONS", "60"))):
+        action = dice.choice(("around", "several", "tests", "ask", "new"))
+        other = dice.choice(held)
+        attack.say("NO CHANGE" if action != "ask" else "The area_of_helper returns w [1].")
+        query = RefactorQuery(parts=(part("src/a.py"),), instruction="shorter", target="closed")
+        with contextlib.suppress(PointsmanError):
+            if action == "ask":
+                question = Question(text="What does area_of_helper return?", root=root, target="closed")
+                await attack.asked(question, host(number))
+            elif action == "several":
+                await attack.refactored(replace(query, parts=(*query.parts, part(other))), host(number))
+            elif action == "tests":
+                reading = replace(query.parts[0], read_only=True)
+                await attack.refactored(replace(query, parts=(reading, part("tests/test_a.py"))), host(number))
+            elif action == "new":
+                await attack.refactored(replace(query, creates=(f"{other}.new",)), host(number))
+            else:
+                await attack.refactored(query, host(number))
+            answers += 1
+    assert answers and attack.site.received, "nothing left, so nothing was tried"
+    attack.check(before, sent=len(attack.site.received))
+    everything = attack.site.everything_written() + b"".join(attack.site.received)
+    assert b"src/b.py" in everything, "what may leave did not go along"
     assert not [form for canary in canaries for form in _forms(canary) if form in everything]
 
 
