@@ -21,7 +21,7 @@ from pointsman.chat.retrieve import Found, retrieve
 from pointsman.chat.sources import Source
 from pointsman.chat.stream import goes_round
 from pointsman.chat.types import Answer, Question, RouteTaken
-from pointsman.chat.words import content_words
+from pointsman.chat.words import content_words, coverage
 from pointsman.errors import PointsmanError, UsageError
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import GenerateParams, HostApi, ModelFacts, ModelParams
@@ -32,6 +32,8 @@ from pointsman.settings import Settings
 _SOURCE_TOKENS = 1200
 """Sources take at most this: about 4 s of reading for the smallest model on two CPU cores."""
 _ASKED_ALONE = 3
+_SPOKEN_OF = 0.5
+"""Share of the question's content words that a doubtful answer must have more than."""
 _SENTENCE_TOKENS = 48
 _SENTENCE_ENDS = ('"\n', "\n\n", "```")
 _WEAK = "The local model could not write an answer that the code supports. These places come closest:"
@@ -83,12 +85,12 @@ class ChatService:
         sources = await self._still_there(question, sources)
         reason = "chat is answered on this machine"
         grounded = _held(draft, question, found, sources)
-        if sources and not grounded.text and (found.standing == "doubtful" or refuses(draft)):
-            reason = f"{reason}; nothing that it wrote is supported by the sources"
-            return _abstained(question, found, sources, RouteTaken(target="local", model=facts.name, reason=reason))
-        if sources and not grounded.text:
-            grounded, sources = await self._source_by_source(question, sources, facts)
+        if sources and not grounded.text and not refuses(draft):
+            grounded, sources = await self._source_by_source(question, found, sources, facts)
             reason = "chat is answered on this machine; the draft did not hold, so each source was asked alone"
+        if sources and not grounded.text and (found.standing == "doubtful" or refuses(draft)):
+            reason = "chat is answered on this machine; nothing that was written is supported by the sources"
+            return _abstained(question, found, sources, RouteTaken(target="local", model=facts.name, reason=reason))
         text, places = grounded.text, grounded.places
         if not sources:
             reason = "chat is answered on this machine; the files changed meanwhile"
@@ -127,7 +129,7 @@ class ChatService:
         )
 
     async def _source_by_source(
-        self, question: Question, sources: Mapping[int, Source], facts: ModelFacts
+        self, question: Question, found: Found, sources: Mapping[int, Source], facts: ModelFacts
     ) -> tuple[Grounded, dict[int, Source]]:
         """What the first sources say, one sentence each, and the sources that are still there by then.
 
@@ -146,10 +148,10 @@ class ChatService:
         texts: list[str] = []
         places: dict[int, tuple[int, int]] = {}
         for number, one in held.items():
-            if number in there and one.text:
+            if number in there and one.text and (not asked or asked & content_words(one.text)):
                 texts.append(one.text)
                 add_places(places, one.places)
-        return Grounded(text=" ".join(texts), places=places), there
+        return _on_subject(Grounded(text=" ".join(texts), places=places), asked, found), there
 
     async def _written(
         self, prompt: str, sampling: Sampling, facts: ModelFacts, on_delta: Callable[[str], None], workspace: str
@@ -173,10 +175,13 @@ class ChatService:
 
 
 def _held(draft: str, question: Question, found: Found, sources: Mapping[int, Source]) -> Grounded:
-    """What the sources support; where they may be about something else, it must speak of what is asked as well."""
     asked = content_words(question.text, about_code=False)
-    grounded = ground(draft, sources, asked)
-    if found.standing == "doubtful" and not asked & content_words(grounded.text):
+    return _on_subject(ground(draft, sources, asked), asked, found)
+
+
+def _on_subject(grounded: Grounded, asked: frozenset[str], found: Found) -> Grounded:
+    """Where the sources may be about something else, what is kept has to speak of most of what is asked."""
+    if found.standing == "doubtful" and coverage(asked, content_words(grounded.text)) <= _SPOKEN_OF:
         return Grounded()
     return grounded
 
