@@ -204,6 +204,8 @@ async def measure(
                 count[f"{kind}: declined"] += declined
                 if not declined:
                     missed.append(f"{package}, {kind}: {row['query']}")
+            if verbose:
+                print(f"\n## {package}: {json.dumps(count)}\n", file=sys.stderr, flush=True)
     finally:
         await services.close()
     return {**count, "load average": os.getloadavg()[0], "missed": missed}
@@ -214,7 +216,7 @@ def main() -> None:
     parser.add_argument("sources", type=Path)
     parser.add_argument("--part", choices=tuple(_PARTS), default="test")
     parser.add_argument("--write", type=int, default=0)
-    parser.add_argument("--verbose", action="store_true", help="print each answer on stderr")
+    parser.add_argument("--verbose", action="store_true", help="print each answer, and the sums so far, on stderr")
     parser.add_argument("--cited", type=Path, help="where to write the cited sentences beside their passages")
     parser.add_argument("--only-unanswerable", action="store_true", help="leave the answerable questions out")
     given = parser.parse_args()

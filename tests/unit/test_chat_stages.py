@@ -149,6 +149,10 @@ def test_lines_copied_from_a_source_are_one_block_with_one_number() -> None:
 def test_a_sentence_of_one_source_may_be_wrapped_and_quoted() -> None:
     held = sentence('"it raises `OutOfStock`\n at the count"', STOCK, 2)
     assert held.text == "It raises `OutOfStock` at the count [2]." and held.places == {2: (2, 2)}
+    assert (
+        sentence("It raises at the count", STOCK, 2).text
+        and not sentence("It raises at the count", STOCK, 2, cut=True).text
+    )
     assert not sentence("```\nraise\n```", STOCK, 2).text and not sentence("", STOCK, 2).text
 
 

@@ -103,15 +103,20 @@ def refuses(answer: str) -> bool:
     return bool(_REFUSAL.search(first))
 
 
-def sentence(written: str, source: Source, number: int, asked: frozenset[str] = frozenset()) -> Grounded:
-    """The first sentence of what was written from one source alone, with its number, when it holds."""
+def sentence(
+    written: str, source: Source, number: int, asked: frozenset[str] = frozenset(), *, cut: bool = False
+) -> Grounded:
+    """The first sentence of what was written from one source alone, with its number, when it holds.
+
+    Of a text that was `cut` it must have its own end.
+    """
     flat = " ".join(written.split()).strip('"')
     first = next((piece.strip().strip('"') for piece in _pieces(flat, {}) if piece.strip()), "")
     body = _NUMBER.sub("", first).strip()
-    if first.startswith("```") or not body:
+    ended = body.endswith((".", "!", "?"))
+    if first.startswith("```") or not body or (cut and not ended):
         return Grounded()
-    body = f"{body[:1].upper()}{body[1:]}"
-    return ground(body if body.endswith((".", "!", "?")) else f"{body}.", {number: source}, asked)
+    return ground(f"{body[:1].upper()}{body[1:]}{'' if ended else '.'}", {number: source}, asked)
 
 
 def citations(sources: Mapping[int, Source], places: Mapping[int, Lines]) -> tuple[Citation, ...]:

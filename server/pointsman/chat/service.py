@@ -124,9 +124,8 @@ class ChatService:
         prompt = render_chat(
             facts.chat, build_messages(question.text, found.sources, question.history), facts.special_tokens
         )
-        return await self._written(
-            prompt, Sampling(max_tokens=self._settings.max_answer_tokens), facts, on_delta, str(question.root)
-        )
+        sampling = Sampling(max_tokens=self._settings.max_answer_tokens)
+        return (await self._written(prompt, sampling, facts, on_delta, str(question.root)))[0]
 
     async def _source_by_source(
         self, question: Question, found: Found, sources: Mapping[int, Source], facts: ModelFacts
@@ -142,8 +141,8 @@ class ChatService:
         for number, source in sorted(sources.items())[:_ASKED_ALONE]:
             messages, start = build_sentence(question.text, source)
             prompt = render_chat(facts.chat, messages, facts.special_tokens, answer_start=start)
-            written = await self._written(prompt, sampling, facts, lambda delta: None, str(question.root))
-            held[number] = sentence(written, source, number, asked)
+            written, cut = await self._written(prompt, sampling, facts, lambda delta: None, str(question.root))
+            held[number] = sentence(written, source, number, asked, cut=cut)
         there = await self._still_there(question, sources)
         texts: list[str] = []
         places: dict[int, tuple[int, int]] = {}
@@ -155,14 +154,16 @@ class ChatService:
 
     async def _written(
         self, prompt: str, sampling: Sampling, facts: ModelFacts, on_delta: Callable[[str], None], workspace: str
-    ) -> str:
+    ) -> tuple[str, bool]:
+        """The text, and whether it ends where its tokens did and not where the model would have ended it."""
         request = GenerateRequest(prompt=prompt, sampling=sampling, priority=Priority.CHAT)
-        written, shown = "", Streamed()
+        written, shown, cut = "", Streamed(), False
         async with aclosing(
             self._host.generate(GenerateParams(task="chat", request=request, workspace=workspace))
         ) as stream:
             async for item in stream:
                 if isinstance(item, Finish):
+                    cut = item.reason == "length"
                     break
                 written += item.text
                 if without_markers(written, facts.special_tokens) != written or goes_round(written):
@@ -171,7 +172,7 @@ class ChatService:
                     on_delta(delta)
         if rest := shown.end():
             on_delta(rest)
-        return printable(without_markers(written, facts.special_tokens))
+        return printable(without_markers(written, facts.special_tokens)), cut
 
 
 def _held(draft: str, question: Question, found: Found, sources: Mapping[int, Source]) -> Grounded:
