@@ -143,6 +143,8 @@ def test_lines_copied_from_a_source_are_one_block_with_one_number() -> None:
     copied = "def take(self, count):\n    raise OutOfStock(count)\n"
     grounded = ground(copied, numbered([ROUTER, STOCK]))
     assert grounded.text == f"```\n{copied}```\n\n[2]" and grounded.places == {2: (1, 2)}
+    marked = "def take(self, count): [1]\n    raise OutOfStock(count) [2]\nBananas are yellow [1]."
+    assert ground(marked, numbered([ROUTER, STOCK])).text == f"```\n{copied}```\n\n[2]"
     assert not ground("```\nrm -rf /\nraise OutOfStock(count)\n```", numbered([ROUTER, STOCK])).text
 
 
