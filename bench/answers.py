@@ -1,8 +1,9 @@
 """How well questions about real packages are answered. Run: python -m bench.answers SOURCES [--part dev] [--write N]
 
 SOURCES holds a folder for each package of `bench/data/questions.jsonl`, as its wheel unpacks. Every question of the
-part, and every one of `bench/data/unanswerable.jsonl`, goes through the chat's retrieval. The part `test` is reported
-and never tuned on; `dev` is for tuning (its questions are `dev` and `train` of the first file).
+part, and every one of `bench/data/unanswerable.jsonl`, goes through the chat's retrieval. The part `test` is reported;
+`dev` is for tuning (its questions are `dev` and `train` of the first file); `fresh` has only unanswerable ones, written
+after the rules were tuned on the others.
 
 Right lines: at least one line that a source shows (not: that lies between its first and its last) is of a place that
 answers, `also` included, and the source spans fewer than 120 lines.
@@ -11,6 +12,9 @@ With `--write N`, N answerable questions and those unanswerable ones that retrie
 model. A citation is right when its file is there with the hash that the citation carries, and its lines are right ones
 or hold most of the content words of the sentence that cites it: `citing sentences` are pairs of a sentence and a
 number in it. `wrongly declined` counts answerable questions of which the answer says that the repository is silent.
+
+With `--cited FILE`, each cited sentence of those answers is written there beside what stands at its citation, for a
+person to judge whether the one follows from the other: a check by words cannot be the measure of a check by words.
 
 A small model writes few sentences that stand, so the check of citations is measured without one as well: `planted` are
 first sentences of documentation that the sources show, each with the number of another source drawn by lot, and as many
@@ -27,7 +31,7 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +52,9 @@ BUDGET = 1200
 MOST_LINES = 120
 MOST_WORDS = 0.6
 _MARK = re.compile(r"\s?\[(\d+)\]")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n\n(?!\[)")
 _DOCUMENTED = re.compile(r'"""\s*([A-Z][^."\n]{15,}?)(?:\.|\n|""")')
-_PARTS = {"dev": ("dev", "train"), "test": ("test",)}
+_PARTS = {"dev": ("dev", "train"), "test": ("test",), "fresh": ("fresh",)}
 
 
 def rows(name: str, part: str) -> list[dict[str, Any]]:
@@ -89,7 +94,7 @@ def count_answer(count: Counter[str], answer: Answer, root: Path, row: dict[str,
     count["answers with right lines cited"] += bool(right)
     if "quoted" in answer.route.reason or answer.abstained:
         return
-    for piece in re.split(r"(?<=[.!?])\s+|\n\n", answer.answer):
+    for piece in _SENTENCE.split(answer.answer):
         said = content_words(_MARK.sub("", piece))
         for n in {int(n) for n in _MARK.findall(piece)}:
             held = coverage(said, content_words(texts.get(n) or "")) >= MOST_WORDS
@@ -97,6 +102,18 @@ def count_answer(count: Counter[str], answer: Answer, root: Path, row: dict[str,
             count["citing sentences, supported"] += held
             count["citing sentences, on right lines"] += n in right
             count["citing sentences, right"] += bool(texts.get(n)) and (held or n in right)
+
+
+def cited_sentences(answer: Answer, root: Path) -> Iterator[dict[str, Any]]:
+    """Each pair of a written sentence and a citation in it, with the lines that are cited."""
+    if "quoted" in answer.route.reason or answer.abstained:
+        return
+    places = {c.n: c for c in answer.citations}
+    for piece in _SENTENCE.split(answer.answer):
+        for n in sorted({int(n) for n in _MARK.findall(piece)} & places.keys()):
+            c = places[n]
+            place = f"{c.path}:{c.start_line}-{c.end_line} {c.symbol}"
+            yield {"sentence": piece.strip(), "place": place, "passage": cited(c, root)}
 
 
 def said_by(sources: Sequence[Source]) -> list[tuple[int, str]]:
@@ -122,11 +139,14 @@ def plant(
         )
 
 
-async def measure(sources: Path, part: str, write: int, verbose: bool) -> dict[str, Any]:
+async def measure(
+    sources: Path, part: str, write: int, verbose: bool, only_unanswerable: bool, kept: list[dict[str, Any]]
+) -> dict[str, Any]:
     services = build_services(Paths.resolve(), Settings(), in_process=True)
     asker: Any = services.asker
     exclusions: ExclusionsOf = asker._exclusions
-    questions, nothing = rows("questions.jsonl", part), rows("unanswerable.jsonl", part)
+    questions = [] if only_unanswerable else rows("questions.jsonl", part)
+    nothing = rows("unanswerable.jsonl", part)
     chosen = {row["query"] for row in random.Random(7).sample(questions, min(write, len(questions)))}
     count: Counter[str] = Counter()
     missed: list[str] = []
@@ -137,7 +157,10 @@ async def measure(sources: Path, part: str, write: int, verbose: bool) -> dict[s
     async def ask(question: Question) -> Answer:
         answer = await services.asker.ask(question, lambda delta: None)
         if verbose:
-            print(f"\n# {question.text}\n{answer.answer}\n({answer.route.reason})", file=sys.stderr)
+            print(
+                f"\n# {question.root.name}: {question.text}\n{answer.answer}\n({answer.route.reason})", file=sys.stderr
+            )
+        kept.extend({"question": question.text, **pair} for pair in cited_sentences(answer, question.root))
         return answer
 
     try:
@@ -181,6 +204,8 @@ async def measure(sources: Path, part: str, write: int, verbose: bool) -> dict[s
                 count[f"{kind}: declined"] += declined
                 if not declined:
                     missed.append(f"{package}, {kind}: {row['query']}")
+            if verbose:
+                print(f"\n## {package}: {json.dumps(count)}\n", file=sys.stderr, flush=True)
     finally:
         await services.close()
     return {**count, "load average": os.getloadavg()[0], "missed": missed}
@@ -191,9 +216,15 @@ def main() -> None:
     parser.add_argument("sources", type=Path)
     parser.add_argument("--part", choices=tuple(_PARTS), default="test")
     parser.add_argument("--write", type=int, default=0)
-    parser.add_argument("--verbose", action="store_true", help="print each answer on stderr")
+    parser.add_argument("--verbose", action="store_true", help="print each answer, and the sums so far, on stderr")
+    parser.add_argument("--cited", type=Path, help="where to write the cited sentences beside their passages")
+    parser.add_argument("--only-unanswerable", action="store_true", help="leave the answerable questions out")
     given = parser.parse_args()
-    print(json.dumps(asyncio.run(measure(given.sources, given.part, given.write, given.verbose)), indent=1))
+    kept: list[dict[str, Any]] = []
+    measured = measure(given.sources, given.part, given.write, given.verbose, given.only_unanswerable, kept)
+    print(json.dumps(asyncio.run(measured), indent=1))
+    if given.cited:
+        given.cited.write_text("".join(f"{json.dumps(pair)}\n" for pair in kept))
 
 
 if __name__ == "__main__":

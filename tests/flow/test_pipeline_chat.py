@@ -165,7 +165,7 @@ async def test_with_no_citation_left_the_repository_does_not_answer(draft: str, 
     host = FakeHost(draft, hits=[DISCOUNT])
     host.nearest = nearest
     answer, _ = await ask(host)
-    assert answer.abstained and len(host.asked) == 1 and "Kubernetes" not in answer.answer
+    assert answer.abstained and len(host.asked) == (2 if nearest < 0.5 else 1) and "Kubernetes" not in answer.answer
     assert answer.answer.startswith("This repository does not seem to answer that.")
     assert "[1] shop/cart.py:39-40" in answer.answer and [c.n for c in answer.citations] == [1]
 
@@ -289,3 +289,11 @@ async def test_a_citation_opens_at_the_lines_that_say_so() -> None:
     )
     answer, _ = await ask(FakeHost("A discount is by percent of the price.", hits=[long]))
     assert [(c.start_line, c.end_line) for c in answer.citations] == [(22, 22)]
+
+
+async def test_a_doubtful_answer_speaks_of_most_of_what_is_asked() -> None:
+    said = "A discount is applied to the total by percent."
+    for alone, abstained in ((said, False), ("It returns 100 by percent of the total.", True)):
+        host = FakeHost("Kubernetes.", alone, hits=[DISCOUNT])
+        host.nearest = 0.35
+        assert (await ask(host))[0].abstained is abstained

@@ -174,7 +174,10 @@ async def test_excluded_and_stale_hits_are_no_sources_of_any_kind() -> None:
     ("nearest", "text", "standing", "sources"),
     [
         (0.6, "How do we take stock?", "about", 1),
-        (0.6, "How is stock taken by butterflies with telescopes?", "doubtful", 1),
+        (0.6, "How do butterflies take stock?", "doubtful", 1),
+        (0.35, "How is stock taken by butterflies?", "near", 1),
+        (0.6, "How is stock taken by butterflies with telescopes?", "near", 1),
+        (0.6, "How is taken stock given away?", "about", 1),
         (0.35, "How do we take stock?", "doubtful", 1),
         (0.1, "How do we take stock?", "foreign", 0),
         (None, "How do we take stock?", "about", 1),
@@ -187,7 +190,16 @@ async def test_how_near_the_sources_are_decides(nearest: float | None, text: str
     host.nearest = nearest
     told = await found(host, text)
     assert (told.standing, len(told.sources)) == (standing, sources)
-    assert told.relevant == (standing in ("about", "doubtful")) and told.unknown == ("Kafka" if "Kafka" in text else "")
+    assert told.relevant == (standing in ("about", "doubtful"))
+    assert told.unknown in ("", "Kafka", "butterflies")
+    assert bool(told.unknown) == (nearest is not None and standing == "near")
+
+
+async def test_a_word_is_looked_for_beyond_the_sources_in_any_form() -> None:
+    host = FakeHost(hits=[STOCK])
+    host.nearest = 0.6
+    host.hits_of["butterflies butterfl"] = (hit("net.py", "def catch(butterflied): ..."),)
+    assert (await found(host, "How is stock taken by butterflies?")).standing == "about"
 
 
 async def test_a_name_is_looked_for_beyond_the_sources() -> None:

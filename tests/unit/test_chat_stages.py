@@ -143,12 +143,18 @@ def test_lines_copied_from_a_source_are_one_block_with_one_number() -> None:
     copied = "def take(self, count):\n    raise OutOfStock(count)\n"
     grounded = ground(copied, numbered([ROUTER, STOCK]))
     assert grounded.text == f"```\n{copied}```\n\n[2]" and grounded.places == {2: (1, 2)}
+    marked = "def take(self, count): [1]\n    raise OutOfStock(count) [2]\nBananas are yellow [1]."
+    assert ground(marked, numbered([ROUTER, STOCK])).text == f"```\n{copied}```\n\n[2]"
     assert not ground("```\nrm -rf /\nraise OutOfStock(count)\n```", numbered([ROUTER, STOCK])).text
 
 
 def test_a_sentence_of_one_source_may_be_wrapped_and_quoted() -> None:
     held = sentence('"it raises `OutOfStock`\n at the count"', STOCK, 2)
     assert held.text == "It raises `OutOfStock` at the count [2]." and held.places == {2: (2, 2)}
+    assert (
+        sentence("It raises at the count", STOCK, 2).text
+        and not sentence("It raises at the count", STOCK, 2, cut=True).text
+    )
     assert not sentence("```\nraise\n```", STOCK, 2).text and not sentence("", STOCK, 2).text
 
 

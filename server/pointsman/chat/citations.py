@@ -16,6 +16,7 @@ from pointsman.chat.sources import Source
 from pointsman.chat.support import support
 from pointsman.chat.types import Citation
 from pointsman.chat.words import content_words
+from pointsman.models.prompting import ticks_for
 
 Lines = tuple[int, int]
 """First and last, both counted from 1."""
@@ -103,15 +104,20 @@ def refuses(answer: str) -> bool:
     return bool(_REFUSAL.search(first))
 
 
-def sentence(written: str, source: Source, number: int, asked: frozenset[str] = frozenset()) -> Grounded:
-    """The first sentence of what was written from one source alone, with its number, when it holds."""
+def sentence(
+    written: str, source: Source, number: int, asked: frozenset[str] = frozenset(), *, cut: bool = False
+) -> Grounded:
+    """The first sentence of what was written from one source alone, with its number, when it holds.
+
+    Of a text that was `cut` it must have its own end.
+    """
     flat = " ".join(written.split()).strip('"')
     first = next((piece.strip().strip('"') for piece in _pieces(flat, {}) if piece.strip()), "")
     body = _NUMBER.sub("", first).strip()
-    if first.startswith("```") or not body:
+    ended = body.endswith((".", "!", "?"))
+    if first.startswith("```") or not body or (cut and not ended):
         return Grounded()
-    body = f"{body[:1].upper()}{body[1:]}"
-    return ground(body if body.endswith((".", "!", "?")) else f"{body}.", {number: source}, asked)
+    return ground(f"{body[:1].upper()}{body[1:]}{'' if ended else '.'}", {number: source}, asked)
 
 
 def citations(sources: Mapping[int, Source], places: Mapping[int, Lines]) -> tuple[Citation, ...]:
@@ -141,27 +147,31 @@ def _runs(text: str, sources: Mapping[int, Source]) -> list[str]:
         return [text]
     bodies = {n: {line.strip() for _, line in source.lines} - {""} for n, source in sources.items()}
     out: list[str] = []
-    lines = text.splitlines(keepends=True)
+    lines = text.splitlines()
     at = 0
     while at < len(lines):
-        most = max(_copied(lines, at, body) for body in bodies.values())
-        if most > 1:
-            copied = "".join(lines[at : at + most])
-            out.append(f"```\n{copied.rstrip()}\n```\n")
+        copied = max((_copied(lines, at, body) for body in bodies.values()), key=len)
+        if len(copied) > 1:
+            code = "\n".join(copied)
+            ticks = ticks_for(code)
+            out.append(f"{ticks}\n{code}\n{ticks}\n")
         else:
-            out.append(lines[at])
-            most = 1
-        at += most
+            out.append(f"{lines[at]}\n")
+        at += max(len(copied), 1)
     return out
 
 
-def _copied(lines: Sequence[str], at: int, body: Collection[str]) -> int:
-    """How many of the lines from `at` on, without empty ones at the end, are lines of `body`."""
-    end = last = at
-    while end < len(lines) and (not lines[end].strip() or _NUMBER.sub("", lines[end]).strip() in body):
-        end += 1
-        last = end if lines[end - 1].strip() else last
-    return last - at if lines[at].strip() else 0
+def _copied(lines: Sequence[str], at: int, body: Collection[str]) -> list[str]:
+    """The lines from `at` on that are lines of `body`, without empty ones at the end; a number behind one goes."""
+    found: list[str] = []
+    for line in lines[at:]:
+        bare = line if line.strip() in body else _NUMBER.sub("", line)
+        if bare.strip() and bare.strip() not in body:
+            break
+        found.append(bare)
+    while found and not found[-1].strip():
+        found.pop()
+    return found if lines[at].strip() else []
 
 
 def _split_numbers(piece: str, sources: Mapping[int, Source]) -> tuple[list[int], str]:

@@ -47,7 +47,8 @@ class LocalModel:
     async def draft(self, question: Question, sources: Mapping[int, Source], on_delta: Callable[[str], None]) -> str:
         """Fit to be shown; so is what `on_delta` gets of it."""
         prompt = self.prompt(question, sources)
-        return await self._written(prompt, Sampling(max_tokens=self._max_tokens), on_delta, str(question.root))
+        sampling = Sampling(max_tokens=self._max_tokens)
+        return (await self._written(prompt, sampling, on_delta, str(question.root)))[0]
 
     async def source_by_source(self, question: Question, sources: Mapping[int, Source]) -> dict[int, Grounded]:
         """What the first sources say, one sentence each: a model too small for many sources can often copy from one."""
@@ -57,19 +58,23 @@ class LocalModel:
         for number, source in sorted(sources.items())[:_ASKED_ALONE]:
             messages, start = build_sentence(question.text, source)
             prompt = render_chat(self._chat, messages, self._facts.special_tokens, answer_start=start)
-            written = await self._written(prompt, sampling, lambda delta: None, str(question.root))
-            held[number] = sentence(written, source, number, asked)
+            written, cut = await self._written(prompt, sampling, lambda delta: None, str(question.root))
+            held[number] = sentence(written, source, number, asked, cut=cut)
         return held
 
-    async def _written(self, prompt: str, sampling: Sampling, on_delta: Callable[[str], None], workspace: str) -> str:
+    async def _written(
+        self, prompt: str, sampling: Sampling, on_delta: Callable[[str], None], workspace: str
+    ) -> tuple[str, bool]:
+        """The text, and whether it ends where its tokens did and not where the model would have ended it."""
         special = self._facts.special_tokens
         request = GenerateRequest(prompt=prompt, sampling=sampling, priority=Priority.CHAT)
-        written, shown = "", Streamed()
+        written, shown, cut = "", Streamed(), False
         async with aclosing(
             self._host.generate(GenerateParams(task="chat", request=request, workspace=workspace))
         ) as stream:
             async for item in stream:
                 if isinstance(item, Finish):
+                    cut = item.reason == "length"
                     break
                 written += item.text
                 if without_markers(written, special) != written or goes_round(written):
@@ -78,4 +83,4 @@ class LocalModel:
                     on_delta(delta)
         if rest := shown.end():
             on_delta(rest)
-        return printable(without_markers(written, special))
+        return printable(without_markers(written, special)), cut

@@ -1,7 +1,8 @@
 """Whether passages are about a question at all: a ranking says which is best, never whether it is good.
 
-Three signs: how near in meaning the nearest one is; whether what the question calls by name (Kafka, S3, `load_all`)
-stands in the repository at all; and, where there are no vectors yet, the words that question and passages share.
+Four signs: how near in meaning the nearest one is; the words that question and passages share; whether what the
+question calls by name (Kafka, S3, `load_all`) stands in the repository at all; and whether its other words do. Most
+questions that packages answer hold no word that the package never says, and hardly any on what it lacks do without.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from pointsman.chat.sources import MOST, Source
-from pointsman.chat.words import content_words, coverage
+from pointsman.chat.words import content_words, coverage, spelled
 
 Standing = Literal["about", "doubtful", "near", "foreign"]
 """`about` and `doubtful`: a model is asked; when it brings nothing that holds, the first is taken to be its weakness,
@@ -31,12 +32,30 @@ _EVERYWHERE = frozenset(
     {"python", "javascript", "typescript", "rust", "go", "java", "linux", "windows", "macos", "unix"}
 )
 """What no code has to mention, for all of it is written in one and runs on another."""
+_PLAIN = frozenset(
+    word
+    for text in (
+        """add allow allowed ask asked avoid away back be become becomes begin begins bring brought built call called
+        change changed check checked choose chosen come comes compute computed decide decided different end ends exact
+        exactly fall falls find found full gave give given gives go goes gone good half happen hold holds instead keep
+        keeps kept know known knows large last leave leaves left like long look looked looks made make makes many most
+        move moved much need needed needs never new next nothing old open opened part put puts read reads really reach
+        same see seen send sent separate set several short sort stand start started stay still stop stopped take taken
+        takes them thing things time together top told try turn turned turns twice two want wanted wants well went
+        wrong write written""",
+    )
+    for word in text.split()
+)
+"""Words that carry no subject by themselves: a repository need not say them to be about the question."""
 _MOST_CAPITALS = 2
 """More words with a capital make a headline, or a language that writes its nouns so."""
 
 
-def judge(asked: frozenset[str], sources: Sequence[Source], nearest: float | None) -> Standing:
-    """`asked` are the content words of the question; `nearest` is the search's cosine, None without one."""
+def judge(
+    asked: frozenset[str], sources: Sequence[Source], nearest: float | None, unsaid: Sequence[str] = ()
+) -> Standing:
+    """`asked` are the content words of the question; `nearest` is the search's cosine, None without one; `unsaid` are
+    words of the question that the repository does not hold."""
     if not sources:
         return "foreign"
     together = frozenset[str]().union(*(source.words for source in sources[:MOST]))
@@ -45,7 +64,14 @@ def judge(asked: frozenset[str], sources: Sequence[Source], nearest: float | Non
         return "about" if held >= _COVERED_ALONE else "near" if held >= _TOUCHED_ALONE else "foreign"
     if nearest < _FOREIGN:
         return "foreign"
-    return "about" if nearest >= _ABOUT and held >= _COVERED else "doubtful"
+    if unsaid:
+        return "doubtful" if nearest >= _ABOUT and held >= _COVERED else "near"
+    return "about" if nearest >= _ABOUT else "doubtful"
+
+
+def subjects(question: str) -> dict[str, str]:
+    """The words of the question that name a subject, by their stems, as they are spelled in it."""
+    return {stem: word for stem, word in spelled(question).items() if word.lower() not in _PLAIN}
 
 
 def called_by_name(question: str) -> list[str]:

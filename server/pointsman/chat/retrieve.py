@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pointsman.chat.kinds import Reading
-from pointsman.chat.relevance import Standing, called_by_name, judge, stands_in
+from pointsman.chat.relevance import Standing, called_by_name, judge, stands_in, subjects
 from pointsman.chat.sources import Source, joined, of_hit, passage, within_budget
 from pointsman.chat.types import Question
 from pointsman.chat.words import content_words
@@ -73,9 +73,13 @@ async def retrieve(
     standing: Standing = "about"
     unknown = ""
     if not selected and not told:
-        standing = judge(content_words(query, about_code=False), sources, nearest)
-        unknown = await _unknown(look, question.text, sources) if standing in ("about", "doubtful") else ""
-        standing = "near" if unknown else standing
+        words = content_words(query, about_code=False)
+        standing = judge(words, sources, nearest)
+        if standing in ("about", "doubtful"):
+            unknown = await _unknown(look, question.text, sources)
+            unsaid = await _unsaid(look, question.text, sources) if nearest is not None and not unknown else []
+            standing = "near" if unknown else judge(words, sources, nearest, unsaid)
+            unknown = unsaid[0] if unsaid and standing == "near" else unknown
     if standing == "foreign":
         sources = []
     first = [selected] if selected else []
@@ -161,6 +165,19 @@ async def _unknown(look: _Look, text: str, sources: Sequence[Source]) -> str:
         if not stands_in(name, sources) and not stands_in(name, (await look.search(name, _HITS))[0]):
             return name
     return ""
+
+
+async def _unsaid(look: _Look, text: str, sources: Sequence[Source]) -> list[str]:
+    """The words of the question that neither the sources nor a search for each hold, in no form of them."""
+    said = frozenset[str]().union(*(source.words for source in sources))
+    names = called_by_name(text)
+    found = []
+    for stem, word in subjects(text).items():
+        if stem not in said and word not in names:
+            hits, _ = await look.search(f"{word} {stem}", _HITS)
+            if not any(stem in hit.words for hit in hits):
+                found.append(word)
+    return found
 
 
 def _asked_before(question: Question) -> str:

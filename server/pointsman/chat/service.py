@@ -21,7 +21,7 @@ from pointsman.chat.recall import recalled
 from pointsman.chat.retrieve import Found, retrieve
 from pointsman.chat.sources import Source
 from pointsman.chat.types import Answer, Question
-from pointsman.chat.words import content_words
+from pointsman.chat.words import content_words, coverage
 from pointsman.errors import GatewayError, PolicyRefusal, UsageError
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import HostApi, ModelParams
@@ -30,6 +30,8 @@ from pointsman.settings import Settings
 
 _SOURCE_TOKENS = 1200
 """Sources take at most this: about 4 s of reading for the smallest model on two CPU cores."""
+_SPOKEN_OF = 0.5
+"""Share of the question's content words that a doubtful answer must have more than."""
 _WEAK = "The local model could not write an answer that the code supports. These places come closest:"
 _UNSUPPORTED = "What the closed model wrote is not supported by the code. These places come closest:"
 _CHANGED = "The files that this answer came from were changed while it was written. Ask again."
@@ -134,18 +136,18 @@ class ChatService:
         grounded = _held(draft, question, found, sources)
         if grounded.text:
             return _answer(grounded.text, sources, grounded.places, route())
-        if sources and (found.standing == "doubtful" or refuses(draft)):
-            taken = route("nothing that it wrote is supported by the sources")
-            return _abstained(question, found, sources, taken)
-        if sources:
+        if sources and not refuses(draft):
             held = await local.source_by_source(question, sources)
             sources = await self._still_there(question, sources)
-            grounded = _together(held, sources)
+            grounded = _together(held, question, found, sources)
         if grounded.text:
             taken = route("the draft did not hold, so each source was asked alone")
             return _answer(grounded.text, sources, grounded.places, taken)
         if not sources:
             return replace(_answer(_CHANGED, {}, {}, route("the files changed meanwhile")), abstained=True)
+        if found.standing == "doubtful" or refuses(draft):
+            taken = route("nothing that was written is supported by the sources")
+            return _abstained(question, found, sources, taken)
         text, places = quoted(question.text, sources, _WEAK)
         return _answer(text, sources, places, route("the draft did not hold, so passages are quoted"))
 
@@ -165,23 +167,29 @@ class ChatService:
 
 
 def _held(draft: str, question: Question, found: Found, sources: Mapping[int, Source]) -> Grounded:
-    """What the sources support; where they may be about something else, it must speak of what is asked as well."""
     asked = content_words(question.text, about_code=False)
-    grounded = ground(draft, sources, asked)
-    if found.standing == "doubtful" and not asked & content_words(grounded.text):
-        return Grounded()
-    return grounded
+    return _on_subject(ground(draft, sources, asked), asked, found)
 
 
-def _together(held: Mapping[int, Grounded], sources: Mapping[int, Source]) -> Grounded:
+def _together(
+    held: Mapping[int, Grounded], question: Question, found: Found, sources: Mapping[int, Source]
+) -> Grounded:
     """What was held to one source each, of those that are still there."""
+    asked = content_words(question.text, about_code=False)
     texts: list[str] = []
     places: dict[int, tuple[int, int]] = {}
     for number, one in held.items():
-        if number in sources and one.text:
+        if number in sources and one.text and (not asked or asked & content_words(one.text)):
             texts.append(one.text)
             add_places(places, one.places)
-    return Grounded(text=" ".join(texts), places=places)
+    return _on_subject(Grounded(text=" ".join(texts), places=places), asked, found)
+
+
+def _on_subject(grounded: Grounded, asked: frozenset[str], found: Found) -> Grounded:
+    """Where the sources may be about something else, what is kept has to speak of most of what is asked."""
+    if found.standing == "doubtful" and coverage(asked, content_words(grounded.text)) <= _SPOKEN_OF:
+        return Grounded()
+    return grounded
 
 
 def _answer(text: str, sources: Mapping[int, Source], places: _Places, route: RouteTaken) -> Answer:

@@ -74,6 +74,12 @@ def word_list(text: str) -> list[str]:
     return [stem(part) for part in parts if len(part) > 1 and part not in _EMPTY and part not in _REPOSITORY]
 
 
+def spelled(text: str) -> dict[str, str]:
+    """The plain words of `text`, identifiers left out, by the stems that `content_words` has for them."""
+    words = (word for word in _WORD.findall(text) if len(_PARTS.findall(word)) == 1)
+    return {next(iter(stems)): word for word in words if len(stems := content_words(word, about_code=False)) == 1}
+
+
 def stem(word: str) -> str:
     """`word` without a common English ending, as long as three letters stay."""
     for ending in _ENDINGS:
