@@ -100,13 +100,15 @@ def run_session(
     prepare: Callable[[Home, Path], None] = lambda home, folder: None,
     machine: dict[str, Any] | None = None,
     typing: dict[str, Any] | None = None,
+    made: str = "",
 ) -> Session:
     home, folder = _home(tmp / "home", models), _repository(tmp / "tiny")
     prepare(home, folder)
     shots = Path(os.environ.get("POINTSMAN_SCREENSHOTS") or tmp / "shots")
     try:
         with serve(at, vsix, tmp / "profile", home.environment, trusting=trusting, machine=machine) as site:
-            plan = {"url": site.url, "folder": str(folder), "home": str(home.path), "steps": steps, "typing": typing}
+            plan: dict[str, Any] = {"url": site.url, "folder": str(folder), "home": str(home.path), "steps": steps}
+            plan |= {"typing": typing, "made": made}
             return Session(drive(at, "vscode_driver.mjs", plan, shots.resolve()), home, folder)
     finally:
         home.run("host", "stop", code=None)

@@ -1,7 +1,7 @@
 // Drives a VS Code workbench in Chromium through one session, step by step. Prints a JSON line for each step.
 // usage: node vscode_driver.mjs PLAN, a JSON object: url, folder, home, steps, shots, playwright, chromium,
-// and typing, which has file, text, every and pause in milliseconds, for the step of that name
-import { readFileSync, readdirSync } from 'node:fs';
+// made, a file that the step tests makes, and typing, which has file, text, every and pause in milliseconds, for the step of that name
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
@@ -141,6 +141,23 @@ async function instruct(text, content, start, shot) {
     await shoot(shot);
   }
   await press('Enter');
+}
+
+async function tell(text) {
+  await page.getByPlaceholder('add a docstring').fill(text);
+  await press('Enter');
+}
+
+/** Choose files of one folder in the Explorer, and tell what should become of them. */
+async function instructFiles(text, names) {
+  await open(names[0]);
+  await command('View: Show Explorer');
+  const row = (name) => page.locator('.explorer-folders-view .monaco-list-row').filter({ hasText: path.basename(name) }).first();
+  await row(names[0]).click();
+  for (const name of names.slice(1)) await row(name).click({ modifiers: ['Control'] });
+  await row(names[0]).click({ button: 'right' });
+  await page.getByRole('menuitem', { name: 'Change These Files…' }).click();
+  await tell(text);
 }
 
 const tree = () => page.locator('.refactor-preview, [id="refactorPreview"]').first();
@@ -365,19 +382,20 @@ const steps = {
   async files() {
     const both = ['shop/cart.py', 'shop/inventory.py'];
     const before = both.map(read);
-    await instruct('rename reserve to take_out', before[0], 'def subtract');
+    const asked = 'rename reserve to take_out';
+    await instructFiles(asked, both);
     const preview = await previewed();
     await shoot('files');
     await discard();
     const declined = await saved(...both);
-    await instruct('rename reserve to take_out', before[0], 'def subtract');
+    await instructFiles(asked, both);
     await applyPreview('inventory.py');
     const some = await saved(...both);
     await open('shop/inventory.py');
     await press('Control+1');
     await press('Control+z');
     const back = await saved(...both);
-    await instruct('rename reserve to take_out', before[0], 'def subtract');
+    await instructFiles(asked, both);
     await applyPreview();
     const all = await saved(...both);
     await open('shop/cart.py');
@@ -386,6 +404,59 @@ const steps = {
     await page.getByRole('button', { name: /Undo in 2 Files/ }).click({ timeout: 3 * SECONDS }).catch(() => undefined);
     const undone = await saved(...both);
     return { preview, before, declined, some, back, all, undone };
+  },
+
+  async picked() {
+    const both = ['shop/cart.py', 'shop/inventory.py'];
+    for (const name of both) await open(name);
+    await command('Pointsman: Change These Files…');
+    await page.locator('.quick-input-list .quick-input-list-entry').nth(1).waitFor();
+    const offered = await rows().allInnerTexts();
+    await press('Enter');
+    await tell('rename reserve to take_out');
+    const preview = await previewed();
+    await discard();
+    return { offered, preview };
+  },
+
+  async tests() {
+    const before = read('shop/cart.py');
+    await select(before, 'def apply_discount');
+    await command('Source Action...');
+    await page.locator('.action-widget .monaco-list-row').filter({ hasText: 'Write tests' }).first().click();
+    const preview = await previewed();
+    await shoot('tests');
+    const there = existsSync(file(plan.made));
+    await applyPreview();
+    const [after] = await saved('shop/cart.py');
+    return { preview, there, made: read(plan.made), before, after };
+  },
+
+  /** A code action whose body has to be seen: once left, once sent. */
+  async reviewed() {
+    const before = read('shop/cart.py');
+    const dialog = page.locator('.monaco-dialog-box');
+    const act = async () => {
+      await select(before, 'def apply_discount');
+      await command('Source Action...');
+      await page.locator('.action-widget .monaco-list-row').filter({ hasText: 'Add a docstring' }).first().click();
+      await dialog.waitFor({ timeout: 60 * SECONDS });
+    };
+    await act();
+    const asked = await dialog.innerText();
+    await shoot('reviewed');
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await page.waitForTimeout(500);
+    const problems = await page.locator('.notification-list-item.error, .notification-toast .codicon-error').allInnerTexts();
+    await command('View: Close All Editors');
+    await act();
+    await dialog.getByRole('button', { name: 'Send Exactly This' }).click();
+    await previewed();
+    const untouched = read('shop/cart.py') === before;
+    await applyPreview();
+    const [applied] = await saved('shop/cart.py');
+    return { asked, problems, untouched, before, applied };
   },
 
   async typing() {

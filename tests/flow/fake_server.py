@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 from pointsman.chat.types import Answer, Question
@@ -20,7 +21,7 @@ from pointsman.models.base import EngineState, EngineStatus, Finish, Piece
 from pointsman.observe.logs import log_to_stderr
 from pointsman.observe.recorder import Recorder
 from pointsman.observe.store import Store
-from pointsman.refactor.types import Checks, FileEdit, Refactoring, RefactorQuery
+from pointsman.refactor.types import UNTOUCHED, Checks, FileEdit, Refactoring, RefactorQuery
 from pointsman.routed import RouteTaken
 
 ROUTE = RouteTaken(target="local", model="scripted", reason="no closed endpoint")
@@ -74,7 +75,17 @@ class Asker:
 
 class Refactorer:
     async def refactor(self, query: RefactorQuery) -> Refactoring:
-        edits = []
+        edits: list[FileEdit] = []
+        if "reviewed" in query.instruction and query.approved_sha256 != "b0d1":
+            return Refactoring(
+                route=replace(ROUTE, target="closed"),
+                request_id="r",
+                edits=(),
+                diff="",
+                checks=UNTOUCHED,
+                preview="{}",
+                preview_sha256="b0d1",
+            )
         for part in query.parts:
             if not part.read_only:
                 new = part.snapshot.text.replace("old", "new")

@@ -140,7 +140,7 @@ async def test_a_refusal_has_a_remedy(ready: Wire) -> None:
     await ready.open(URI, "x")
     answer = await ready.ask("pointsman/ask", {"question": "refuse", "textDocument": {"uri": URI}})
     assert answer["error"]["code"] == -32803
-    assert answer["error"]["data"] == {"code": "refused", "remedy": "ask locally"}
+    assert answer["error"]["data"] == {"code": "refused", "remedy": "ask locally", "rule": "closed"}
 
 
 async def test_refactor_offers_a_versioned_annotated_edit(wire: Wire) -> None:
@@ -186,6 +186,26 @@ async def test_code_actions_are_listed_without_a_model_and_resolved_to_a_version
     params["context"] = {"diagnostics": [], "only": ["source"]}
     docs, tests = (await wire.ask("textDocument/codeAction", params))["result"]
     assert docs["kind"] == "source.pointsman.docs" and tests["kind"] == "source.pointsman.tests"
+
+
+async def test_an_action_whose_body_is_to_be_reviewed_says_so_by_rule_and_goes_on_by_the_command(wire: Wire) -> None:
+    await wire.initialize(
+        workspace={"workspaceEdit": {"documentChanges": True, "changeAnnotationSupport": {}}},
+        textDocument={"codeAction": {"resolveSupport": {"properties": ["edit"]}, "dataSupport": True}},
+    )
+    wire.answers["workspace/applyEdit"] = {"applied": True}
+    await wire.open(URI, "old = 1\n", version=7)
+    problem = {"range": WHOLE, "message": "reviewed"}
+    params = {"textDocument": {"uri": URI}, "range": WHOLE, "context": {"diagnostics": [problem], "only": ["quickfix"]}}
+    (action,) = (await wire.ask("textDocument/codeAction", params))["result"]
+    error = (await wire.ask("codeAction/resolve", action))["error"]
+    assert error["data"]["rule"] == "review.outbound" and error["data"]["code"] == "refused" and error["data"]["remedy"]
+    assert "--approve" in error["message"], "an editor that shows the message alone says what to do"
+    command = {"command": "pointsman.refactor", "arguments": [action["data"]]}
+    shown = (await wire.ask("workspace/executeCommand", command))["result"]
+    assert shown["preview_sha256"] == "b0d1" and shown["applied"] is False
+    command["arguments"] = [action["data"] | {"approvedSha256": shown["preview_sha256"]}]
+    assert (await wire.ask("workspace/executeCommand", command))["result"]["applied"] is True
 
 
 CREATES = {"documentChanges": True, "changeAnnotationSupport": {}, "resourceOperations": ["create"]}

@@ -9,7 +9,9 @@ import { showExplanation } from './explain';
 import { chooseModel } from './models';
 import { Pause } from './pause';
 import { openPolicy } from './policy';
+import { refactorFiles } from './refactor/files';
 import { refactorSelection } from './refactor/prompt';
+import { type ActionData, REVIEWED, carryOutReviewed } from './refactor/reviewed';
 import { Service } from './server/service';
 import { Setup } from './server/setup';
 import { environment, serverKey } from './settings';
@@ -37,6 +39,7 @@ export function activate(context: vscode.ExtensionContext): void {
     askSelection: () => chat.show('/explain '),
     clearChat: () => conversation.clear(),
     refactorSelection: () => refactorSelection(service),
+    refactorFiles: (clicked?: vscode.Uri, selected?: vscode.Uri[]) => refactorFiles(service, clicked, selected),
     applyProposal: (uri?: vscode.Uri) => proposals.apply(uri),
     pauseEverywhere: () => pause.toggleEverywhere(),
     pauseHere: () => document() && pause.toggleFile(document() as vscode.TextDocument),
@@ -56,6 +59,9 @@ export function activate(context: vscode.ExtensionContext): void {
   for (const [name, action] of Object.entries(commands)) {
     context.subscriptions.push(vscode.commands.registerCommand(`pointsman.${name}`, guarded(action)));
   }
+  context.subscriptions.push(
+    vscode.commands.registerCommand(REVIEWED, guarded((data: ActionData) => carryOutReviewed(service, data))),
+  );
   const participant = registerParticipant(service, scope);
   context.subscriptions.push(log, trace, service, item, proposals.register(), chat.register());
   log.info(participant ? 'answers as @pointsman in the chat of VS Code too' : 'this VS Code has no chat of its own');

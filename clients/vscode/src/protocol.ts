@@ -102,5 +102,7 @@ export interface RefactorParams {
   range: Range;
   instruction: string;
   target: string;
+  others: { textDocument: { uri: string } }[];
+  tests: boolean;
   approvedSha256?: string;
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from pointsman.errors import PointsmanError
+from pointsman.errors import PointsmanError, PolicyRefusal
 from pointsman.lsp.messages import RefactorParams
 from pointsman.lsp.refactor import annotated_edits, proposal
 from pointsman.refactor.testplace import WRITE_TESTS
@@ -27,6 +27,8 @@ _ACTIONS = (
     (_DOCS, "Add a docstring", "add a docstring"),
     (_TESTS, "Write tests", WRITE_TESTS),
 )
+REVIEW = "review.outbound"
+"""The rule in the error's data when policy wants the body shown before an action's request is sent."""
 _LONGEST = 300
 """Characters of a diagnostic's message that go into the instruction."""
 
@@ -57,6 +59,14 @@ def register(server: Server) -> None:
     async def resolve(action: types.CodeAction) -> types.CodeAction:
         params: RefactorParams = server.protocol._converter.structure(action.data, RefactorParams)
         found = await proposal(server, params)
+        if found.result.preview_sha256 and not found.result.edits:
+            # A resolve has no way to show a body. A client that can show one sends `data` to the command instead.
+            raise PolicyRefusal(
+                "nothing was sent: policy wants the body approved first; `pointsman refactor` shows it with --dry-run "
+                "and sends it with --approve",
+                rule=REVIEW,
+                remedy="send the action's data as the argument of the command pointsman.refactor",
+            )
         if not found.offered:
             failed = "; ".join(found.result.checks.failures())
             raise PointsmanError(found.result.note or f"no change is offered: {failed or 'the client cannot take one'}")

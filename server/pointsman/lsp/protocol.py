@@ -18,7 +18,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcMethodNotFound
 from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.language_server import lsp_method
 
-from pointsman.errors import PointsmanError
+from pointsman.errors import PointsmanError, PolicyRefusal
 from pointsman.lsp.messages import MESSAGES
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,10 @@ class Protocol(LanguageServerProtocol):
         if error is None:
             self._send_response(msg_id, result=future.result())
         elif isinstance(error, PointsmanError):
-            self.refuse(msg_id, REQUEST_FAILED, error.message, {"code": error.code, "remedy": error.remedy})
+            data = {"code": error.code, "remedy": error.remedy}
+            if isinstance(error, PolicyRefusal):
+                data["rule"] = error.rule
+            self.refuse(msg_id, REQUEST_FAILED, error.message, data)
         elif isinstance(error, InvalidParams):
             self.refuse(msg_id, INVALID_PARAMS, str(error))
         else:

@@ -10,6 +10,7 @@ import { type Context, type Outgoing, type Turn, answered, begin, history, kept,
 
 const TURNS = 'turns';
 const HITS = 8;
+const WRITE_TESTS = 'Write tests for the code that is there to be read; leave tests that there are as they are.';
 const PREVIEW = 'The change is in the refactor preview: tick what you want of it, then apply.';
 
 export type Change = { kind: 'all' } | { kind: 'turn'; turn: Turn } | { kind: 'delta'; id: string; text: string };
@@ -122,7 +123,8 @@ export class Conversation {
       const hits = await this.service.search(wanted.text || 'main', HITS, token);
       this.put(found(this.turn(id), hits));
     } else if (wanted.command === 'tests') {
-      await this.writeTests(id, context);
+      const words = `${WRITE_TESTS} ${wanted.text}`.trim();
+      await this.change(id, words, context, token, true);
     } else if (change !== undefined) {
       await this.change(id, change, context, token);
     } else {
@@ -138,11 +140,11 @@ export class Conversation {
     }
   }
 
-  private async change(id: string, text: string, context: Context | undefined, token: vscode.CancellationToken): Promise<void> {
+  private async change(id: string, text: string, context: Context | undefined, token: vscode.CancellationToken, tests = false): Promise<void> {
     if (!context) {
-      throw new Error('Select the code to change, or name a file or symbol with @.');
+      throw new Error(`Select the code to ${tests ? 'test' : 'change'}, or name a file or symbol with @.`);
     }
-    const asked = { ...context, instruction: text, target: settings.target() };
+    const asked = { ...context, instruction: text, target: settings.target(), tests };
     const offered = this.service.onOffer(() => this.put({ ...this.turn(id), text: PREVIEW }));
     const result = await refactor(this.service, asked, token, (outgoing) => this.asked(id, outgoing)).finally(() => offered.dispose());
     const turn = this.turn(id);
@@ -159,27 +161,6 @@ export class Conversation {
       route: result.route,
       ...(result.receipt ? { receipt: result.receipt } : {}),
     });
-  }
-
-  /** The server's own action for tests, where it has one. */
-  private async writeTests(id: string, context: Context | undefined): Promise<void> {
-    if (!context) {
-      throw new Error('Select the code to test, or name a file or symbol with @.');
-    }
-    const { start, end } = context.range;
-    const range = new vscode.Range(start.line, start.character, end.line, end.character);
-    const uri = vscode.Uri.parse(context.uri);
-    const kind = 'source.pointsman.tests';
-    const actions = await vscode.commands.executeCommand<vscode.CodeAction[]>('vscode.executeCodeActionProvider', uri, range, kind, 1);
-    const action = actions?.[0];
-    if (!action) {
-      throw new Error('This version of the server writes no tests for this code.');
-    }
-    const applied = action.edit ? await vscode.workspace.applyEdit(action.edit, { isRefactoring: true }) : false;
-    if (action.command) {
-      await vscode.commands.executeCommand(action.command.command, ...(action.command.arguments ?? []));
-    }
-    this.put({ ...this.turn(id), state: 'done', text: applied || action.command ? `Done: ${action.title}.` : 'The tests were declined.' });
   }
 
   /** Show what would leave, and wait for the user's word. */

@@ -1,9 +1,8 @@
 // The inline prompt: an instruction for the selection, or for the line of the cursor.
 import * as vscode from 'vscode';
-import type { Outgoing } from '../chat/turns';
 import type { Service } from '../server/service';
 import { settings } from '../settings';
-import { refactor } from './run';
+import { carryOut } from './carry';
 
 export async function refactorSelection(service: Service): Promise<void> {
   const editor = vscode.window.activeTextEditor;
@@ -12,52 +11,21 @@ export async function refactorSelection(service: Service): Promise<void> {
     return;
   }
   const range = editor.selection.isEmpty ? await enclosing(editor) : editor.selection;
-  const lines = `${range.start.line + 1}–${range.end.line + 1}`;
-  const instruction = await vscode.window.showInputBox({
-    title: `Pointsman: change lines ${lines}`,
-    prompt: 'What should become of this code? You see the change before it is made.',
-    placeHolder: 'add a docstring',
-  });
-  if (!instruction?.trim()) {
-    return;
-  }
-  const asked = { uri: editor.document.uri.toString(), range: plain(range), instruction, target: settings.target() };
-  const options = { location: vscode.ProgressLocation.Notification, title: `Pointsman: ${instruction}`, cancellable: true };
-  const work = new vscode.CancellationTokenSource();
-  const running = refactor(service, asked, work.token, approved);
-  await vscode.window.withProgress(options, (_, token) => {
-    token.onCancellationRequested(() => work.cancel());
-    // Once the preview is open, it says the rest.
-    return new Promise<void>((resolve) => {
-      const heard = service.onOffer(resolve);
-      const done = () => (heard.dispose(), resolve());
-      running.then(done, done);
-    });
-  });
-  const result = await running;
-  if (!result) {
-    return;
-  }
-  const words = result.note || (result.edits.length ? '' : 'no change came of it');
-  if (words) {
-    void vscode.window.showInformationMessage(`Pointsman: ${words}.`.replace('..', '.'));
-  }
-  if (result.receipt) {
-    const { record_id, endpoint, body_bytes, usd } = result.receipt;
-    void vscode.window.showInformationMessage(
-      `Pointsman sent ${body_bytes} bytes to ${endpoint}, $${usd.toFixed(4)}. Receipt ${record_id}.`,
-    );
+  const instruction = await instructionFor(`lines ${range.start.line + 1}–${range.end.line + 1}`);
+  if (instruction) {
+    const uri = editor.document.uri.toString();
+    await carryOut(service, { uri, range: plain(range), instruction, target: settings.target() });
   }
 }
 
-/** Show the exact body in an editor, and ask. */
-async function approved(outgoing: Outgoing): Promise<boolean> {
-  const document = await vscode.workspace.openTextDocument({ language: 'json', content: outgoing.body });
-  await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
-  const send = 'Send Exactly This';
-  const detail = `${outgoing.redactions} values were replaced. The text beside this is all that leaves.`;
-  const title = `Send this to ${outgoing.model} at ${outgoing.endpoint}?`;
-  return (await vscode.window.showWarningMessage(title, { modal: true, detail }, send)) === send;
+/** Undefined when the user gives none. */
+export async function instructionFor(what: string): Promise<string | undefined> {
+  const instruction = await vscode.window.showInputBox({
+    title: `Pointsman: change ${what}`,
+    prompt: 'What should become of this code? You see the change before it is made.',
+    placeHolder: 'add a docstring',
+  });
+  return instruction?.trim() ? instruction : undefined;
 }
 
 /** The innermost function or class around the cursor, else its line. */

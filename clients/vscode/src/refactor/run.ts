@@ -7,9 +7,16 @@ import type { Service } from '../server/service';
 
 export interface Asked {
   uri: string;
-  range: Range;
+  /** What the range was taken from; the document as it is, when undefined. */
+  version?: number;
+  /** The whole document, when undefined. */
+  range?: Range;
   instruction: string;
   target: string;
+  /** More files that may change, whole. */
+  others?: string[];
+  /** Write tests of the range, into the file where they belong. */
+  tests?: boolean;
 }
 
 /** Undefined when the user would not have the body sent. Throws the server's message. */
@@ -21,10 +28,12 @@ export async function refactor(
 ): Promise<Refactoring | undefined> {
   const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(asked.uri));
   const params = {
-    textDocument: { uri: asked.uri, version: document.version },
-    range: asked.range,
+    textDocument: { uri: asked.uri, version: asked.version ?? document.version },
+    range: asked.range ?? { start: { line: 0, character: 0 }, end: { line: document.lineCount, character: 0 } },
     instruction: asked.instruction,
     target: asked.target,
+    others: (asked.others ?? []).map((uri) => ({ textDocument: { uri } })),
+    tests: asked.tests ?? false,
   };
   const first = await service.refactor(params, token);
   if (first.edits.length || !first.preview_sha256) {

@@ -1,6 +1,6 @@
 // One language client at a time: started, watched, restarted with patience, and asked our own methods.
 import * as vscode from 'vscode';
-import { CloseAction, ErrorAction, LanguageClient, ProgressType, State } from 'vscode-languageclient/node';
+import { CloseAction, CodeActionResolveRequest, ErrorAction, LanguageClient, ProgressType, State } from 'vscode-languageclient/node';
 import type {
   Answer,
   AskParams,
@@ -11,6 +11,7 @@ import type {
   ServerStatus,
 } from '../protocol';
 import { environment, settings } from '../settings';
+import { type ActionData, reviewed, wantsReview } from '../refactor/reviewed';
 import { Crashes } from './crashes';
 import type { Setup } from './setup';
 
@@ -158,6 +159,7 @@ export class Service implements vscode.Disposable {
         middleware: {
           provideInlineCompletionItems: (document, position, context, token, next) =>
             this.ghosts.wanted(document) ? next(document, position, context, token) : [],
+          resolveCodeAction: (action, token) => resolved(client, action, token),
           workspace: {
             handleApplyEdit: (params, next) => {
               this.offers.fire();
@@ -212,5 +214,26 @@ export class Service implements vscode.Disposable {
     this.phase = phase;
     void vscode.commands.executeCommand('setContext', 'pointsman.ready', phase === 'running');
     this.phases.fire(phase);
+  }
+}
+
+/** An action with its edit, made by whom the settings name. The client's own way would tell of a refusal by itself. */
+async function resolved(client: LanguageClient, action: vscode.CodeAction, token: vscode.CancellationToken): Promise<vscode.CodeAction> {
+  const plain = client.code2ProtocolConverter.asCodeActionSync(action);
+  const data = plain.data as ActionData | undefined;
+  if (!data) {
+    return action;
+  }
+  try {
+    const asked = { ...plain, data: { ...data, target: settings.target() } };
+    return await client.protocol2CodeConverter.asCodeAction(await client.sendRequest(CodeActionResolveRequest.type, asked, token), token);
+  } catch (error) {
+    if (wantsReview(error)) {
+      return reviewed(action, data);
+    }
+    if (!token.isCancellationRequested) {
+      void vscode.window.showErrorMessage(`Pointsman: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    return action;
   }
 }

@@ -1,0 +1,44 @@
+// A refactor outside of the chat: progress in a notification, the outgoing body in an editor, what came of it in words.
+import * as vscode from 'vscode';
+import type { Outgoing } from '../chat/turns';
+import type { Service } from '../server/service';
+import { type Asked, refactor } from './run';
+
+export async function carryOut(service: Service, asked: Asked): Promise<void> {
+  const options = { location: vscode.ProgressLocation.Notification, title: `Pointsman: ${asked.instruction}`, cancellable: true };
+  const work = new vscode.CancellationTokenSource();
+  const running = refactor(service, asked, work.token, approved);
+  await vscode.window.withProgress(options, (_, token) => {
+    token.onCancellationRequested(() => work.cancel());
+    // Once the preview is open, it says the rest.
+    return new Promise<void>((resolve) => {
+      const heard = service.onOffer(resolve);
+      const done = () => (heard.dispose(), resolve());
+      running.then(done, done);
+    });
+  });
+  const result = await running;
+  if (!result) {
+    return;
+  }
+  const words = result.note || (result.edits.length ? '' : 'no change came of it');
+  if (words) {
+    void vscode.window.showInformationMessage(`Pointsman: ${words}.`.replace('..', '.'));
+  }
+  if (result.receipt) {
+    const { record_id, endpoint, body_bytes, usd } = result.receipt;
+    void vscode.window.showInformationMessage(
+      `Pointsman sent ${body_bytes} bytes to ${endpoint}, $${usd.toFixed(4)}. Receipt ${record_id}.`,
+    );
+  }
+}
+
+/** Show the exact body in an editor, and ask. */
+async function approved(outgoing: Outgoing): Promise<boolean> {
+  const document = await vscode.workspace.openTextDocument({ language: 'json', content: outgoing.body });
+  await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
+  const send = 'Send Exactly This';
+  const detail = `${outgoing.redactions} values were replaced. The text beside this is all that leaves.`;
+  const title = `Send this to ${outgoing.model} at ${outgoing.endpoint}?`;
+  return (await vscode.window.showWarningMessage(title, { modal: true, detail }, send)) === send;
+}
