@@ -22,6 +22,13 @@ export interface Answer {
   citations: Citation[];
   abstained: boolean;
   route: Route;
+  redactions?: number;
+  marks?: string[];
+  receipt?: Receipt | null;
+  note?: string;
+  /** What would leave, when policy wants it seen first: then there is no answer yet. */
+  preview?: string;
+  preview_sha256?: string;
 }
 
 export interface Hit {
@@ -95,6 +102,8 @@ export interface AskParams {
   textDocument?: { uri: string };
   range?: Range;
   history: { role: 'user' | 'assistant'; text: string }[];
+  /** Hash of the outgoing body that the user approved. */
+  approvedSha256?: string;
 }
 
 export interface RefactorParams {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromPage } from '../src/chat/messages';
 import { harmless } from '../src/chat/harmless';
+import { approved } from '../src/chat/approved';
 import { type Asked, reply } from '../src/chat/native';
 import { instruction, parse, question } from '../src/chat/slash';
 import { type Turn, answered, begin, history, kept, restored } from '../src/chat/turns';
@@ -160,4 +161,19 @@ test('the chat of VS Code searches, explains, and says what it does not know', a
   assert.deepEqual(await replied({ command: 'search', prompt: 'carts' }), { shown: '<shop/cart.py:3> Cart\n\n', told: ['carts'] });
   assert.match(JSON.stringify((await replied({ command: 'explain', prompt: '@Cart' })).told), /Explain Cart/);
   await assert.rejects(replied({ prompt: '/nothing' }), /no \/nothing/);
+});
+
+test('a question that policy wants seen first is asked again with the user\u2019s word, and only then', async () => {
+  const route = { target: 'closed', model: 'big', reason: 'because', endpoint: 'vendor' };
+  const waits = { answer: '', citations: [], abstained: false, route, preview: '{"model":"big"}', preview_sha256: 'abc' };
+  const done = { ...waits, answer: 'Yes [1].', preview: '', preview_sha256: '' };
+  const asked: unknown[] = [];
+  const ask = (more: { approvedSha256?: string }) => (asked.push(more), Promise.resolve(more.approvedSha256 ? done : waits));
+  assert.equal(await approved(ask, () => Promise.resolve(false)), undefined);
+  assert.deepEqual(asked, [{}]);
+  const shown: unknown[] = [];
+  assert.equal(await approved(ask, (out) => (shown.push(out), Promise.resolve(true))), done);
+  assert.deepEqual(shown, [{ body: '{"model":"big"}', sha256: 'abc', model: 'big', endpoint: 'vendor', redactions: 0, marks: [] }]);
+  assert.deepEqual(asked, [{}, {}, { approvedSha256: 'abc' }]);
+  assert.equal(await approved(() => Promise.resolve(done), () => Promise.reject(new Error('not to be asked'))), done);
 });

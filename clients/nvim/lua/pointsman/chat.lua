@@ -58,11 +58,13 @@ end
 --- Ask about the code; `lines` are those that were selected, 1-based.
 ---@param question string
 ---@param lines { first: integer, last: integer }|nil
-function M.ask(question, lines)
+---@param again { bufnr: integer, approval: string }|nil the question was asked of this buffer, and its body approved
+function M.ask(question, lines, again)
   local client = require('pointsman.client')
-  local bufnr = vim.api.nvim_get_current_buf()
+  local bufnr = again and again.bufnr or vim.api.nvim_get_current_buf()
   local token = ('pointsman-ask-%d'):format(vim.uv.hrtime())
   local params = { question = question, history = history(), partialResultToken = token }
+  params.approvedSha256 = again and again.approval
   local here = vim.lsp.get_clients({ name = 'pointsman', bufnr = bufnr })[1]
   if here then
     params.textDocument = { uri = vim.uri_from_bufnr(bufnr) }
@@ -82,6 +84,15 @@ function M.ask(question, lines)
   drafts[token] = turn
   window.draw(turns)
   local id, by = client.ask('pointsman/ask', params, function(answer)
+    if answer.answer == '' and (answer.preview_sha256 or '') ~= '' then
+      turn.failed = 'nothing was sent'
+      finish(turn, token)
+      if not again and require('pointsman.outgoing').approved(answer) then
+        turns[#turns] = nil
+        M.ask(question, lines, { bufnr = bufnr, approval = answer.preview_sha256 })
+      end
+      return
+    end
     turn.answer = answer
     finish(turn, token)
     local found = require('pointsman.citations').list(question, turn.root, answer.citations)

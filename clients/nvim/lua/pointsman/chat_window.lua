@@ -52,6 +52,13 @@ local function lines_of(turn)
       text[#text + 1] = ('[%d] %s:%d-%d %s'):format(c.n, c.path, c.start_line, c.end_line, c.symbol)
     end
     text[#text + 1] = ('_%s %s: %s_'):format(answer.route.target, answer.route.model, answer.route.reason)
+    if type(answer.receipt) == 'table' then
+      local receipt = answer.receipt
+      text[#text + 1] = ('_%d bytes left for %s, receipt %s_'):format(receipt.body_bytes, receipt.endpoint, receipt.record_id)
+    end
+    if (answer.note or '') ~= '' then
+      text[#text + 1] = ('_%s_'):format(answer.note)
+    end
   elseif turn.failed then
     text[#text + 1] = '_' .. turn.failed .. '_'
   else

@@ -3,22 +3,6 @@ local M = {}
 
 local COMMAND = 'pointsman.refactor'
 
---- The body that would leave, and the user's word on it.
----@return boolean
-local function approved(result)
-  local name = ('outgoing, %d values replaced'):format(result.redactions or 0)
-  local before = vim.api.nvim_get_current_win()
-  local bufnr = require('pointsman.window').split(vim.split(result.preview, '\n', { plain = true }), name, 'json')
-  vim.cmd.redraw()
-  local where = ('%s at %s'):format(result.route.model, result.route.endpoint)
-  local yes = vim.fn.confirm(('Send exactly this to %s?'):format(where), '&Send\n&Do not', 2) == 1
-  vim.api.nvim_buf_delete(bufnr, { force = true })
-  if vim.api.nvim_win_is_valid(before) then
-    vim.api.nvim_set_current_win(before)
-  end
-  return yes
-end
-
 --- What to tell of a result that made no proposal.
 local function tell(result)
   local parts = {}
@@ -53,7 +37,7 @@ function M.send(argument, bufnr)
   require('pointsman.client').ask('workspace/executeCommand', params, function(result)
     local waits = #result.edits == 0 and (result.preview_sha256 or '') ~= ''
     if waits and argument.approvedSha256 == nil then
-      if approved(result) then
+      if require('pointsman.outgoing').approved(result) then
         argument.approvedSha256 = result.preview_sha256
         M.send(argument, bufnr)
       end

@@ -4,6 +4,7 @@ import { refactor } from '../refactor/run';
 import type { Hit } from '../protocol';
 import type { Service } from '../server/service';
 import { settings } from '../settings';
+import { approved } from './approved';
 import type { Scope } from './scope';
 import { type Wanted, instruction, parse, question } from './slash';
 import { type Context, type Outgoing, type Turn, answered, begin, history, kept, restored } from './turns';
@@ -11,6 +12,7 @@ import { type Context, type Outgoing, type Turn, answered, begin, history, kept,
 const TURNS = 'turns';
 const HITS = 8;
 const WRITE_TESTS = 'Write tests for the code that is there to be read; leave tests that there are as they are.';
+const NOTHING_SENT = 'Nothing was sent.';
 const PREVIEW = 'The change is in the refactor preview: tick what you want of it, then apply.';
 
 export type Change = { kind: 'all' } | { kind: 'turn'; turn: Turn } | { kind: 'delta'; id: string; text: string };
@@ -133,10 +135,12 @@ export class Conversation {
         ...(context ? { textDocument: { uri: context.uri }, range: context.range } : {}),
         history: before,
       };
-      const answer = await this.service.ask(asked, token, (text) => {
-        this.put({ ...this.turn(id), text: this.turn(id).text + text }, { kind: 'delta', id, text });
-      });
-      this.put(answered(this.turn(id), answer));
+      const ask = (more: { approvedSha256?: string }) =>
+        this.service.ask({ ...asked, ...more }, token, (text) => {
+          this.put({ ...this.turn(id), text: this.turn(id).text + text }, { kind: 'delta', id, text });
+        });
+      const answer = await approved(ask, (waits) => this.asked(id, waits));
+      this.put(answer ? answered(this.turn(id), answer) : { ...this.turn(id), state: 'done', text: NOTHING_SENT });
     }
   }
 
@@ -149,7 +153,7 @@ export class Conversation {
     const result = await refactor(this.service, asked, token, (outgoing) => this.asked(id, outgoing)).finally(() => offered.dispose());
     const turn = this.turn(id);
     if (!result) {
-      this.put({ ...turn, state: 'done', text: 'Nothing was sent.' });
+      this.put({ ...turn, state: 'done', text: NOTHING_SENT });
       return;
     }
     const words = result.applied ? 'The change was applied.' : result.note || (result.edits.length ? 'The change was declined.' : 'No change came of it.');

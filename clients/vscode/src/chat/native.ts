@@ -15,7 +15,8 @@ export interface Asked {
 }
 
 export interface Sources {
-  ask(params: AskParams): Promise<Answer>;
+  /** Undefined when the user would not have sent what policy wanted seen first. */
+  ask(params: AskParams): Promise<Answer | undefined>;
   search(query: string, k: number): Promise<Hit[]>;
   /** The code that a question is about: what it mentions, else the selection. */
   about(mentions: readonly string[]): Promise<Context | undefined>;
@@ -49,10 +50,21 @@ export async function reply(asked: Asked, sources: Sources, out: Out): Promise<v
     ...(context ? { textDocument: { uri: context.uri }, range: context.range } : {}),
     history: asked.earlier.map((text) => ({ role: 'user' as const, text })),
   });
+  if (!answer) {
+    out.plain('Nothing was sent.');
+    return;
+  }
   out.markdown(harmless(answer.answer));
   for (const citation of answer.citations) {
     out.markdown(`\n\n\\[${citation.n}\\] `);
     await out.place(citation);
   }
   out.plain(`\n\n${answer.route.model}: ${answer.route.reason}`);
+  if (answer.note) {
+    out.plain(`\n\n${answer.note}`);
+  }
+  if (answer.receipt) {
+    const { body_bytes, endpoint, record_id } = answer.receipt;
+    out.plain(`\n\n${body_bytes} bytes left for ${endpoint}. Receipt ${record_id}.`);
+  }
 }

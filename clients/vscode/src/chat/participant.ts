@@ -2,6 +2,8 @@
 import * as vscode from 'vscode';
 import { resolve } from '../places';
 import type { Service } from '../server/service';
+import { confirmed } from '../refactor/carry';
+import { approved } from './approved';
 import { type Out, reply } from './native';
 import type { Scope } from './scope';
 
@@ -17,7 +19,8 @@ export function registerParticipant(service: Service, scope: Scope): vscode.Disp
     const asked = { command: request.command, prompt: request.prompt, earlier: earlier.map((turn) => turn.prompt) };
     const sources = {
       // The draft is not streamed here: what was shown cannot be taken back, and the answer may be shorter.
-      ask: (params: Parameters<Service['ask']>[0]) => service.ask(params, token, () => undefined),
+      ask: (params: Parameters<Service['ask']>[0]) =>
+        approved((more) => service.ask({ ...params, ...more }, token, () => undefined), confirmed),
       search: (query: string, k: number) => service.search(query, k, token),
       about: (mentions: readonly string[]) => scope.of(mentions, true),
     };

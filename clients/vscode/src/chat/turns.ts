@@ -44,7 +44,21 @@ export function begin(id: string, question: string, context: Context | undefined
 }
 
 export function answered(turn: Turn, answer: Answer): Turn {
-  return { ...turn, state: 'done', text: answer.answer, citations: answer.citations, route: answer.route };
+  const text = answer.note ? `${answer.answer}\n\n${answer.note}` : answer.answer;
+  const receipt = answer.receipt ? { receipt: answer.receipt } : {};
+  return { ...turn, state: 'done', text, citations: answer.citations, route: answer.route, ...receipt };
+}
+
+/** What policy wants seen before it leaves; undefined when there is nothing to approve. */
+export function outgoing(
+  result: Pick<Answer, 'route' | 'redactions' | 'marks' | 'preview' | 'preview_sha256'>,
+): Outgoing | undefined {
+  const { route, preview, preview_sha256: sha256 } = result;
+  if (!preview || !sha256) {
+    return undefined;
+  }
+  const marks = result.marks ?? [];
+  return { body: preview, sha256, model: route.model, endpoint: route.endpoint ?? '', redactions: result.redactions ?? 0, marks };
 }
 
 const TOLD = 4;

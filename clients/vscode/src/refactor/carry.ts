@@ -7,7 +7,7 @@ import { type Asked, refactor } from './run';
 export async function carryOut(service: Service, asked: Asked): Promise<void> {
   const options = { location: vscode.ProgressLocation.Notification, title: `Pointsman: ${asked.instruction}`, cancellable: true };
   const work = new vscode.CancellationTokenSource();
-  const running = refactor(service, asked, work.token, approved);
+  const running = refactor(service, asked, work.token, confirmed);
   await vscode.window.withProgress(options, (_, token) => {
     token.onCancellationRequested(() => work.cancel());
     // Once the preview is open, it says the rest.
@@ -34,7 +34,7 @@ export async function carryOut(service: Service, asked: Asked): Promise<void> {
 }
 
 /** Show the exact body in an editor, and ask. */
-async function approved(outgoing: Outgoing): Promise<boolean> {
+export async function confirmed(outgoing: Outgoing): Promise<boolean> {
   const document = await vscode.workspace.openTextDocument({ language: 'json', content: outgoing.body });
   await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
   const send = 'Send Exactly This';

@@ -1,7 +1,7 @@
 // A refactor from instruction to edit: the server decides, shows what would leave when policy asks, and offers the edit.
 // VS Code shows that edit in its refactor preview, for its annotation needs confirmation, and applies it as one step.
 import * as vscode from 'vscode';
-import type { Outgoing } from '../chat/turns';
+import { type Outgoing, outgoing } from '../chat/turns';
 import type { Range, Refactoring } from '../protocol';
 import type { Service } from '../server/service';
 
@@ -36,16 +36,9 @@ export async function refactor(
     tests: asked.tests ?? false,
   };
   const first = await service.refactor(params, token);
-  if (first.edits.length || !first.preview_sha256) {
+  const waits = first.edits.length ? undefined : outgoing(first);
+  if (!waits) {
     return first;
   }
-  const outgoing: Outgoing = {
-    body: first.preview,
-    sha256: first.preview_sha256,
-    model: first.route.model,
-    endpoint: first.route.endpoint ?? '',
-    redactions: first.redactions,
-    marks: first.marks ?? [],
-  };
-  return (await approve(outgoing)) ? service.refactor({ ...params, approvedSha256: outgoing.sha256 }, token) : undefined;
+  return (await approve(waits)) ? service.refactor({ ...params, approvedSha256: waits.sha256 }, token) : undefined;
 }
