@@ -156,7 +156,11 @@ async function instructFiles(text, names) {
   await row(names[0]).click();
   for (const name of names.slice(1)) await row(name).click({ modifiers: ['Control'] });
   await row(names[0]).click({ button: 'right' });
-  await page.getByRole('menuitem', { name: 'Change These Files…' }).click();
+  // A menu takes no click in its first moments.
+  await until('the prompt', async () => {
+    await page.getByRole('menuitem', { name: 'Change These Files…' }).click({ timeout: SECONDS }).catch(() => undefined);
+    return page.getByPlaceholder('add a docstring').waitFor({ timeout: 2 * SECONDS }).then(() => true, () => false);
+  });
   await tell(text);
 }
 
