@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
+from tests.e2e.conftest import Home, fresh_home
+
+from .closed_author import Author
 from .neovim_fixtures import Open, fixed, fixed_home, home, installed, nvim, repository
 
 pytestmark = pytest.mark.model
+
+Granted = tuple[Author, Home]
 
 _FLOATS = """
 function()
@@ -165,3 +173,84 @@ def test_a_change_of_several_files_is_taken_by_hunk_and_by_file(nvim: Open, repo
             "the hunk undone", "vim.deep_equal(vim.fn.getbufline(vim.fn.bufnr('cart.py'), 1, '$'), old)", old=before[0]
         )
         assert "is there already" in editor.lua(_SEVERAL, root=str(repository))["failureReason"]
+
+
+@pytest.fixture
+def author(fresh_home: Callable[..., Home], httpserver: HTTPServer) -> Granted:
+    """A closed model that renames `reserve` and writes tests, for a home where the repository may be trusted."""
+    made = Author(httpserver, lambda code: code.replace("reserve(", "take_out("), made="def test_it():\n    pass\n")
+    return made, fresh_home()
+
+
+_TEXT = "vim.fn.getbufline(vim.fn.bufnr(name), 1, '$')"
+
+
+def test_the_buffer_and_the_files_of_the_quickfix_list_are_changed_together(
+    nvim: Open, repository: Path, author: Granted
+) -> None:
+    writer, home = author
+    writer.grant(home)
+    home.run("policy", "trust", repository)
+    before = [(repository / "shop" / name).read_text().splitlines() for name in ("cart.py", "inventory.py")]
+    with nvim("shop/cart.py", at=home) as editor:
+        editor.press(":Pointsman refactor! rename reserve to take_out<CR>")
+        messages = "vim.api.nvim_exec2('messages', { output = true }).output"
+        editor.wait("the reason", f"{messages}:find('quickfix list names no other file', 1, true)")
+        editor.press(":noautocmd vimgrep /reserve/j shop/*.py<CR>")
+        editor.press(":Pointsman refactor! rename reserve to take_out<CR>")
+        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 3 and vim.wo.diff")
+        assert [editor.lua(f"return {_TEXT}", name=name) for name in ("cart.py", "inventory.py")] == before
+        editor.press("A")
+        editor.wait("the other file", "#vim.api.nvim_list_tabpages() == 2")
+        editor.press("A")
+        editor.wait("the end", "#vim.api.nvim_list_tabpages() == 1")
+        after = [[line.replace("reserve(", "take_out(") for line in lines] for lines in before]
+        assert [editor.lua(f"return {_TEXT}", name=name) for name in ("cart.py", "inventory.py")] == after
+    assert len(writer.bodies) == 1
+
+
+_ACTION = (
+    "vim.schedule(function() vim.lsp.buf.code_action({ apply = true, context = { only = { 'source' },"
+    " diagnostics = {} }, filter = function(action) return action.title:find(wanted) end,"
+    " range = { start = { 38, 0 }, ['end'] = { 42, 10 } } }) end) return true"
+)
+
+
+def test_tests_are_written_into_a_new_file_after_review(nvim: Open, repository: Path, author: Granted) -> None:
+    writer, home = author
+    writer.grant(home)
+    home.run("policy", "trust", repository)
+    made = repository / "shop" / "test_cart.py"
+    with nvim("shop/cart.py", at=home) as editor:
+        editor.lua(_ACTION, wanted="Write tests")
+        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
+        assert editor.lines() == ["def test_it():", "    pass"] and not made.exists()
+        editor.press("A")
+        editor.wait("the end", "#vim.api.nvim_list_tabpages() == 1")
+        editor.press(":wall<CR>")
+        editor.wait("the file", "vim.fn.filereadable(path) == 1", path=str(made))
+        assert made.read_text() == "def test_it():\n    pass\n"
+
+
+def test_the_body_of_a_code_action_is_shown_and_asked_about_where_policy_wants_that(
+    nvim: Open, repository: Path, author: Granted
+) -> None:
+    writer, home = author
+    writer.grant(home, outbound="always")
+    home.run("policy", "trust", repository)
+    extra = (
+        "_G.answers = { 2, 1 }\n"
+        "vim.fn.confirm = function(text)\n"
+        "  _G.asked, _G.shown = text, table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), '\\n')\n"
+        "  return table.remove(_G.answers, 1)\n"
+        "end"
+    )
+    with nvim("shop/cart.py", at=home, extra=extra) as editor:
+        editor.lua(_ACTION, wanted="Write tests")
+        editor.wait("the question", "#_G.answers == 1")
+        assert editor.lua("return _G.asked") == "Send exactly this to big-1 at vendor?"
+        editor.lua(_ACTION, wanted="Write tests")
+        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
+        assert editor.lines() == ["def test_it():", "    pass"]
+        (body,) = writer.bodies  # what was declined was not sent
+        assert json.loads(editor.lua("return _G.shown")) == json.loads(body)

@@ -83,6 +83,7 @@ def test_the_body_of_a_code_action_is_shown_first_where_policy_wants_that(
     seen = went_well(session)["reviewed"]
     assert "vendor" in seen["asked"] and "big-1" in seen["asked"]
     assert not seen["problems"], "a refused resolve is no error to the user"
+    assert seen["left"] == 0, "the body stays open after the answer"
     assert len(author.bodies) == 1, "what was declined was sent"
     assert seen["untouched"], "the file changed before the user agreed"
     assert seen["applied"] == seen["before"].replace("percent):\n", "percent):\n    # seen\n")

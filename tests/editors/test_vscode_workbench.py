@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,12 +101,15 @@ def run_session(
     machine: dict[str, Any] | None = None,
     typing: dict[str, Any] | None = None,
     made: str = "",
+    settings: dict[str, Any] | None = None,
+    more: Sequence[Path] = (),
 ) -> Session:
     home, folder = _home(tmp / "home", models), _repository(tmp / "tiny")
     prepare(home, folder)
     shots = Path(os.environ.get("POINTSMAN_SCREENSHOTS") or tmp / "shots")
     try:
-        with serve(at, vsix, tmp / "profile", home.environment, trusting=trusting, machine=machine) as site:
+        options: dict[str, Any] = {"trusting": trusting, "machine": machine, "user": settings, "more": more}
+        with serve(at, vsix, tmp / "profile", home.environment, **options) as site:
             plan: dict[str, Any] = {"url": site.url, "folder": str(folder), "home": str(home.path), "steps": steps}
             plan |= {"typing": typing, "made": made}
             return Session(drive(at, "vscode_driver.mjs", plan, shots.resolve()), home, folder)

@@ -46,6 +46,17 @@ def built() -> Path:
     return EXTENSION / "pointsman-test.vsix"
 
 
+def packed(folder: Path, to: Path) -> Path:
+    """Another extension, packed as this one is."""
+    vsce = installed() / "node_modules" / ".bin" / "vsce"
+    options = ["--no-dependencies", "--allow-missing-repository", "--skip-license", "-o", str(to)]
+    done = subprocess.run(
+        [str(vsce), "package", *options], cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return to
+
+
 def _npm(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["npm", *arguments], cwd=EXTENSION, capture_output=True, text=True, timeout=_SECONDS, check=False

@@ -156,7 +156,11 @@ async function instructFiles(text, names) {
   await row(names[0]).click();
   for (const name of names.slice(1)) await row(name).click({ modifiers: ['Control'] });
   await row(names[0]).click({ button: 'right' });
-  await page.getByRole('menuitem', { name: 'Change These Files…' }).click();
+  // A menu takes no click in its first moments.
+  await until('the prompt', async () => {
+    await page.getByRole('menuitem', { name: 'Change These Files…' }).click({ timeout: SECONDS }).catch(() => undefined);
+    return page.getByPlaceholder('add a docstring').waitFor({ timeout: 2 * SECONDS }).then(() => true, () => false);
+  });
   await tell(text);
 }
 
@@ -449,14 +453,15 @@ const steps = {
     await dialog.waitFor({ state: 'hidden' });
     await page.waitForTimeout(500);
     const problems = await page.locator('.notification-list-item.error, .notification-toast .codicon-error').allInnerTexts();
-    await command('View: Close All Editors');
+    const left = await page.locator('.tab[data-resource-name^="outgoing"]').count();
     await act();
+    await page.locator('.tab[data-resource-name^="outgoing"]').first().waitFor();
     await dialog.getByRole('button', { name: 'Send Exactly This' }).click();
     await previewed();
     const untouched = read('shop/cart.py') === before;
     await applyPreview();
     const [applied] = await saved('shop/cart.py');
-    return { asked, problems, untouched, before, applied };
+    return { asked, problems, left, untouched, before, applied };
   },
 
   async typing() {
@@ -530,6 +535,32 @@ const steps = {
       return read('shop/cart.py').includes('share');
     }, 20 * SECONDS);
     return { shown, receipt: await turn.locator('.receipt').innerText(), text: read('shop/cart.py') };
+  },
+
+  /** A question in the chat view of VS Code itself. */
+  async native() {
+    await command('Chat: Open Chat');
+    const input = page.locator('.interactive-session .chat-input-container .monaco-editor').first();
+    await input.click();
+    await page.keyboard.type('@pointsman How is a discount applied to a total?');
+    await page.waitForTimeout(1500);
+    await press('Escape');
+    await input.click();
+    await press('Enter');
+    const response = page.locator('.interactive-response').last();
+    const answer = await until('an answer', async () => {
+      const text = await response.innerText({ timeout: SECONDS }).catch(() => '');
+      return /smollm2|unavailable|silent/.test(text) && text;
+    }, 120 * SECONDS);
+    await shoot('native');
+    const anchor = response.locator('.chat-inline-anchor-widget, a[data-href]').first();
+    const place = await anchor.innerText({ timeout: 5 * SECONDS });
+    await anchor.click();
+    const at = await until('the lines', async () => {
+      const text = await page.locator('.statusbar-item[id="status.editor.selection"]').innerText({ timeout: SECONDS }).catch(() => '');
+      return text.includes('Ln ') && text;
+    }, 10 * SECONDS);
+    return { answer, place, at };
   },
 
   async killed() {

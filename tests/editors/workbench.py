@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,13 +55,15 @@ def serve(
     *,
     trusting: bool = True,
     machine: dict[str, Any] | None = None,
+    user: dict[str, Any] | None = None,
+    more: Sequence[Path] = (),
 ) -> Iterator[Site]:
-    """A clean profile with the extension installed. `trusting=False` leaves workspace trust to the user; `machine` are
-    settings of machine scope."""
+    """A clean profile with the extension installed, and `more` packed ones. `trusting=False` leaves workspace trust to
+    the user; `machine` are settings of machine scope, `user` those that are not as usual."""
     (profile / "Machine").mkdir(parents=True)
     (profile / "Machine" / "settings.json").write_text(json.dumps(machine or {}))
     (profile / "User").mkdir(parents=True)
-    settings = _SETTINGS | {"security.workspace.trust.enabled": not trusting}
+    settings = _SETTINGS | {"security.workspace.trust.enabled": not trusting} | (user or {})
     (profile / "User" / "settings.json").write_text(json.dumps(settings))
     common = ["--user-data-dir", str(profile), "--extensions-dir", str(profile / "x"), "--config", str(profile / "c")]
     path = f"{at.node.parent}{os.pathsep}{environment['PATH']}"
@@ -69,8 +71,9 @@ def serve(
     log = profile / "code-server.log"
     with log.open("w") as out:
         command = [*at.code_server, *common]
-        install = [*command, "--install-extension", str(vsix), "--force"]
-        subprocess.run(install, env=env, stdout=out, stderr=out, check=True, timeout=120)
+        for packed in (vsix, *more):
+            install = [*command, "--install-extension", str(packed), "--force"]
+            subprocess.run(install, env=env, stdout=out, stderr=out, check=True, timeout=120)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{probe.getsockname()[1]}"

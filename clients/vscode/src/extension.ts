@@ -9,6 +9,7 @@ import { showExplanation } from './explain';
 import { chooseModel } from './models';
 import { Pause } from './pause';
 import { openPolicy } from './policy';
+import { registerOutgoing } from './refactor/carry';
 import { refactorFiles } from './refactor/files';
 import { refactorSelection } from './refactor/prompt';
 import { type ActionData, REVIEWED, carryOutReviewed } from './refactor/reviewed';
@@ -60,6 +61,7 @@ export function activate(context: vscode.ExtensionContext): void {
     context.subscriptions.push(vscode.commands.registerCommand(`pointsman.${name}`, guarded(action)));
   }
   context.subscriptions.push(
+    registerOutgoing(),
     vscode.commands.registerCommand(REVIEWED, guarded((data: ActionData) => carryOutReviewed(service, data))),
   );
   const participant = registerParticipant(service, scope);

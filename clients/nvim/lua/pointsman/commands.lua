@@ -7,6 +7,17 @@ local M = {}
 ---@field lines { first: integer, last: integer }|nil what was selected
 ---@field line integer the cursor's
 
+local INSTRUCTIONS = { 'add a docstring', 'add type annotations', 'simplify' }
+
+---@param together boolean with the files of the quickfix list
+local function refactor(words, lines, together)
+  if words.text == '' then
+    require('pointsman.refactor').prompt(lines, together)
+  else
+    require('pointsman.refactor').run(words.text, lines, together)
+  end
+end
+
 ---@type table<string, { run: fun(words: pointsman.Words), then_: string[]|nil }>
 local subcommands = {
   ask = {
@@ -21,15 +32,15 @@ local subcommands = {
   },
   refactor = {
     run = function(words)
-      local refactor = require('pointsman.refactor')
-      local lines = words.lines or { first = words.line, last = words.line }
-      if words.text == '' then
-        refactor.prompt(lines)
-      else
-        refactor.run(words.text, lines)
-      end
+      refactor(words, words.lines or { first = words.line, last = words.line }, false)
     end,
-    then_ = { 'add a docstring', 'add type annotations', 'simplify' },
+    then_ = INSTRUCTIONS,
+  },
+  ['refactor!'] = {
+    run = function(words)
+      refactor(words, words.lines or { first = 1, last = vim.api.nvim_buf_line_count(0) }, true)
+    end,
+    then_ = INSTRUCTIONS,
   },
   explain = {
     run = function(words)

@@ -47,11 +47,38 @@ function M.send(argument, bufnr)
   end, bufnr)
 end
 
+--- The files of the quickfix list, each once, without one buffer and without what is no file.
+---@param without integer
+---@return string[] URIs
+local function listed(without)
+  local uris, seen = {}, { [vim.api.nvim_buf_get_name(without)] = true }
+  for _, item in ipairs(vim.fn.getqflist()) do
+    local name = item.bufnr > 0 and vim.api.nvim_buf_get_name(item.bufnr) or ''
+    if not seen[name] and vim.fn.filereadable(name) == 1 then
+      seen[name] = true
+      uris[#uris + 1] = vim.uri_from_bufnr(item.bufnr)
+    end
+  end
+  return uris
+end
+
 --- Change lines, 1-based, of the current buffer by instruction.
 ---@param instruction string
 ---@param lines { first: integer, last: integer }
-function M.run(instruction, lines)
+---@param together boolean|nil with the files of the quickfix list, which may change as a whole
+function M.run(instruction, lines, together)
   local bufnr = vim.api.nvim_get_current_buf()
+  local others = {}
+  if together then
+    local uris = listed(bufnr)
+    if #uris == 0 then
+      vim.notify('Pointsman: the quickfix list names no other file', vim.log.levels.ERROR)
+      return
+    end
+    others = vim.tbl_map(function(uri)
+      return { textDocument = { uri = uri } }
+    end, uris)
+  end
   M.send({
     textDocument = { uri = vim.uri_from_bufnr(bufnr), version = vim.lsp.util.buf_versions[bufnr] },
     range = {
@@ -59,14 +86,17 @@ function M.run(instruction, lines)
       ['end'] = { line = lines.last, character = 0 },
     },
     instruction = instruction,
+    others = others,
   }, bufnr)
 end
 
 ---@param lines { first: integer, last: integer }
-function M.prompt(lines)
-  vim.ui.input({ prompt = ('Change lines %d-%d: '):format(lines.first, lines.last) }, function(instruction)
+---@param together boolean|nil
+function M.prompt(lines, together)
+  local more = together and (' and %d files'):format(#listed(vim.api.nvim_get_current_buf())) or ''
+  vim.ui.input({ prompt = ('Change lines %d-%d%s: '):format(lines.first, lines.last, more) }, function(instruction)
     if instruction and vim.trim(instruction) ~= '' then
-      M.run(instruction, lines)
+      M.run(instruction, lines, together)
     end
   end)
 end

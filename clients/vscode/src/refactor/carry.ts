@@ -4,6 +4,10 @@ import type { Outgoing } from '../chat/turns';
 import type { Service } from '../server/service';
 import { type Asked, refactor } from './run';
 
+const SCHEME = 'pointsman-outgoing';
+/** Bodies that are being asked about, by URI. */
+const shown = new Map<string, string>();
+
 export async function carryOut(service: Service, asked: Asked): Promise<void> {
   const options = { location: vscode.ProgressLocation.Notification, title: `Pointsman: ${asked.instruction}`, cancellable: true };
   const work = new vscode.CancellationTokenSource();
@@ -33,12 +37,26 @@ export async function carryOut(service: Service, asked: Asked): Promise<void> {
   }
 }
 
+/** Gives the text of outgoing bodies to the editors that show them: nobody can change one, and none is asked to be saved. */
+export function registerOutgoing(): vscode.Disposable {
+  return vscode.workspace.registerTextDocumentContentProvider(SCHEME, {
+    provideTextDocumentContent: (uri) => shown.get(uri.toString()) ?? '',
+  });
+}
+
 /** Show the exact body in an editor, and ask. */
 export async function confirmed(outgoing: Outgoing): Promise<boolean> {
-  const document = await vscode.workspace.openTextDocument({ language: 'json', content: outgoing.body });
-  await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
-  const send = 'Send Exactly This';
-  const detail = `${outgoing.redactions} values were replaced. The text beside this is all that leaves.`;
-  const title = `Send this to ${outgoing.model} at ${outgoing.endpoint}?`;
-  return (await vscode.window.showWarningMessage(title, { modal: true, detail }, send)) === send;
+  const uri = vscode.Uri.from({ scheme: SCHEME, path: `/outgoing-${outgoing.sha256.slice(0, 8)}.json` });
+  shown.set(uri.toString(), outgoing.body);
+  try {
+    await vscode.window.showTextDocument(uri, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
+    const send = 'Send Exactly This';
+    const detail = `${outgoing.redactions} values were replaced. The text beside this is all that leaves.`;
+    const title = `Send this to ${outgoing.model} at ${outgoing.endpoint}?`;
+    return (await vscode.window.showWarningMessage(title, { modal: true, detail }, send)) === send;
+  } finally {
+    const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+    await vscode.window.tabGroups.close(tabs.filter(({ input }) => input instanceof vscode.TabInputText && input.uri.toString() === uri.toString()));
+    shown.delete(uri.toString());
+  }
 }
