@@ -72,8 +72,8 @@ def _stands(name: str, source: Source) -> bool:
 def _along(
     said: Sequence[str], lines: Sequence[tuple[int, str]], head: frozenset[str]
 ) -> tuple[float, int, int, frozenset[str]] | None:
-    """The longest run of `said` that the lines hold in that order, from their first one on: its share, with the words of
-    `head` wherever they stand, the first and the last of its lines, and its words."""
+    """The longest run of `said` that the lines hold in that order, from their first one on: its share, with the words
+    of `head` wherever they stand, the first and the last of its lines, and its words."""
     there = [(word, number) for number, line in lines for word in word_list(line)]
     if not there or there[0][1] != lines[0][0]:
         return None
