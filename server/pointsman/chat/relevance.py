@@ -33,16 +33,18 @@ _EVERYWHERE = frozenset(
 )
 """What no code has to mention, for all of it is written in one and runs on another."""
 _PLAIN = frozenset(
-    """
-    add allow allowed ask asked avoid away back be become becomes begin begins bring brought built call called
-    change changed check checked choose chosen come comes compute computed decide decided different end ends
-    exact exactly fall falls find found full gave give given gives go goes gone good half happen hold holds
-    instead keep keeps kept know known knows large last leave leaves left like long look looked looks made make
-    makes many most move moved much need needed needs never new next nothing old open opened part put puts read
-    reads really reach same see seen send sent separate set several short sort stand start started stay still
-    stop stopped take taken takes them thing things time together top told try turn turned turns twice two want
-    wanted wants well went wrong write written nobody somebody anybody someone anyone everyone everything
-    """.split()
+    re.findall(
+        r"\w+",
+        """add allow allowed ask asked avoid away back be become becomes begin begins bring brought built call
+        called change changed check checked choose chosen come comes compute computed decide decided
+        different end ends exact exactly fall falls find found full gave give given gives go goes gone good
+        half happen hold holds instead keep keeps kept know known knows large last leave leaves left like
+        long look looked looks made make makes many most move moved much need needed needs never new next
+        nothing old open opened part put puts read reads really reach same see seen send sent separate set
+        several short sort stand start started stay still stop stopped take taken takes them thing things
+        time together top told try turn turned turns twice two want wanted wants well went wrong write
+        written nobody somebody anybody someone anyone everyone everything""",
+    )
 )
 """Words that carry no subject by themselves: a repository need not say them to be about the question."""
 _MOST_CAPITALS = 2
