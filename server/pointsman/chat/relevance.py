@@ -2,7 +2,7 @@
 
 Four signs: how near in meaning the nearest one is; the words that question and passages share; whether what the
 question calls by name (Kafka, S3, `load_all`) stands in the repository at all; and whether its other words do. Most
-questions that packages answer hold no word that the package never says, and hardly any on what it lacks do without.
+questions that packages answer hold no word that the package never says, and few on what it lacks do without.
 """
 
 from __future__ import annotations
