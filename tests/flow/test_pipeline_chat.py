@@ -16,7 +16,8 @@ from tests.pipelines import FakeHost, FixedRouter, facts, hit, rules, snapshot
 
 DISCOUNT = hit(
     "shop/cart.py",
-    "def apply_discount(total, percent):\n    return total * (100 - percent) // 100",
+    "def apply_discount(total, percent):  # the discount is applied to the total by percent\n"
+    "    return total * (100 - percent) // 100",
     start=39,
     symbol="apply_discount",
 )
@@ -36,7 +37,7 @@ async def test_an_answer_that_holds_is_streamed_and_cited() -> None:
     answer, draft = await ask(host)
     assert answer.answer == draft == "The discount is applied to the total by percent [1]."
     assert [(c.n, c.path, c.start_line, c.end_line, c.sha) for c in answer.citations] == [
-        (1, "shop/cart.py", 39, 40, "a" * 40)
+        (1, "shop/cart.py", 39, 39, "a" * 40)
     ]
     assert not answer.abstained and (answer.route.target, answer.route.model) == ("local", "tiny")
     assert host.asked[0].task == "chat" and host.asked[0].request.priority is Priority.CHAT

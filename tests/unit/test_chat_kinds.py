@@ -174,7 +174,8 @@ async def test_excluded_and_stale_hits_are_no_sources_of_any_kind() -> None:
     ("nearest", "text", "standing", "sources"),
     [
         (0.6, "How do we take stock?", "about", 1),
-        (0.6, "How do butterflies take stock?", "doubtful", 1),
+        (0.6, "How do butterflies take stock?", "about", 1),
+        (0.6, "How do green butterflies take stock out?", "doubtful", 1),
         (0.35, "How is stock taken by butterflies?", "near", 1),
         (0.6, "How is stock taken by butterflies with telescopes?", "near", 1),
         (0.6, "How is taken stock given away?", "about", 1),

@@ -82,13 +82,13 @@ def test_a_chat_format_is_plain_text_around_contents() -> None:
     ("answer", "expected", "used"),
     [
         (
-            "Route matches the path regex of the scope.",
-            "Route matches the path regex of the scope [1].",
+            "`Route` matches the path regex of the scope.",
+            "`Route` matches the path regex of the scope [1].",
             (1,),
         ),
-        ("It raises `OutOfStock` in take [2].", "It raises `OutOfStock` in take [2].", (2,)),
-        ("It raises `OutOfStock` in take [7].", "It raises `OutOfStock` in take [2].", (2,)),
-        ("It raises `OutOfStock` in take [1].", "It raises `OutOfStock` in take [2].", (2,)),
+        ("In `take` it raises `OutOfStock` [2].", "In `take` it raises `OutOfStock` [2].", (2,)),
+        ("In `take` it raises `OutOfStock` [7].", "In `take` it raises `OutOfStock` [2].", (2,)),
+        ("In `take` it raises `OutOfStock` [1].", "In `take` it raises `OutOfStock` [2].", (2,)),
         (
             "Yes. The path regex matches the scope. Bananas are yellow fruit.",
             "Yes. The path regex matches the scope [1].",
@@ -117,7 +117,7 @@ def test_nothing_is_kept_of_an_answer_that_does_not_hold(answer: str) -> None:
 
 def test_a_number_that_another_source_supports_much_better_is_the_wrong_one() -> None:
     load, save = source("def load(path): read the file, parse rows"), source("def save(path): write rows to a file")
-    sentence = "Load reads the file at path and parses rows"
+    sentence = "Load reads the file and parses rows"
     assert ground(f"{sentence} [2].", numbered([load, save])).text == f"{sentence} [1]."
     assert ground(f"{sentence} [2].", numbered([STOCK, load])).text == f"{sentence} [2]."
 

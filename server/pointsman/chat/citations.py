@@ -20,9 +20,9 @@ from pointsman.models.prompting import ticks_for
 
 Lines = tuple[int, int]
 """First and last, both counted from 1."""
-SUPPORTED = 0.8
+SUPPORTED = 0.9
 """Share of a sentence's content words that a source must hold, in their order."""
-SUPPORTED_CITED = 0.65
+SUPPORTED_CITED = 0.8
 """The same when the model named that source itself."""
 _BEHIND = 0.1
 """How much less of it than the best source a named one may hold: below that, the model took the wrong number."""

@@ -2,7 +2,7 @@
 
 Four signs: how near in meaning the nearest one is; the words that question and passages share; whether what the
 question calls by name (Kafka, S3, `load_all`) stands in the repository at all; and whether its other words do. Most
-questions that packages answer hold no word that the package never says, and hardly any on what it lacks do without.
+questions that packages answer hold no word that the package never says, and few on what it lacks do without.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _EVERYWHERE = frozenset(
 )
 """What no code has to mention, for all of it is written in one and runs on another."""
 _PLAIN = frozenset(
-    word
-    for text in (
-        """add allow allowed ask asked avoid away back be become becomes begin begins bring brought built call called
-        change changed check checked choose chosen come comes compute computed decide decided different end ends exact
-        exactly fall falls find found full gave give given gives go goes gone good half happen hold holds instead keep
-        keeps kept know known knows large last leave leaves left like long look looked looks made make makes many most
-        move moved much need needed needs never new next nothing old open opened part put puts read reads really reach
-        same see seen send sent separate set several short sort stand start started stay still stop stopped take taken
-        takes them thing things time together top told try turn turned turns twice two want wanted wants well went
-        wrong write written""",
+    re.findall(
+        r"\w+",
+        """add allow allowed ask asked avoid away back be become becomes begin begins bring brought built call
+        called change changed check checked choose chosen come comes compute computed decide decided
+        different end ends exact exactly fall falls find found full gave give given gives go goes gone good
+        half happen hold holds instead keep keeps kept know known knows large last leave leaves left like
+        long look looked looks made make makes many most move moved much need needed needs never new next
+        nothing old open opened part put puts read reads really reach same see seen send sent separate set
+        several short sort stand start started stay still stop stopped take taken takes them thing things
+        time together top told try turn turned turns twice two want wanted wants well went wrong write
+        written nobody somebody anybody someone anyone everyone everything""",
     )
-    for word in text.split()
 )
 """Words that carry no subject by themselves: a repository need not say them to be about the question."""
 _MOST_CAPITALS = 2
@@ -64,8 +64,9 @@ def judge(
         return "about" if held >= _COVERED_ALONE else "near" if held >= _TOUCHED_ALONE else "foreign"
     if nearest < _FOREIGN:
         return "foreign"
+    sure = nearest >= _ABOUT and held >= _COVERED
     if unsaid:
-        return "doubtful" if nearest >= _ABOUT and held >= _COVERED else "near"
+        return "near" if not sure else "about" if len(unsaid) == 1 else "doubtful"
     return "about" if nearest >= _ABOUT else "doubtful"
 
 

@@ -39,18 +39,19 @@ def support(sentence: str, source: Source, asked: frozenset[str] = frozenset()) 
     `asked` are the content words of the question: to say them again tells nothing.
     """
     said = word_list(sentence)
-    head = content_words(f"{source.path} {source.symbol}")
+    own = content_words(f"{source.path} {source.symbol}")
+    head = own & content_words(" ".join(names(sentence)))
     if not said or not all(_stands(name, source) for name in names(sentence)):
         return NONE
     best = NONE
     for at in range(len(source.lines)):
         lines = [line for line in source.lines[at : at + WINDOW] if line[0] < source.lines[at][0] + WINDOW]
-        found = _along(said, lines, head)
-        if found is None:
+        most = _along(said, lines, head)
+        if most is None or most[0] <= best.share:
             continue
-        share, first, last, matched = found
-        if share <= best.share:
-            continue
+        # The fewest lines that say as much: what repeats itself further down is no part of it.
+        shorter = (_along(said, lines[:count], head) for count in range(1, len(lines)))
+        share, first, last, matched = next((found for found in shorter if found and found[0] == most[0]), most)
         text = "\n".join(line for number, line in lines if first <= number <= last)
         if bool(_NOT.search(sentence)) != bool(_NOT.search(text)):
             continue
@@ -71,8 +72,8 @@ def _stands(name: str, source: Source) -> bool:
 def _along(
     said: Sequence[str], lines: Sequence[tuple[int, str]], head: frozenset[str]
 ) -> tuple[float, int, int, frozenset[str]] | None:
-    """The longest run of `said` that the lines hold in that order, from their first one on: its share with what the
-    passage's own name holds, the first and the last of its lines, and its words."""
+    """The longest run of `said` that the lines hold in that order, from their first one on: its share, with the words
+    of `head` wherever they stand, the first and the last of its lines, and its words."""
     there = [(word, number) for number, line in lines for word in word_list(line)]
     if not there or there[0][1] != lines[0][0]:
         return None
