@@ -1,4 +1,5 @@
-"""A closed model on loopback for changes in editors: it rewrites what a request lets it, by a function of the test."""
+"""A closed model on loopback for changes and questions in editors: it rewrites what a request lets it, by a function of
+the test, and says one thing."""
 
 from __future__ import annotations
 
@@ -17,8 +18,10 @@ _UNASKED = "[route]\nclosed_when = { min_lines = 1 }\n"
 
 
 class Author:
-    """`change` is given the lines of each part that may change, and the text of each new file is `made`. Keeps every
-    body."""
+    """`change` is given the lines of each part that may change, the text of each new file is `made`, and a question is
+    answered by `said`. Keeps every body."""
+
+    said = "Take percent off a total, rounding half a cent in the customer's favour [1]."
 
     def __init__(self, server: HTTPServer, change: Callable[[str], str], made: str = "") -> None:
         self.bodies: list[str] = []
@@ -35,6 +38,11 @@ class Author:
 
     def _answer(self, request: Request) -> Response:
         self.bodies.append(request.get_data(as_text=True))
+        if json.loads(self.bodies[-1]).get("stream"):
+            events = [{"choices": [{"delta": {"content": part}}]} for part in self.said.partition(",")]
+            events.append({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+            lines = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+            return Response(f"{lines}data: [DONE]\n\n", 200, mimetype="text/event-stream")
         told, asked = (message["content"] for message in json.loads(self.bodies[-1])["messages"][:2])
         (marker,) = re.findall(r"between two lines of (\w+)", told)
         answer = ""

@@ -220,7 +220,7 @@ def test_tests_are_written_into_a_new_file_after_review(nvim: Open, repository: 
     writer, home = author
     writer.grant(home)
     home.run("policy", "trust", repository)
-    made = repository / "shop" / "test_cart.py"
+    made = repository / "tests" / "test_cart.py"
     with nvim("shop/cart.py", at=home) as editor:
         editor.lua(_ACTION, wanted="Write tests")
         editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
@@ -254,3 +254,23 @@ def test_the_body_of_a_code_action_is_shown_and_asked_about_where_policy_wants_t
         assert editor.lines() == ["def test_it():", "    pass"]
         (body,) = writer.bodies  # what was declined was not sent
         assert json.loads(editor.lua("return _G.shown")) == json.loads(body)
+
+
+def test_what_would_leave_for_a_question_is_shown_and_asked_about(
+    nvim: Open, repository: Path, author: Granted
+) -> None:
+    writer, home = author
+    writer.grant(home, outbound="always")
+    home.run("policy", "trust", repository)
+    extra = "_G.answers = { 2, 1 }\nvim.fn.confirm = function() return table.remove(_G.answers, 1) end"
+    with nvim("shop/inventory.py", at=home, extra=extra) as editor:
+        chat = "vim.fn.bufnr('pointsman://chat')"
+        text = f"table.concat(vim.api.nvim_buf_get_lines({chat}, 0, -1, false), '\\n')"
+        editor.press(":Pointsman ask how is a discount taken off a total?<CR>")
+        editor.wait("the refusal", f"{chat} ~= -1 and {text}:find('nothing was sent', 1, true)")
+        assert writer.bodies == []
+        editor.press(":Pointsman ask how is a discount taken off a total?<CR>")
+        editor.wait("the receipt", f"{text}:find('bytes left for vendor, receipt', 1, true)")
+        shown = editor.lua(f"return {text}")
+        assert "rounding half a cent" in shown and "_closed big-1" in shown and "shop/cart.py" in shown
+    assert len(writer.bodies) == 1
