@@ -541,6 +541,15 @@ const steps = {
   async native() {
     await command('Chat: Open Chat');
     const input = page.locator('.interactive-session .chat-input-container .monaco-editor').first();
+    await until('a model', async () => {
+      const model = page.locator('.interactive-session').getByText('Models', { exact: true }).first();
+      if (!(await model.isVisible())) return true;
+      await model.click();
+      const silent = page.locator('.action-widget .monaco-list-row').filter({ hasText: 'Silent' }).first();
+      await silent.click({ timeout: 3 * SECONDS }).catch(() => undefined);
+      await press('Escape');
+      return false;
+    }, 30 * SECONDS);
     await input.click();
     await page.keyboard.type('@pointsman How is a discount applied to a total?');
     await page.waitForTimeout(1500);
@@ -558,7 +567,7 @@ const steps = {
     await anchor.click();
     const at = await until('the lines', async () => {
       const text = await page.locator('.statusbar-item[id="status.editor.selection"]').innerText({ timeout: SECONDS }).catch(() => '');
-      return text.includes('Ln ') && text;
+      return /Ln .*selected/.test(text) && text;
     }, 10 * SECONDS);
     return { answer, place, at };
   },

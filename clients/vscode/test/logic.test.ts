@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromPage } from '../src/chat/messages';
-import { harmless } from '../src/chat/harmless';
+import { harmless, literal } from '../src/chat/harmless';
 import { approved } from '../src/chat/approved';
 import { type Asked, reply } from '../src/chat/native';
 import { instruction, parse, question } from '../src/chat/slash';
@@ -105,6 +105,10 @@ test('links and images of an answer become text, code does not change', () => {
   const answer = '[x](command:y) ![i](http://h/p) <img src=x>\n\n```\na[0] <b>\n```';
   assert.equal(harmless(answer), '\\[x\\](command:y) !\\[i\\](http://h/p) \\<img src=x>\n\n```\na[0] <b>\n```');
   assert.equal(harmless('```\na\n``` js\n[x](y)\n```\n[z](y)').split('\n').at(-1), '\\[z\\](y)');
+});
+
+test('text that is no Markdown stays what it is', () => {
+  assert.equal(literal('a_b <c> www.x\n\n1. y'), 'a\\_b \\<c\\> www\\.x\n\n1\\. y');
 });
 
 const known = { phase: 'running' as const, problem: '', status: undefined, model: 'm', paused: undefined, today: undefined, trusted: true };

@@ -15,3 +15,8 @@ export function harmless(markdown: string): string {
   }
   return lines.map((line, index) => (code.has(index) ? line : line.replaceAll(/[<[\]]/g, '\\$&'))).join('\n');
 }
+
+/** Text as Markdown that shows it and nothing else. VS Code's own way makes every blank one that no line breaks at. */
+export function literal(text: string): string {
+  return text.replaceAll(/[!-/:-@[-`{-~]/g, '\\$&');
+}

@@ -4,6 +4,7 @@ import { resolve } from '../places';
 import type { Service } from '../server/service';
 import { confirmed } from '../refactor/carry';
 import { approved } from './approved';
+import { literal } from './harmless';
 import { type Out, reply } from './native';
 import type { Scope } from './scope';
 
@@ -33,7 +34,7 @@ function to(stream: vscode.ChatResponseStream): Out {
   return {
     progress: (text) => stream.progress(text),
     markdown: (text) => stream.markdown(text),
-    plain: (text) => stream.markdown(new vscode.MarkdownString().appendText(text)),
+    plain: (text) => stream.markdown(literal(text)),
     async place({ path, start_line, end_line }) {
       const uri = await resolve(path);
       if (uri) {
