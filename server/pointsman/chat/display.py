@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 
+from pointsman.hidden import IN_TEXT
+
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _IMAGE = re.compile(r"!\[([^\]\n]*)\](?:\([^)\n]*\)?|\[[^\]\n]*\])?")
@@ -25,7 +26,7 @@ _OPEN = re.compile(r"[\[<`!:]|//|www")
 
 def printable(text: str) -> str:
     """`text` without terminal escape sequences, control, bidirectional and invisible characters."""
-    return _CONTROL.sub("", _ESCAPE.sub("", text))
+    return IN_TEXT.sub("", _ESCAPE.sub("", text))
 
 
 def harmless(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pointsman.chat.sources import Source
 from pointsman.chat.types import Turn
+from pointsman.hidden import without_hidden
 from pointsman.models.prompting import fence_for, fenced, named, ticks_for
 
 SYSTEM = (
@@ -22,7 +23,7 @@ def build_messages(question: str, sources: Sequence[Source], history: Sequence[T
     fence = fence_for(question, *(source.text for source in sources))
     blocks = [
         f"[{number}] {named(source.path, fence)}:{source.start_line}-{source.end_line}\n"
-        f"{fence}\n{fenced(source.text, fence)}\n{fence}\n"
+        f"{fence}\n{fenced(without_hidden(source.text), fence)}\n{fence}\n"
         for number, source in enumerate(sources, start=1)
     ]
     turns = [
@@ -40,5 +41,5 @@ def build_sentence(question: str, source: Source) -> tuple[list[tuple[str, str]]
     the smallest models take a fence of letters and digits for a part of the text, and speak of it.
     """
     ticks = ticks_for(f"{source.text}\n{question}")
-    text = f"Text:\n{ticks}\n{source.text}\n{ticks}\n"
+    text = f"Text:\n{ticks}\n{without_hidden(source.text)}\n{ticks}\n"
     return [("user", f"{text}\nCopy the one sentence of the text that best answers this: {question}")], '"'

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pointsman.errors import NotFound, UsageError
+from pointsman.hidden import IN_TEXT
 from pointsman.settings import Paths, Settings
 
 if TYPE_CHECKING:
@@ -87,15 +88,9 @@ class Cli:
             await services.close()
 
 
-_CONTROL = re.compile(
-    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"
-    "\\U000e0000-\\U000e007f]"
-)
-
-
 def visible(text: str) -> str:
     """`text` with control and bidirectional characters spelt out: nothing foreign may drive the terminal."""
-    return _CONTROL.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+    return IN_TEXT.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def json_option(command: F) -> F:

@@ -9,10 +9,10 @@ import re
 
 from pointsman.complete.cursor import Cursor
 from pointsman.complete.scope import Scope
+from pointsman.hidden import IN_TEXT
 from pointsman.models.prompting import without_markers
 
 _STUTTER = re.compile(r"(\S.{0,23}?)\1{4,}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 NOTHING = "the model had nothing to add here"
 _SHORT = 3
 """Lines of up to this many characters, such as `}`, may well occur twice in a row."""
@@ -20,7 +20,7 @@ _SHORT = 3
 
 def clean(text: str, cursor: Cursor, scope: Scope, special_tokens: tuple[str, ...]) -> tuple[str, str]:
     """(text to put in, "") or ("", why there is nothing)."""
-    text = _CONTROL.sub("", without_markers(text, special_tokens))
+    text = IN_TEXT.sub("", without_markers(text, special_tokens))
     text = _reindented(text, cursor, scope)
     if not text.strip():
         return "", NOTHING

@@ -10,10 +10,9 @@ import re
 from collections import Counter
 from pathlib import PurePosixPath
 
+from pointsman.hidden import IN_CODE
+
 _URL = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,20}:)?(?:\\?/){2}[^\s\"'<>)\]}]+", re.IGNORECASE)
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
 _ENDINGS = frozenset(
     (
         *(".json", ".jsonc", ".json5", ".toml", ".yaml", ".yml", ".ini", ".cfg", ".conf", ".xml", ".plist"),
@@ -37,9 +36,4 @@ def new_addresses(base: str, new: str, path: str) -> int:
 
 def new_hidden(base: str, new: str) -> int:
     """How many more invisible, bidirectional and control characters `new` holds than `base`."""
-    return sum((Counter(_HIDDEN.findall(new)) - Counter(_HIDDEN.findall(base))).values())
-
-
-def without_hidden(text: str) -> str:
-    """`text` without invisible, bidirectional and control characters, line breaks and tabs aside."""
-    return _HIDDEN.sub("", text)
+    return sum((Counter(IN_CODE.findall(new)) - Counter(IN_CODE.findall(base))).values())

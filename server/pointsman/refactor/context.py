@@ -15,9 +15,9 @@ from pathlib import Path
 
 from pointsman.errors import PointsmanError
 from pointsman.exclusion import ExclusionsOf, admitted
+from pointsman.hidden import without_hidden
 from pointsman.host.api import HostApi, InScopeParams, Place, UsesParams
 from pointsman.models.prompting import estimate_tokens
-from pointsman.refactor.content import without_hidden
 from pointsman.refactor.lines import split_lines
 from pointsman.refactor.work import Chosen, Work
 
@@ -82,13 +82,12 @@ async def _around(host: HostApi, root: Path, part: Chosen) -> list[_Wanted]:
     changed = inside or holding[-1:]
     names = Counter(_NAME.findall(selection.text))
     called = tuple(name for name, _ in names.most_common(_MOST_NAMES))
-    own = {symbol.qualified for symbol in parsed.symbols}
     reply = await host.in_scope(InScopeParams(path=str(root), file=file, line=selection.start, names=called))
     words = {word for name in names for word in name.split(".")}
     found = [
         _Wanted(kind="definition", why=f"the definition of {one.symbol}", place=one, says=one.signature)
         for one in reply.definitions
-        if one.symbol.rpartition(".")[2] in words and not (one.path == file and one.symbol in own and _shown(one, part))
+        if one.symbol.rpartition(".")[2] in words and not (one.path == file and _shown(one, part))
     ]
     for symbol in changed[:_MOST_SYMBOLS]:
         used = await host.uses(UsesParams(path=str(root), symbol=symbol.qualified, file=file))
@@ -120,8 +119,8 @@ def _read(
     shown = {part.snapshot.relative: part.selection for part in work.parts}
     taken: list[Piece] = []
     left, share = 0.0, 0.0
-    for kind, part in _SHARES.items():
-        left = share = left + BUDGET * part
+    for kind, fraction in _SHARES.items():
+        left = share = left + BUDGET * fraction
         for piece in _pieces(root, (one for one in wanted if one.kind == kind and one.place.path in allowed), texts):
             own = shown.get(piece.path)
             twice = any(_meet(piece, other.path, other.start_line, other.end_line) for other in taken)
