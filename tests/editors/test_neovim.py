@@ -138,6 +138,7 @@ def test_health_help_and_what_can_be_typed(nvim: Open) -> None:
             "explain",
             "pause",
             "refactor",
+            "refactor!",
             "status",
         ]
         assert editor.lua("return vim.fn.getcompletion('Pointsman pause f', 'cmdline')") == ["filetype"]

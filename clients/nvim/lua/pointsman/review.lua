@@ -23,6 +23,17 @@ local function title_of(edit)
   return table.concat(texts, '; ')
 end
 
+--- A file's folder may be missing as well, and is only made when the user writes the file.
+local function make_folder_on_write(bufnr)
+  vim.api.nvim_create_autocmd('BufWritePre', {
+    buffer = bufnr,
+    once = true,
+    callback = function()
+      vim.fn.mkdir(vim.fs.dirname(vim.api.nvim_buf_get_name(bufnr)), 'p')
+    end,
+  })
+end
+
 --- The changes by file, and what is left over: files that are moved, removed or made without text.
 local function by_file(edit)
   local files, others, filled = {}, {}, {}
@@ -32,6 +43,7 @@ local function by_file(edit)
   for _, change in ipairs(edit.documentChanges or {}) do
     if change.kind == 'create' and filled[change.uri] then
       -- The buffer of a file that is not there is empty, and writing it makes the file.
+      make_folder_on_write(vim.uri_to_bufnr(change.uri))
     elseif change.kind then
       others[#others + 1] = change
     else
