@@ -77,7 +77,9 @@ class ChatService:
             raise PolicyRefusal(route.reason, rule=route.rule)
         if route.target == "closed":
             try:
-                return await self._closed(question, reading, on_delta)
+                answer = await self._closed(question, reading, on_delta)
+                # The gateway knows only that the closed model was asked for; why it was is the route's to say.
+                return replace(answer, route=replace(answer.route, reason=route.reason))
             except (PolicyRefusal, GatewayError) as refusal:
                 if question.target != "auto":
                     raise

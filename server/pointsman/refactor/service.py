@@ -94,7 +94,8 @@ class RefactorService:
                 raise
             note = f"The closed model was not used: {refusal.message}."
             return await self._local(work, query, not_sent(refusal), note)
-        return replace(result, timings_ms={"context": gathered})
+        # The gateway knows only that the closed model was asked for; why it was is the route's to say.
+        return replace(result, route=replace(result.route, reason=route.reason), timings_ms={"context": gathered})
 
 
 def _efforts(work: Work) -> list[Effort]:
