@@ -81,11 +81,7 @@ class Graph:
 
     def find(self, symbol: str) -> list[Definition]:
         """Definitions with this name or end of a qualified name, such as `Cart.add`; outer ones first."""
-        return [
-            one
-            for one in self._scope().named(symbol.rpartition(".")[2])
-            if one.symbol.qualified == symbol or one.symbol.qualified.endswith(f".{symbol}")
-        ]
+        return [one for one in self._scope().named(symbol.rpartition(".")[2]) if one.symbol.is_called(symbol)]
 
     def definition_of(self, path: str, line: int, name: str) -> Definition | None:
         """What `name` (it may have dots) means at a line; by scope and imports, else the only, else the nearest one.

@@ -26,6 +26,10 @@ class Symbol:
     signature: str
     """The line that holds the name, stripped and cut at 200 code points."""
 
+    def is_called(self, name: str) -> bool:
+        """Whether `name` is its qualified name or the end of it."""
+        return self.qualified == name or self.qualified.endswith(f".{name}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:

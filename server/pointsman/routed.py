@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from pointsman.errors import PointsmanError, PolicyRefusal
-from pointsman.host.api import ClosedPreview, ClosedReply
+from pointsman.host.api import ClosedPreview, ClosedReply, Message
 
 Target = Literal["auto", "local", "closed"]
 
@@ -68,6 +69,11 @@ class Router(Protocol):
     def may_leave(self, root: Path, paths: frozenset[str]) -> frozenset[str]:
         """Those of the root-relative paths that policy does not keep for the local model."""
         ...
+
+
+def messages_of(pairs: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
+    """(role, content) pairs as what is sent; nobody but the system and the user speaks in a first request."""
+    return tuple(Message(role="system" if role == "system" else "user", content=text) for role, text in pairs)
 
 
 def route_of(closed: ClosedPreview | ClosedReply) -> RouteTaken:

@@ -243,6 +243,10 @@ async def test_several_files_and_new_ones_are_one_edit(wire: Wire, tmp_path: Pat
         "new = 1\n",
         "made\n",
     ]
+    apart = {**argument, "textDocument": {"uri": "file:///w/a.py"}, "others": argument["others"][1:], "newFiles": []}
+    await wire.open("file:///w/a.py", "old = 4\n", version=1)
+    answer = await wire.ask("workspace/executeCommand", {"command": "pointsman.refactor", "arguments": [apart]})
+    assert answer.get("error", {}).get("code") != -32603, answer  # whether they go together is the pipeline's to say
     argument["newFiles"] = ["file:///elsewhere/new.py"]
     answer = await wire.ask("workspace/executeCommand", {"command": "pointsman.refactor", "arguments": [argument]})
     assert answer["error"]["code"] == -32602

@@ -12,7 +12,7 @@ from pointsman.refactor.closed import TEMPLATE, closed_messages, lines_of, spans
 from pointsman.refactor.context import Piece
 from pointsman.refactor.edits import edits_of
 from pointsman.refactor.local_tests import plan_tests
-from pointsman.refactor.testplace import place_of, with_tests
+from pointsman.refactor.testplace import file_for_tests, place_of, with_tests
 from pointsman.refactor.types import Part, RefactorQuery
 from pointsman.refactor.work import Work, work_of
 from tests.pipelines import rules, snapshot
@@ -185,9 +185,12 @@ def test_tests_go_where_tests_are(tmp_path: Path) -> None:
     assert place_of(tmp_path, "src/main/java/Cart.java", "java") == "src/test/java/CartTest.java"
     assert place_of(tmp_path, "cart.rs", "rust") is None
     with pytest.raises(UsageError):
-        with_tests(part(CART, "tests/test_it.py", root=tmp_path), lambda path: snapshot("", root=tmp_path))
-    (read,) = with_tests(part(CART, "pkg/other.py", root=tmp_path), lambda path: snapshot(""))[0]
-    assert read.read_only
+        file_for_tests(part(CART, "tests/test_it.py", root=tmp_path))
+    tested = part(CART, "pkg/other.py", root=tmp_path)
+    (read,), made = with_tests(tested, file_for_tests(tested), None)
+    assert read.read_only and made == ("tests/test_other.py",)
+    (read, there), made = with_tests(tested, file_for_tests(tested), snapshot(SHOP, root=tmp_path))
+    assert read.read_only and not there.read_only and there.snapshot.text == SHOP and made == ()
 
 
 def planned(code: str = "def area(w, h):\n    return w * h\n", there: str = "") -> object:

@@ -15,8 +15,8 @@ from pointsman.chat.prompt import SYSTEM, build_messages
 from pointsman.chat.sources import Source
 from pointsman.chat.types import Answer, Question
 from pointsman.errors import GatewayError
-from pointsman.host.api import ClosedPiece, ClosedPreview, ClosedReply, ClosedRequest, HostApi, Message, Span
-from pointsman.routed import marks_of, route_of
+from pointsman.host.api import ClosedPiece, ClosedPreview, ClosedReply, ClosedRequest, HostApi, Span
+from pointsman.routed import marks_of, messages_of, route_of
 
 SOURCE_TOKENS = 4_000
 """Sources take at most this: a closed model can read more of them than the smallest local one."""
@@ -33,10 +33,7 @@ def request_of(question: Question, sources: Sequence[Source], max_tokens: int) -
         request_id=uuid4().hex,
         task="chat",
         workspace=str(question.root),
-        messages=tuple(
-            Message(role="system" if role == "system" else "user", content=text)
-            for role, text in build_messages(question.text, sources, own)
-        ),
+        messages=messages_of(build_messages(question.text, sources, own)),
         files=tuple(dict.fromkeys(source.path for source in sources)),
         spans=spans,
         lines=lines_of(sources),

@@ -34,6 +34,9 @@ class Found:
     """`sources` is empty when nothing is even near; `note` is what the index said of itself."""
 
     sources: tuple[Source, ...]
+    """Cut to the budget."""
+    candidates: tuple[Source, ...] = ()
+    """What they were cut from."""
     standing: Standing = "about"
     unknown: str = ""
     """What the question calls by name and the repository never does; "" when there is no such thing."""
@@ -43,6 +46,11 @@ class Found:
     def relevant(self) -> bool:
         """Whether a model is to be asked."""
         return bool(self.sources) and self.standing in ("about", "doubtful")
+
+    def fitted(self, question: Question, budget: int) -> Found:
+        """The same, cut to another budget."""
+        asked = content_words(question.text, about_code=False)
+        return replace(self, sources=within_budget(self.candidates, budget, asked))
 
 
 async def retrieve(
@@ -54,7 +62,6 @@ async def retrieve(
     """
     selected = await asyncio.to_thread(_selection, question, exclusions)
     look = _Look(host, exclusions, question)
-    asked = content_words(question.text, about_code=False)
     if reading.kind == "map":
         told = await _overview(look)
     elif reading.kind == "callers":
@@ -83,8 +90,8 @@ async def retrieve(
     if standing == "foreign":
         sources = []
     first = [selected] if selected else []
-    fitted = within_budget([*first, *sources], budget, asked)
-    return Found(sources=fitted, standing=standing, unknown=unknown, note=look.note)
+    found = Found(sources=(), candidates=(*first, *sources), standing=standing, unknown=unknown, note=look.note)
+    return found.fitted(question, budget)
 
 
 class _Look:

@@ -14,7 +14,7 @@ from pathlib import Path
 from pointsman.chat import closed
 from pointsman.chat.citations import Grounded, add_places, citations, ground, numbered, refuses
 from pointsman.chat.display import harmless, printable
-from pointsman.chat.kinds import Reading, read
+from pointsman.chat.kinds import read
 from pointsman.chat.local import LocalModel
 from pointsman.chat.quote import quoted
 from pointsman.chat.recall import recalled
@@ -77,7 +77,7 @@ class ChatService:
             raise PolicyRefusal(route.reason, rule=route.rule)
         if route.target == "closed":
             try:
-                answer = await self._closed(question, reading, on_delta)
+                answer = await self._closed(question, found.fitted(question, closed.SOURCE_TOKENS), on_delta)
                 # The gateway knows only that the closed model was asked for; why it was is the route's to say.
                 return replace(answer, route=replace(answer.route, reason=route.reason))
             except (PolicyRefusal, GatewayError) as refusal:
@@ -93,8 +93,7 @@ class ChatService:
             self._router.decide, "chat", question.root, closed.lines_of(found.sources), len(paths), question.target
         )
 
-    async def _closed(self, question: Question, reading: Reading, on_delta: Callable[[str], None]) -> Answer:
-        found = await retrieve(self._host, self._exclusions, question, reading, budget=closed.SOURCE_TOKENS)
+    async def _closed(self, question: Question, found: Found, on_delta: Callable[[str], None]) -> Answer:
         paths = frozenset(source.path for source in found.sources)
         allowed = await asyncio.to_thread(self._router.may_leave, question.root, paths)
         note = f"{len(paths - allowed)} files of the sources stay on this machine by policy." if paths - allowed else ""

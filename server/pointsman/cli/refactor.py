@@ -16,7 +16,7 @@ from pointsman.cli.outgoing import show_preview, show_receipt, unapproved
 from pointsman.errors import NotFound, PointsmanError, UsageError
 from pointsman.ondisk import snapshot_of
 from pointsman.refactor.journal import recover
-from pointsman.refactor.testplace import with_tests
+from pointsman.refactor.testplace import file_for_tests, with_tests
 from pointsman.refactor.types import Part, Refactoring, RefactorQuery
 from pointsman.routed import Target
 
@@ -56,7 +56,8 @@ def refactor(
     if tests:
         if len(parts) != 1 or made:
             raise UsageError("--tests takes one place, and finds the file for the tests itself")
-        parts, made = with_tests(parts[0], snapshot_of)
+        file = file_for_tests(parts[0])
+        parts, made = with_tests(parts[0], file, snapshot_of(file) if file.exists() else None)
     query = RefactorQuery(
         parts=parts,
         creates=made,
@@ -86,7 +87,7 @@ def _part(place: str) -> Part:
 
     snapshot = snapshot_of(existing(named[1]))
     symbols = parse(snapshot.text.encode("utf-8", "replace"), snapshot.language).symbols
-    found = [one for one in symbols if one.qualified == named[2] or one.qualified.endswith(f".{named[2]}")]
+    found = [one for one in symbols if one.is_called(named[2])]
     exact = [one for one in found if one.qualified == named[2]] or found
     if not exact:
         raise NotFound(f"{named[1]} has no definition {named[2]}", remedy="name lines, as in FILE:10-20")

@@ -67,8 +67,7 @@ class Candidates:
 
     def noted(self, query: CompletionQuery) -> None:
         """Remember the document as one that is worked on."""
-        self._corpus.noted(query)
-        self._recent.noted(query.snapshot)
+        self._recent.noted(self._corpus.noted(query), query.snapshot)
 
     def forget(self, query: CompletionQuery) -> None:
         """The document is excluded now."""

@@ -43,13 +43,15 @@ class Corpus:
         self._open: OrderedDict[str, Snapshot] = OrderedDict()
         """Documents that were completed in, by URI."""
 
-    def noted(self, query: CompletionQuery) -> None:
-        """Remember the document as one that is worked on."""
+    def noted(self, query: CompletionQuery) -> Snapshot | None:
+        """Remember the document as one that is worked on; gives it as it was known before."""
         snapshot = query.snapshot
+        before = self._open.get(snapshot.uri)
         self._open[snapshot.uri] = snapshot
         self._open.move_to_end(snapshot.uri)
         while len(self._open) > _MOST_OPEN:
             self._open.popitem(last=False)
+        return before
 
     def forget(self, uri: str) -> None:
         """The document was closed, or is excluded now."""

@@ -94,8 +94,10 @@ async def draft(
                 break
     now = time.perf_counter()
     text = within(written[len(prompt.held_back) :], scope, finished=True)[0]
-    if ended_by in ("length", "time"):  # the last line was cut off in the middle
-        text = text[: text.rindex("\n")] if _whole_lines(text) else "" if ended_by == "time" else text
+    if ended_by in ("length", "time") and _whole_lines(text):
+        text = text[: text.rindex("\n")]  # the last line was cut off in the middle
+    elif ended_by == "time":
+        text = ""
     mismatch = not written.startswith(prompt.held_back)
     return Draft(
         text="" if mismatch else text,

@@ -5,7 +5,7 @@ Sees the documents that are completed in, as they come; knows no editor.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pointsman.exclusion import ExclusionsOf, admitted
 from pointsman.models.prompting import estimate_tokens
 from pointsman.session import Snapshot, difference
 
-_DOCUMENTS, _EDITS = 6, 8
+_EDITS = 8
 _AROUND = 2
 """Lines on either side of a change."""
 _LONGEST = 30
@@ -34,19 +34,14 @@ class Recent:
     """The last edits, newest last."""
 
     def __init__(self) -> None:
-        self._texts: OrderedDict[str, str] = OrderedDict()
         self._edits: deque[_Edit] = deque(maxlen=_EDITS)
 
-    def noted(self, snapshot: Snapshot) -> None:
-        """Remember what changed in the document since it was seen last."""
-        before = self._texts.get(snapshot.uri)
-        self._texts[snapshot.uri] = text = snapshot.text
-        self._texts.move_to_end(snapshot.uri)
-        while len(self._texts) > _DOCUMENTS:
-            self._texts.popitem(last=False)
-        if before is None or before == text:
+    def noted(self, before: Snapshot | None, snapshot: Snapshot) -> None:
+        """Remember what changed in the document since it was seen last, as `before`."""
+        text = snapshot.text
+        if before is None or before.text == text:
             return
-        edit = difference(before, text)
+        edit = difference(before.text, text)
         if edit.new.count("\n") > _LONGEST:
             return
         start, end = edit.start, edit.start + len(edit.new)
@@ -60,7 +55,6 @@ class Recent:
 
     def forget(self, snapshot: Snapshot) -> None:
         """The document is excluded now."""
-        self._texts.pop(snapshot.uri, None)
         kept = (one for one in self._edits if (one.root, one.path) != (snapshot.root, snapshot.relative))
         self._edits = deque(kept, maxlen=_EDITS)
 

@@ -26,7 +26,7 @@ from pointsman.lsp.positions import Lines
 from pointsman.lsp.protocol import InvalidParams
 from pointsman.ondisk import snapshot_of
 from pointsman.refactor.lines import split_lines
-from pointsman.refactor.testplace import with_tests
+from pointsman.refactor.testplace import file_for_tests, with_tests
 from pointsman.refactor.types import Part, Refactoring, RefactorQuery
 from pointsman.routed import Target
 from pointsman.session import Document, Snapshot
@@ -70,14 +70,16 @@ async def proposal(server: Server, params: RefactorParams) -> Proposal:
     files = [_File(snapshot=snapshot, document=document)]
     parts: tuple[Part, ...] = (_part(snapshot, params.range, len(document.buffer)),)
     for other in params.others:
-        file = await _file(server, _path(server, other.textDocument.uri), snapshot.root)
+        file = await _file(server, _path(server, other.textDocument.uri), snapshot)
         files.append(file)
         parts = (*parts, _part(file.snapshot, other.range, _ALL))
     creates = tuple(_new(server, uri, snapshot.root) for uri in params.newFiles)
     if params.tests:
-        tested, made = await asyncio.to_thread(with_tests, parts[0], lambda path: _now(server, path, snapshot.root))
+        place = await asyncio.to_thread(file_for_tests, parts[0])
+        there = await _file(server, place, snapshot) if await asyncio.to_thread(place.exists) else None
+        tested, made = with_tests(parts[0], place, there.snapshot if there else None)
         parts, creates = (*tested, *parts[1:]), (*creates, *made)
-        files += [await _file(server, part.snapshot.path, snapshot.root) for part in tested[1:]]
+        files += [there] if there else []
     query = RefactorQuery(
         parts=parts,
         creates=creates,
@@ -113,19 +115,13 @@ def _part(snapshot: Snapshot, lines: types.Range | None, count: int) -> Part:
     return Part(snapshot=snapshot, start_line=min(lines.start.line, count - 1) + 1, end_line=min(last, count - 1) + 1)
 
 
-async def _file(server: Server, path: Path | None, root: Path | None) -> _File:
-    if path is None:
-        raise InvalidParams("only files of this machine can be changed together")
+async def _file(server: Server, path: Path, near: Snapshot) -> _File:
+    """The file as the editor has it, or as it is on disk; of the root of `near`, where it lies below that."""
     document = _open_at(server, path)
     if document is not None:
         return _File(snapshot=document.snapshot(), document=document)
+    root = near.root if near.root and path.is_relative_to(near.root) else server.session.root_of(path)
     return _File(snapshot=await asyncio.to_thread(snapshot_of, path, root), document=None)
-
-
-def _now(server: Server, path: Path, root: Path | None) -> Snapshot:
-    """The file as the editor has it, or as it is on disk."""
-    document = _open_at(server, path)
-    return snapshot_of(path, root) if document is None else document.snapshot()
 
 
 def _open_at(server: Server, path: Path) -> Document[Lines] | None:
@@ -190,7 +186,7 @@ async def annotated_edits(server: Server, found: Proposal) -> types.WorkspaceEdi
             changes += _creation((found.root / edit.path).as_uri(), edit.new_text, confirm)
         elif file is not None and edit.base_sha == file.snapshot.sha:
             hunks = await asyncio.to_thread(_hunks, file.snapshot.text, edit.new_text)
-            changes.append(await _changes(server, file, found.root, hunks, confirm))
+            changes.append(await _changes(server, file, hunks, confirm))
         else:
             raise PointsmanError("the edit was not made from this document as it is", remedy="run the refactor again")
     route = found.result.route
@@ -215,12 +211,12 @@ def _creation(uri: str, text: str, confirm: bool) -> list[Any]:
 
 
 async def _changes(
-    server: Server, file: _File, root: Path | None, hunks: list[tuple[int, int, str]], confirm: bool
+    server: Server, file: _File, hunks: list[tuple[int, int, str]], confirm: bool
 ) -> types.TextDocumentEdit:
     document, snapshot = file.document, file.snapshot
     if document is None:
         assert snapshot.path is not None  # it came from the disk
-        now = await asyncio.to_thread(snapshot_of, snapshot.path, root)
+        now = await asyncio.to_thread(snapshot_of, snapshot.path, snapshot.root)
         current, version, lines = now.sha == snapshot.sha, None, Lines(snapshot.text)
         current = current and _open_at(server, snapshot.path) is None
     else:

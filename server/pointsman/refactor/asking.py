@@ -20,7 +20,7 @@ from pointsman.refactor.context import Piece
 from pointsman.refactor.edits import edits_of
 from pointsman.refactor.types import UNTOUCHED, Refactoring
 from pointsman.refactor.work import Work
-from pointsman.routed import marks_of, receipt_of, route_of
+from pointsman.routed import marks_of, messages_of, receipt_of, route_of
 
 _UNUSED = "The answer was not used"
 _NEW_FILE_TOKENS = 4_000
@@ -35,10 +35,7 @@ def request_of(work: Work, context: Sequence[Piece], approved_sha256: str, least
         request_id=uuid4().hex,
         task="refactor",
         workspace=str(work.root),
-        messages=tuple(
-            Message(role="system" if role == "system" else "user", content=text)
-            for role, text in closed_messages(work, context)
-        ),
+        messages=messages_of(closed_messages(work, context)),
         files=tuple(dict.fromkeys((*work.paths, *(span.path for span in shown)))),
         spans=shown,
         lines=lines_of(shown),

@@ -106,7 +106,7 @@ def _with_definitions(sections: list[Section], part: Chosen) -> Placed:
     replaced: list[tuple[int, int, str]] = []
     for section in sections:
         name = section.symbol.replace("::", ".").replace("#", ".").removesuffix("()")
-        named = [s for s in inside if s.qualified == name or s.qualified.endswith(f".{name}")]
+        named = [symbol for symbol in inside if symbol.is_called(name)]
         if len(named) != 1:
             return Placed(text=None, reason="it names a definition that is not one of the part's")
         blocks = code_of(section.body)

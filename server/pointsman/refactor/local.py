@@ -25,7 +25,7 @@ from pointsman.refactor.changes import Changes
 from pointsman.refactor.checks import new_syntax_errors, parses_alone
 from pointsman.refactor.docstring import STOP, DocstringPlan, plan_docstring
 from pointsman.refactor.lines import Selection
-from pointsman.refactor.local_tests import FENCE, plan_tests
+from pointsman.refactor.local_tests import plan_tests
 from pointsman.refactor.prompt import local_messages
 from pointsman.refactor.work import Chosen, Work
 
@@ -86,7 +86,7 @@ def local_tasks(facts: ModelFacts, work: Work, max_tokens: int) -> list[LocalTas
                 kind=plan.kind,
                 index=plan.index,
                 prompt=prompt,
-                stop=(f"\n{FENCE}",),
+                stop=(f"\n{plan.fence}",),
                 max_tokens=max_tokens,
                 judge=plan.judged,
                 remark="a small model wrote these tests and nothing ran them: look at what they expect",

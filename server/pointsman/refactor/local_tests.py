@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
+from pointsman.models.prompting import ticks_for
 from pointsman.refactor.blocks import Placed
 from pointsman.refactor.checks import parsed_python
 from pointsman.refactor.lines import reindented
 from pointsman.refactor.work import Work
 
-FENCE = "```"
 _SYSTEM = "You write tests for Python code. Answer with test functions in one code block."
 _EXAMPLE = (
     ("user", "```python\ndef area(w, h):\n    return w * h\n```"),
@@ -41,14 +41,22 @@ class TestsPlan:
     base: str
     """The test file as it is; "" for a new one."""
 
+    @property
+    def fence(self) -> str:
+        return ticks_for(self.code)
+
     def messages(self) -> tuple[list[tuple[str, str]], str]:
         """(role, content) pairs and the start of the answer."""
-        asked = f"{FENCE}python\n{self.code}\n{FENCE}"
-        return [("system", _SYSTEM), *_EXAMPLE, ("user", asked)], f"{FENCE}python\ndef test_{self.names[0].lower()}"
+        asked = f"{self.fence}python\n{self.code}\n{self.fence}"
+        return [
+            ("system", _SYSTEM),
+            *_EXAMPLE,
+            ("user", asked),
+        ], f"{self.fence}python\ndef test_{self.names[0].lower()}"
 
     def judged(self, written: str, cut_off: bool) -> Placed:
         """The test file with the tests, or why there are none."""
-        text = f"def test_{self.names[0].lower()}{written}".partition(f"\n{FENCE}")[0].rstrip()
+        text = f"def test_{self.names[0].lower()}{written}".partition(f"\n{self.fence}")[0].rstrip()
         try:
             tree = parsed_python(text)
         except (SyntaxError, ValueError):

@@ -17,20 +17,26 @@ _SOURCES = ("src", "lib")
 """Folders that a mirrored path in the folder of tests leaves away."""
 
 
-def with_tests(tested: Part, opened: Callable[[Path], Snapshot]) -> tuple[tuple[Part, ...], tuple[str, ...]]:
-    """The parts and new files of a query for tests of the lines: the lines to read, and the file that the tests go
-    into. `opened` gives a file as it is now. Looks at the file system, so call it in a thread.
+def file_for_tests(tested: Part) -> Path:
+    """The file, there or not, that tests of the lines belong in. Looks at the file system, so call it in a thread.
 
-    Raises `UsageError` where it is not known where tests belong.
+    Raises `UsageError` where that is not known.
     """
     root, path = tested.snapshot.root, tested.snapshot.relative
     place = None if root is None or tested.snapshot.path is None else place_of(root, path, tested.snapshot.language)
     if root is None or place is None:
         raise UsageError(f"where the tests of {path} belong is not known", remedy="name the file with --new")
+    return root / place
+
+
+def with_tests(tested: Part, file: Path, there: Snapshot | None) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """The parts and new files of a query for tests of the lines: the lines to read, and the file that the tests go
+    into, which is `there` as it is now or is to be made."""
     read = replace(tested, read_only=True)
-    if not (root / place).exists():
-        return (read,), (place,)
-    return (read, Part(snapshot=opened(root / place), start_line=1, end_line=sys.maxsize)), ()
+    if there is None:
+        assert tested.snapshot.root is not None  # or there were no file for the tests
+        return (read,), (file.relative_to(tested.snapshot.root).as_posix(),)
+    return (read, Part(snapshot=there, start_line=1, end_line=sys.maxsize)), ()
 
 
 def place_of(root: Path, path: str, language: str) -> str | None:

@@ -1,14 +1,13 @@
-// A question whose request policy wants seen first: asked, shown, and asked again with the user's word. Pure.
-import type { Answer } from '../protocol';
-import { type Outgoing, outgoing } from './turns';
+// A request that policy wants seen first: asked, shown, and asked again with the user's word. Pure.
+import { type Outgoing, type Waiting, outgoing } from './turns';
 
 /** Undefined when the user would not have the body sent. */
-export async function approved(
-  ask: (more: { approvedSha256?: string }) => Promise<Answer>,
+export async function approved<Result extends Waiting>(
+  ask: (more: { approvedSha256?: string }) => Promise<Result>,
   approve: (waits: Outgoing) => Promise<boolean>,
-): Promise<Answer | undefined> {
+): Promise<Result | undefined> {
   const first = await ask({});
-  const waits = first.answer ? undefined : outgoing(first);
+  const waits = outgoing(first);
   if (!waits) {
     return first;
   }

@@ -49,10 +49,11 @@ export function answered(turn: Turn, answer: Answer): Turn {
   return { ...turn, state: 'done', text, citations: answer.citations, route: answer.route, ...receipt };
 }
 
+/** A result of the server's in which a body may wait for the user's word. What was sent shows none. */
+export type Waiting = Pick<Answer, 'route' | 'redactions' | 'marks' | 'preview' | 'preview_sha256'>;
+
 /** What policy wants seen before it leaves; undefined when there is nothing to approve. */
-export function outgoing(
-  result: Pick<Answer, 'route' | 'redactions' | 'marks' | 'preview' | 'preview_sha256'>,
-): Outgoing | undefined {
+export function outgoing(result: Waiting): Outgoing | undefined {
   const { route, preview, preview_sha256: sha256 } = result;
   if (!preview || !sha256) {
     return undefined;

@@ -1,7 +1,8 @@
 // A refactor from instruction to edit: the server decides, shows what would leave when policy asks, and offers the edit.
 // VS Code shows that edit in its refactor preview, for its annotation needs confirmation, and applies it as one step.
 import * as vscode from 'vscode';
-import { type Outgoing, outgoing } from '../chat/turns';
+import { approved } from '../chat/approved';
+import type { Outgoing } from '../chat/turns';
 import type { Range, Refactoring } from '../protocol';
 import type { Service } from '../server/service';
 
@@ -35,10 +36,5 @@ export async function refactor(
     others: (asked.others ?? []).map((uri) => ({ textDocument: { uri } })),
     tests: asked.tests ?? false,
   };
-  const first = await service.refactor(params, token);
-  const waits = first.edits.length ? undefined : outgoing(first);
-  if (!waits) {
-    return first;
-  }
-  return (await approve(waits)) ? service.refactor({ ...params, approvedSha256: waits.sha256 }, token) : undefined;
+  return approved((more) => service.refactor({ ...params, ...more }, token), approve);
 }
