@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,9 +67,14 @@ def test_tests_are_written_into_a_new_file_through_the_preview(
     tmp_path: Path, models_dir: Path, bench: Workbench, vsix: Path, httpserver: HTTPServer
 ) -> None:
     author = Author(httpserver, lambda code: code, made=TESTS)
-    steps = ["ready", "walkthrough", "tests"]
+    steps = ["ready", "walkthrough", "asked", "tests"]
     session = run_session(tmp_path, models_dir, bench, vsix, steps, prepare=_granted(author), made=PLACE)
-    seen = went_well(session)["tests"]
+    asked = went_well(session)["asked"]
+    assert Path(PLACE).name in asked["preview"] and "declined" in asked["answer"]
+    assert asked["after"] == asked["before"] and not asked["there"]
+    told = [json.loads(body)["messages"][1]["content"] for body in author.bodies]
+    assert all("write tests for" in words for words in told) and "half a cent" in told[0]
+    seen = session.seen["tests"]
     assert Path(PLACE).name in seen["preview"] and not seen["there"], "the file was made before the user agreed"
     assert seen["made"] == TESTS
     assert seen["after"] == seen["before"]

@@ -436,6 +436,19 @@ const steps = {
     return { preview, there, made: read(plan.made), before, after };
   },
 
+  /** The same, asked for in the panel, and declined. */
+  async asked() {
+    const before = read('shop/cart.py');
+    await openChat();
+    await ask('/tests half a cent @apply_discount');
+    const preview = await previewed();
+    await discard();
+    const turn = chat().locator('article').last();
+    await turn.locator('.route').waitFor({ timeout: 20 * SECONDS });
+    const [after] = await saved('shop/cart.py');
+    return { preview, answer: await turn.locator('.answer').innerText(), there: existsSync(file(plan.made)), before, after };
+  },
+
   /** A code action whose body has to be seen: once left, once sent. */
   async reviewed() {
     const before = read('shop/cart.py');

@@ -16,7 +16,7 @@ from pointsman.cli.outgoing import show_preview, show_receipt, unapproved
 from pointsman.errors import NotFound, PointsmanError, UsageError
 from pointsman.ondisk import snapshot_of
 from pointsman.refactor.journal import recover
-from pointsman.refactor.testplace import file_for_tests, with_tests
+from pointsman.refactor.testplace import asking_for_tests, file_for_tests, with_tests
 from pointsman.refactor.types import Part, Refactoring, RefactorQuery
 from pointsman.routed import Target
 
@@ -61,7 +61,7 @@ def refactor(
     query = RefactorQuery(
         parts=parts,
         creates=made,
-        instruction=instruction,
+        instruction=asking_for_tests(instruction) if tests else instruction,
         target=target,
         dry_run=dry_run,
         approved_sha256=approve,

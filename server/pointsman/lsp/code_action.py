@@ -12,7 +12,6 @@ from lsprotocol import types
 from pointsman.errors import PointsmanError, PolicyRefusal
 from pointsman.lsp.messages import RefactorParams
 from pointsman.lsp.refactor import annotated_edits, proposal
-from pointsman.refactor.testplace import WRITE_TESTS
 
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
@@ -25,7 +24,7 @@ _ACTIONS = (
     (_REWRITE, "Extract a function", "extract the part that does one thing of its own into a function"),
     (_REWRITE, "Add type hints", "add type hints"),
     (_DOCS, "Add a docstring", "add a docstring"),
-    (_TESTS, "Write tests", WRITE_TESTS),
+    (_TESTS, "Write tests", ""),
 )
 REVIEW = "review.outbound"
 """The rule in the error's data when policy wants the body shown before an action's request is sent."""

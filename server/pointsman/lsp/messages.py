@@ -83,7 +83,7 @@ class RefactorParams:
     newFiles: list[str] = attrs.field(factory=list)
     """URIs of files that may be made."""
     tests: bool = False
-    """Write tests of the range, which itself stays, into the file where they belong."""
+    """Write tests of the range, which itself stays, into the file where they belong. The instruction may be empty."""
     target: str = "auto"
     preview: bool = False
     """Only return the result; ask the client to apply nothing."""

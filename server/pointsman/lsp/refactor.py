@@ -26,7 +26,7 @@ from pointsman.lsp.positions import Lines
 from pointsman.lsp.protocol import InvalidParams
 from pointsman.ondisk import snapshot_of
 from pointsman.refactor.lines import split_lines
-from pointsman.refactor.testplace import file_for_tests, with_tests
+from pointsman.refactor.testplace import asking_for_tests, file_for_tests, with_tests
 from pointsman.refactor.types import Part, Refactoring, RefactorQuery
 from pointsman.routed import Target
 from pointsman.session import Document, Snapshot
@@ -62,7 +62,7 @@ async def proposal(server: Server, params: RefactorParams) -> Proposal:
     document = server.session.get(params.textDocument.uri)
     if document is None:
         raise InvalidParams("the document is not open")
-    if params.target not in get_args(Target) or not params.instruction.strip():
+    if params.target not in get_args(Target) or not (params.tests or params.instruction.strip()):
         raise InvalidParams("an instruction and a target of auto, local or closed are needed")
     snapshot = document.snapshot()
     if params.textDocument.version not in (None, snapshot.version):
@@ -83,7 +83,7 @@ async def proposal(server: Server, params: RefactorParams) -> Proposal:
     query = RefactorQuery(
         parts=parts,
         creates=creates,
-        instruction=params.instruction,
+        instruction=asking_for_tests(params.instruction) if params.tests else params.instruction,
         target=cast(Target, params.target),
         dry_run=params.preview,
         approved_sha256=params.approvedSha256,

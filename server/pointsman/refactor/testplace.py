@@ -12,7 +12,7 @@ from pointsman.errors import UsageError
 from pointsman.refactor.types import Part
 from pointsman.session import Snapshot
 
-WRITE_TESTS = "write tests for the code that is there to be read; leave tests that there are as they are"
+_WRITE_TESTS = "write tests for the code that is there to be read; leave tests that there are as they are"
 _SOURCES = ("src", "lib")
 """Folders that a mirrored path in the folder of tests leaves away."""
 
@@ -37,6 +37,11 @@ def with_tests(tested: Part, file: Path, there: Snapshot | None) -> tuple[tuple[
         assert tested.snapshot.root is not None  # or there were no file for the tests
         return (read,), (file.relative_to(tested.snapshot.root).as_posix(),)
     return (read, Part(snapshot=there, start_line=1, end_line=sys.maxsize)), ()
+
+
+def asking_for_tests(words: str) -> str:
+    """The instruction of a query for tests, with what the user has to say about them, which may be nothing."""
+    return f"{_WRITE_TESTS}; {words.strip()}" if words.strip() else _WRITE_TESTS
 
 
 def place_of(root: Path, path: str, language: str) -> str | None:

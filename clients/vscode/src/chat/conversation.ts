@@ -11,7 +11,6 @@ import { type Context, type Outgoing, type Turn, answered, begin, history, kept,
 
 const TURNS = 'turns';
 const HITS = 8;
-const WRITE_TESTS = 'Write tests for the code that is there to be read; leave tests that there are as they are.';
 const NOTHING_SENT = 'Nothing was sent.';
 const PREVIEW = 'The change is in the refactor preview: tick what you want of it, then apply.';
 
@@ -125,8 +124,7 @@ export class Conversation {
       const hits = await this.service.search(wanted.text || 'main', HITS, token);
       this.put(found(this.turn(id), hits));
     } else if (wanted.command === 'tests') {
-      const words = `${WRITE_TESTS} ${wanted.text}`.trim();
-      await this.change(id, words, context, token, true);
+      await this.change(id, wanted.text, context, token, true);
     } else if (change !== undefined) {
       await this.change(id, change, context, token);
     } else {
