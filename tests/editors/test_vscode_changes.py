@@ -18,7 +18,7 @@ from .workbench_install import Workbench
 pytestmark = pytest.mark.model
 
 OLD, NEW = "reserve(", "take_out("
-PLACE = "shop/test_cart.py"
+PLACE = "tests/test_cart.py"
 TESTS = "from shop.cart import apply_discount\n\n\ndef test_half():\n    assert apply_discount(10, 50) == 5\n"
 
 

@@ -432,6 +432,7 @@ const steps = {
     await shoot('tests');
     const there = existsSync(file(plan.made));
     await applyPreview();
+    await until('the made file', () => existsSync(file(plan.made)), 20 * SECONDS);
     const [after] = await saved('shop/cart.py');
     return { preview, there, made: read(plan.made), before, after };
   },
