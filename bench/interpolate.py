@@ -60,6 +60,10 @@ class Tokens:
             self.after[self.ids[at - 2], self.ids[at - 1]].append(at)
 
 
+Known = dict[int, tuple[Lexed, Tokens]]
+"""By the identity of a text, which is held so that no other one gets it."""
+
+
 class Mixed:
     """The engine's model, whose next token the cache has a say in. Drafts nothing, so that each pass is one token."""
 
@@ -115,7 +119,7 @@ class Mixed:
 def written(model: Mixed, prefix: PrefixCache, prompt: Any) -> tuple[str, float, int]:
     """The model's line, its log-probability and tokens."""
     sampling = Sampling(max_tokens=TOKENS, stop=(*prompt.stop, "\n"), begin=prompt.held_back, solid=prompt.solid)
-    run, text, logprob, tokens = Generation(model, prefix, prompt.text, sampling), "", 0.0, 0  # type: ignore[arg-type]
+    run, text, logprob, tokens = Generation(model, prefix, prompt.text, sampling), "", 0.0, 0
     while True:
         for made in run.step():
             if not isinstance(made, Text):
@@ -124,7 +128,7 @@ def written(model: Mixed, prefix: PrefixCache, prompt: Any) -> tuple[str, float,
 
 
 def answers(
-    task: Task, root: Path, corpus: Corpus, model: Mixed, prefix: PrefixCache, card: Any, known: dict[int, Any]
+    task: Task, root: Path, corpus: Corpus, model: Mixed, prefix: PrefixCache, card: Any, known: Known
 ) -> dict[str, str]:
     path = root / task.path
     snapshot = Snapshot(
@@ -138,6 +142,7 @@ def answers(
         window(cursor, Budget(before=256, after=0, chunks=0)),
         path=task.path,
         language=task.language,
+        begin=card.begin,
         fim=None,
         special_tokens=card.special_tokens,
     )
@@ -172,7 +177,7 @@ def _sure(evidence: Evidence, text: str, cursor: Cursor, agree: bool) -> float:
     return confidence(evidence.origin, features(evidence, text, cursor, agree=agree))
 
 
-def _tokens(source: Source, model: Mixed, known: dict[int, tuple[Lexed, Tokens]]) -> Tokens:
+def _tokens(source: Source, model: Mixed, known: Known) -> Tokens:
     if id(source.text) not in known:
         known[id(source.text)] = (source.text, Tokens(model.encode("".join(source.text.lexemes)), source.weight))
     return known[id(source.text)][1]
@@ -197,7 +202,8 @@ def main() -> None:
             copy = Path(scratch) / package.name
             (copy / ".git").mkdir(parents=True)
             tasks = masked(package, copy, ("line",), given.limit, given.seed, ())
-            corpus, prefix, known = Corpus(lambda root: Exclusions(root, ())), PrefixCache(), {}
+            corpus, prefix = Corpus(lambda root: Exclusions(root, ())), PrefixCache()
+            known: Known = {}
             for task in tasks:
                 for name, text in answers(task, copy, corpus, model, prefix, card, known).items():
                     rows[name].append(figures(text, task.truth, task.lines, None))

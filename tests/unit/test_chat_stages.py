@@ -92,8 +92,8 @@ def test_a_chat_format_is_plain_text_around_contents() -> None:
     ("answer", "expected", "used"),
     [
         (
-            "`Route` matches the path regex of the scope.",
-            "`Route` matches the path regex of the scope [1].",
+            "In `Route` the path regex matches the scope.",
+            "In `Route` the path regex matches the scope [1].",
             (1,),
         ),
         ("In `take` it raises `OutOfStock` [2].", "In `take` it raises `OutOfStock` [2].", (2,)),
@@ -141,6 +141,39 @@ def test_words_in_another_order_or_denied_are_no_support() -> None:
         "A reader never locks 2.5 tables while a writer waits.",
     ):
         assert not ground(said, {1: text}).text
+
+
+def test_words_of_two_statements_and_invented_ends_are_no_support() -> None:
+    text = source(
+        '''"""The word has two halves, the first is taken by the first match of the start pattern up to the cursor. The
+second half is taken from the cursor to the last match of the end pattern."""
+def word_at(cursor):
+    # Sends the result of the future to the client.
+    send_result(future)
+
+
+def log_level(level):
+    logging.config(level)
+''',
+    )
+    for said in (
+        "The first half is taken by the first match of the start pattern up to the end pattern.",
+        "Sends the result of the future to the client, which is then handled by `word_at`.",
+        "It sends the result of the future to the client through `logging.config`.",
+    ):
+        assert not ground(said, {1: text}).text, said
+    assert ground("It sends the result of the future to the client.", {1: text}).places == {1: (4, 4)}
+    assert ground("`word_at` sends the result of the future to the client.", {1: text}).places == {1: (3, 4)}
+
+
+def test_a_model_that_names_its_sources_may_use_words_of_its_own() -> None:
+    text = source("def take(self, count):\n    if count > self.stock:\n        raise OutOfStock(count)")
+    said = "When the count is above the stock that is left, `take` raises `OutOfStock` [1]."
+    assert not ground(said, {1: text, 2: ROUTER}).text
+    held = ground(said, {1: text, 2: ROUTER}, strong=True)
+    assert held.text == said and held.places == {1: (1, 3)}
+    for wrong in (said.replace("[1]", "[2]"), said.replace(" [1]", ""), said.replace("OutOfStock", "KeyError")):
+        assert not ground(wrong, {1: text, 2: ROUTER}, strong=True).text, wrong
 
 
 def test_to_say_the_question_again_tells_nothing() -> None:

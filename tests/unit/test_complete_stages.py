@@ -12,12 +12,13 @@ from pointsman.complete.clean import clean
 from pointsman.complete.context import Chunk, budget_for, window
 from pointsman.complete.cursor import Cursor, cursor_of
 from pointsman.complete.fit import fit
+from pointsman.complete.generate import draft
 from pointsman.complete.prefilter import MAX_CHARS, MAX_LINE_CHARS, exclusion, pointless, too_large
 from pointsman.complete.prompt import build_prompt
 from pointsman.complete.scope import scope_at, within
 from pointsman.complete.types import CompletionQuery, SelectedCompletion
 from pointsman.models.card import FillInTheMiddle
-from tests.pipelines import FIM, SPECIAL, facts, marked, rules, snapshot
+from tests.pipelines import FIM, SPECIAL, TINY, FakeHost, facts, marked, rules, snapshot
 
 
 def at(text: str, **more: object) -> Cursor:
@@ -209,6 +210,17 @@ def test_a_prompt_of_several_files_names_the_repository() -> None:
 def test_fill_in_the_middle_in_each_order(fim: FillInTheMiddle, expected: str) -> None:
     context = window(at("x = ‸\ny = 2\n"), budget_for(facts(fim=fim), 64))
     assert build_prompt(context, path="a.py", language="python", fim=fim, special_tokens=SPECIAL).text == expected
+
+
+async def test_only_the_first_lines_tokens_say_how_sure_the_model_is() -> None:
+    cursor = at("def f(a):\n    ‸\n")
+    prompt = build_prompt(
+        window(cursor, budget_for(TINY, 64)), path="a.py", language="python", fim=None, special_tokens=()
+    )
+    made = await draft(FakeHost("\n    total = a\n    return total\n"), prompt, scope_at(cursor), max_tokens=64)
+    assert made.text.count("\n") > 1
+    assert made.tokens > made.line_tokens == -(-len(f"{prompt.held_back}\n    total = a\n") // 4)
+    assert made.logprob == -0.5 * made.line_tokens
 
 
 def test_the_windows_start_stays_while_a_line_is_typed() -> None:

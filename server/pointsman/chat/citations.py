@@ -1,9 +1,9 @@
 """Check an answer against its sources, sentence by sentence, and number what holds.
 
-The number comes from the check, not from the model: small ones hardly write any. A sentence that no source says, in
-its own order of words (`support`), is left out. A copied run of lines is code, and has to stand in a source as it is.
-The check is one of words, not of truth. Source of the idea: lexical attribution, as in Rashkin et al., "Measuring
-Attribution in Natural Language Generation Models", 2021, with overlap in place of human judgement.
+The number comes from the check, not from the model: small ones hardly write any. A sentence that no source says
+(`support`) is left out. A copied run of lines is code, and has to stand in a source as it is. The check is one of
+words, not of truth. Source of the idea: lexical attribution, as in Rashkin et al., "Measuring Attribution in Natural
+Language Generation Models", 2021, with overlap in place of human judgement.
 """
 
 from __future__ import annotations
@@ -13,21 +13,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pointsman.chat.sources import Source
-from pointsman.chat.support import support
+from pointsman.chat.support import Lines, overlap, said
 from pointsman.chat.types import Citation
 from pointsman.chat.words import content_words
 from pointsman.models.prompting import ticks_for
 
-Lines = tuple[int, int]
-"""First and last, both counted from 1."""
-SUPPORTED = 0.9
-"""Share of a sentence's content words that a source must hold, in their order."""
-SUPPORTED_CITED = 0.8
-"""The same when the model named that source itself."""
-_BEHIND = 0.1
-"""How much less of it than the best source a named one may hold: below that, the model took the wrong number."""
-_TOLD = 1
-"""Words that a sentence must have from its source and not from the question: to say that again tells nothing."""
 _COPIED = 0.8
 """Share of the lines of a code block that must stand in a source."""
 _NUMBER = re.compile(r"\s?\[(\d{1,2}(?:\s?,\s?\d{1,2})*)\]")
@@ -59,10 +49,13 @@ def numbered(sources: Sequence[Source]) -> dict[int, Source]:
     return dict(enumerate(sources, start=1))
 
 
-def ground(answer: str, sources: Mapping[int, Source], asked: frozenset[str] = frozenset()) -> Grounded:
+def ground(
+    answer: str, sources: Mapping[int, Source], asked: frozenset[str] = frozenset(), *, strong: bool = False
+) -> Grounded:
     """Keep what the sources support. Nothing is kept when less than half of the sentences with a subject is.
 
-    `asked` are the content words of the question.
+    `asked` are the content words of the question. `strong`: the model writes in words of its own and knows what it
+    cites, so that a source which it names needs only to overlap.
     """
     kept: list[str] = []
     places: dict[int, Lines] = {}
@@ -80,7 +73,7 @@ def ground(answer: str, sources: Mapping[int, Source], asked: frozenset[str] = f
             continue
         seen.add(bare.strip())
         claims += 1
-        found = _support(bare, named, sources, asked)
+        found = _support(bare, named, sources, asked, strong)
         if not found:
             continue
         supported += 1
@@ -182,16 +175,16 @@ def _split_numbers(piece: str, sources: Mapping[int, Source]) -> tuple[list[int]
     return [n for n in dict.fromkeys(named) if n in sources], _NUMBER.sub("", piece)
 
 
-def _support(bare: str, named: Sequence[int], sources: Mapping[int, Source], asked: frozenset[str]) -> dict[int, Lines]:
-    """The sources that support the sentence, with their lines: those that it names, else the best one."""
+def _support(
+    bare: str, named: Sequence[int], sources: Mapping[int, Source], asked: frozenset[str], strong: bool
+) -> dict[int, Lines]:
+    """The sources that support the sentence, with their lines: those that it names, else the first one."""
     if bare.startswith("```"):
         return _copies(bare, sources)
-    held = {n: support(bare, source, asked) for n, source in sources.items()}
-    held = {n: found for n, found in held.items() if found.told >= _TOLD}
-    enough = max((found.share for found in held.values()), default=0.0) - _BEHIND
-    own = [n for n in named if n in held and held[n].share >= max(SUPPORTED_CITED, enough)]
-    best = sorted(held, key=lambda n: -held[n].share)[:1]
-    return {n: held[n].lines for n in own or [n for n in best if held[n].share >= SUPPORTED]}
+    held = {n: lines for n, source in sources.items() if (lines := said(bare, source, asked))}
+    if strong:
+        held = {n: lines for n in named if (lines := overlap(bare, sources[n]))} | held
+    return {n: held[n] for n in [n for n in named if n in held] or list(held)[:1]}
 
 
 def _copies(block: str, sources: Mapping[int, Source]) -> dict[int, Lines]:

@@ -109,7 +109,7 @@ class ChatService:
         reply = await closed.written(self._host, request, on_delta)
         draft, route = printable(reply.text), route_of(reply)
         sources = await self._still_there(question, numbered(found.sources))
-        grounded = _held(draft, question, found, sources)
+        grounded = _held(draft, question, found, sources, strong=True)
         if grounded.text:
             answer = _answer(grounded.text, sources, grounded.places, route)
         elif not sources:
@@ -167,9 +167,11 @@ class ChatService:
         return await asyncio.to_thread(unchanged)
 
 
-def _held(draft: str, question: Question, found: Found, sources: Mapping[int, Source]) -> Grounded:
+def _held(
+    draft: str, question: Question, found: Found, sources: Mapping[int, Source], *, strong: bool = False
+) -> Grounded:
     asked = content_words(question.text, about_code=False)
-    return _on_subject(ground(draft, sources, asked), asked, found)
+    return _on_subject(ground(draft, sources, asked, strong=strong), asked, found)
 
 
 def _together(

@@ -1,62 +1,61 @@
-"""How much of a sentence a passage says, and where: its content words in their order, close together.
+"""Whether a passage says a sentence, and where.
 
-A sentence that has all its words from one passage may still say something else with them. So they must stand in the
-passage in the sentence's order and within a few lines; every name and number of it must stand there as it is written;
-and neither may say "not" where the other does not. What is left can still be wrong, but is close to a quotation.
+A small model builds sentences out of the words that it is shown, and those words in a new order, or with the middle
+left out, say something else. So what it writes is `said` only where all content words stand in the passage in their
+order and close together, every name and number of it as it is written, with a "not" on both sides or on neither: next
+to a quotation. A model that names its sources and writes in words of its own needs only to `overlap` with them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from pointsman.chat.sources import Source
-from pointsman.chat.words import content_words, word_list
+from pointsman.chat.words import content_words, coverage, word_list
 
+Lines = tuple[int, int]
+"""First and last, both counted from 1."""
 WINDOW = 8
 """Lines of a passage that may support one sentence."""
+_SKIPPED = 2
+"""Content words of the passage that may be left out between two of a sentence; more may be another statement."""
+_OVERLAPS = 0.5
+"""Share of a sentence's content words that a source named by a strong model must hold, in any order."""
 _QUOTED = re.compile(r"`+([^`\n]{1,80})`+")
 _NAME = re.compile(r"--?[A-Za-z][\w-]+|[A-Za-z_]\w*(?:\.\w+)+|\w*(?:[a-z\d][A-Z]|_\w|\w_)\w*|\d+(?:\.\d+)*")
 _NOT = re.compile(r"\b(?:not?|never|none|nothing|cannot|without|unless|except|neither|nor)\b|n't\b", re.I)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Support:
-    """`share` of the sentence's content words that stand there, `told` how many of them the question does not hold."""
+def said(sentence: str, source: Source, asked: frozenset[str] = frozenset()) -> Lines | None:
+    """The fewest lines of `source` that say `sentence`; None when it does not.
 
-    share: float
-    told: int
-    lines: tuple[int, int]
-
-
-NONE = Support(share=0.0, told=0, lines=(0, 0))
-
-
-def support(sentence: str, source: Source, asked: frozenset[str] = frozenset()) -> Support:
-    """What `source` says of `sentence` at best; `NONE` when a name in it is missing, or it says the opposite.
-
-    `asked` are the content words of the question: to say them again tells nothing.
+    `asked` are the content words of the question: a sentence that has no others tells nothing.
     """
-    said = word_list(sentence)
-    own = content_words(f"{source.path} {source.symbol}")
-    head = own & content_words(" ".join(names(sentence)))
-    if not said or not all(_stands(name, source) for name in names(sentence)):
-        return NONE
-    best = NONE
-    for at in range(len(source.lines)):
-        lines = [line for line in source.lines[at : at + WINDOW] if line[0] < source.lines[at][0] + WINDOW]
-        most = _along(said, lines, head)
-        if most is None or most[0] <= best.share:
-            continue
-        # The fewest lines that say as much: what repeats itself further down is no part of it.
-        shorter = (_along(said, lines[:count], head) for count in range(1, len(lines)))
-        share, first, last, matched = next((found for found in shorter if found and found[0] == most[0]), most)
-        text = "\n".join(line for number, line in lines if first <= number <= last)
-        if bool(_NOT.search(sentence)) != bool(_NOT.search(text)):
-            continue
-        best = Support(share=share, told=len(matched - asked), lines=(first, last))
-    return best
+    words = word_list(sentence)
+    if not words or not set(words) - asked:
+        return None
+    called = names(sentence)
+    # What the passage is called need not stand in its lines again.
+    free = content_words(" ".join(name for name in called if name in f"{source.symbol} {source.path}"))
+    for first, last in sorted(set(_runs(words, source.lines, free)), key=lambda run: run[1] - run[0]):
+        text = "\n".join(line for number, line in source.lines if first <= number <= last)
+        if _stand(called, source, text) and bool(_NOT.search(sentence)) == bool(_NOT.search(text)):
+            return first, last
+    return None
+
+
+def overlap(sentence: str, source: Source) -> Lines | None:
+    """The lines of `source` that hold most of `sentence`; None when a name or too many of its words are not there."""
+    words = content_words(sentence)
+    if not _stand(names(sentence), source, source.text) or coverage(words, source.words) < _OVERLAPS:
+        return None
+    near = [(number, words & content_words(line)) for number, line in source.lines]
+    best = max(
+        range(len(near)), key=lambda at: len(frozenset[str]().union(*(held for _, held in near[at : at + WINDOW])))
+    )
+    touched = [number for number, held in near[best : best + WINDOW] if held] or [near[0][0]]
+    return touched[0], touched[-1]
 
 
 def names(sentence: str) -> list[str]:
@@ -65,37 +64,31 @@ def names(sentence: str) -> list[str]:
     return [name.strip().rstrip("()") for name in (*_QUOTED.findall(sentence), *_NAME.findall(bare))]
 
 
-def _stands(name: str, source: Source) -> bool:
-    return name in f"{source.symbol}\n{source.path}\n{source.text}"
+def _stand(called: Sequence[str], source: Source, text: str) -> bool:
+    return all(name in f"{source.symbol}\n{source.path}\n{text}" for name in called)
 
 
-def _along(
-    said: Sequence[str], lines: Sequence[tuple[int, str]], head: frozenset[str]
-) -> tuple[float, int, int, frozenset[str]] | None:
-    """The longest run of `said` that the lines hold in that order, from their first one on: its share, with the words
-    of `head` wherever they stand, the first and the last of its lines, and its words."""
+def _runs(words: Sequence[str], lines: Sequence[tuple[int, str]], free: frozenset[str]) -> Iterator[Lines]:
+    """Each run of at most `WINDOW` lines that holds all of `words` in their order; those of `free` may be missing."""
     there = [(word, number) for number, line in lines for word in word_list(line)]
-    if not there or there[0][1] != lines[0][0]:
-        return None
-    rows = [[0] * (len(there) + 1)]
-    for word in said:
-        above, row = rows[-1], [0]
+    ends: dict[int, int] = {}
+    """Places in `there` where what was looked for so far ends, with the latest place where it begins."""
+    begun = False
+    for word in words:
+        found: dict[int, int] = {}
         for at, (other, _) in enumerate(there):
-            row.append(above[at] + 1 if word == other else max(above[at + 1], row[-1]))
-        rows.append(row)
-    matched: list[tuple[int, int]] = []
-    i, j = len(said), len(there)
-    while i and j:
-        if said[i - 1] == there[j - 1][0] and rows[i][j] == rows[i - 1][j - 1] + 1:
-            matched.append((i - 1, there[j - 1][1]))
-            i, j = i - 1, j - 1
-        elif rows[i - 1][j] >= rows[i][j - 1]:
-            i -= 1
+            if other == word:
+                begins = [ends[before] for before in range(at - _SKIPPED - 1, at) if before in ends]
+                begins += [] if begun else [at]
+                if begins:
+                    found[at] = max(begins)
+        if word in free:
+            ends = {**ends, **found}
+        elif found:
+            ends, begun = found, True
         else:
-            j -= 1
-    if not matched:
-        return None
-    held = {at for at, _ in matched}
-    named = {at for at, word in enumerate(said) if word in head}
-    numbers = [number for _, number in matched]
-    return len(held | named) / len(said), min(numbers), max(numbers), frozenset(said[at] for at in held | named)
+            return
+    for end, begin in ends.items():
+        first, last = there[begin][1], there[end][1]
+        if last < first + WINDOW:
+            yield first, last

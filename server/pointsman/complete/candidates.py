@@ -140,7 +140,7 @@ class Candidates:
             if made.mismatch:
                 reason = reason or "the model would not go on from this word"
                 continue
-            evidence = Evidence(origin="model", logprob=made.logprob, units=made.tokens)
+            evidence = Evidence(origin="model", logprob=made.logprob, units=made.line_tokens)
             why = await self._add(candidates, made.text, evidence, cursor, scope, facts, trail)
             reason = reason or why
         return _ranked(candidates, cursor), reason

@@ -37,7 +37,7 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What is known of a suggestion. `logprob` is the sum over `units`: tokens of the model, or lexemes."""
+    """What is known of a suggestion. `logprob` is the sum over the `units` of its first line: tokens, or lexemes."""
 
     origin: Origin
     logprob: float

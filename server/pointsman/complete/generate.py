@@ -21,9 +21,11 @@ class Draft:
     """What the model wrote, up to the end of the scope. Times are milliseconds."""
 
     text: str
-    logprob: float
-    """Sum over the tokens."""
     tokens: int
+    logprob: float
+    """Sum over the tokens up to the end of the first line that says something."""
+    line_tokens: int
+    """Of that line: further ones come or not by how quick the machine is, and say nothing of whether it is right."""
     reused_tokens: int | None
     """None when the stream was closed before the engine could say."""
     ended_by: str
@@ -66,7 +68,7 @@ async def draft(
         solid=prompt.solid,
     )
     request = GenerateRequest(prompt=prompt.text, sampling=sampling, priority=Priority.TYPING)
-    written, logprob, tokens = "", 0.0, 0
+    written, tokens, logprob, line_tokens = "", 0, 0.0, 0
     ended_by, finish = "stop", None
     begun = first = time.perf_counter()
     async with aclosing(
@@ -78,7 +80,9 @@ async def draft(
                 break
             if not tokens:
                 first = time.perf_counter()
-            written, logprob, tokens = written + item.text, logprob + item.logprob, tokens + item.tokens
+            if not _whole_lines(written):
+                logprob, line_tokens = logprob + item.logprob, line_tokens + item.tokens
+            written, tokens = written + item.text, tokens + item.tokens
             if not _may_begin(written, prompt.held_back):
                 ended_by = "mismatch"
                 break
@@ -101,8 +105,9 @@ async def draft(
     mismatch = not written.startswith(prompt.held_back)
     return Draft(
         text="" if mismatch else text,
-        logprob=logprob,
         tokens=tokens,
+        logprob=logprob,
+        line_tokens=line_tokens,
         reused_tokens=finish.reused_tokens if finish else None,
         ended_by=ended_by,
         queue_ms=finish.queue_ms if finish else 0.0,
@@ -114,7 +119,7 @@ async def draft(
 
 def _whole_lines(text: str) -> bool:
     """Whether a line that says something is at its end."""
-    return "\n" in text.strip()
+    return "\n" in text.lstrip()
 
 
 def _may_begin(written: str, wanted: str) -> bool:
