@@ -178,6 +178,14 @@ async def test_a_name_that_the_repository_does_not_know_is_told() -> None:
     assert answer.abstained and not host.asked and "nothing in it speaks of Kafka" in answer.answer
 
 
+async def test_a_word_that_the_repository_never_says_is_told_beside_its_passages() -> None:
+    host = FakeHost("Kubernetes restarts the pods.", hits=[DISCOUNT])
+    host.nearest = 0.6
+    answer, _ = await ask(host, "How is a misspelled discount applied to a total?")
+    assert "could not write" in answer.answer and "nothing in it speaks of misspelled" in answer.answer
+    assert not answer.abstained and "[1] shop/cart.py:39-40" in answer.answer
+
+
 async def test_what_was_said_is_told_without_a_model() -> None:
     host = FakeHost("never asked", hits=[DISCOUNT])
     history = (Turn(role="user", text=QUESTION), Turn(role="assistant", text="By percent [1]."))

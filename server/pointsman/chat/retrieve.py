@@ -39,7 +39,7 @@ class Found:
     """What they were cut from."""
     standing: Standing = "about"
     unknown: str = ""
-    """What the question calls by name and the repository never does; "" when there is no such thing."""
+    """A name or a word of the question that the repository never says; "" when there is no such thing."""
     note: str = ""
 
     @property
@@ -86,7 +86,7 @@ async def retrieve(
             unknown = await _unknown(look, question.text, sources)
             unsaid = await _unsaid(look, question.text, sources) if nearest is not None and not unknown else []
             standing = "near" if unknown else judge(words, sources, nearest, unsaid)
-            unknown = unsaid[0] if unsaid and standing == "near" else unknown
+            unknown = unsaid[0] if unsaid else unknown
     if standing == "foreign":
         sources = []
     first = [selected] if selected else []

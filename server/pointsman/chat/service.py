@@ -32,7 +32,7 @@ _SOURCE_TOKENS = 1200
 """Sources take at most this: about 4 s of reading for the smallest model on two CPU cores."""
 _SPOKEN_OF = 0.5
 """Share of the question's content words that a doubtful answer must have more than."""
-_WEAK = "The local model could not write an answer that the code supports. These places come closest:"
+_WEAK = "The local model could not write an answer that the code supports{silent}. These places come closest:"
 _UNSUPPORTED = "What the closed model wrote is not supported by the code. These places come closest:"
 _CHANGED = "The files that this answer came from were changed while it was written. Ask again."
 _NOTHING = "the search found nothing relevant"
@@ -149,7 +149,8 @@ class ChatService:
         if found.standing == "doubtful" or refuses(draft):
             taken = route("nothing that was written is supported by the sources")
             return _abstained(question, found, sources, taken)
-        text, places = quoted(question.text, sources, _WEAK)
+        silent = f", and nothing in it speaks of {found.unknown}" if found.unknown else ""
+        text, places = quoted(question.text, sources, _WEAK.format(silent=silent))
         return _answer(text, sources, places, route("the draft did not hold, so passages are quoted"))
 
     async def _still_there(self, question: Question, sources: Mapping[int, Source]) -> dict[int, Source]:
