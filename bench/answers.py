@@ -13,7 +13,7 @@ model. A citation is right when its file is there with the hash that the citatio
 or hold most of the content words of the sentence that cites it: `citing sentences` are pairs of a sentence and a
 number in it. `wrongly declined` counts answerable questions of which the answer says that the repository is silent.
 
-With `--cited FILE`, each cited sentence of those answers is written there beside what stands at its citation, for a
+With `--cited FILE`, each cited sentence of those answers is added there beside what stands at its citation, for a
 person to judge whether the one follows from the other: a check by words cannot be the measure of a check by words.
 
 A small model writes few sentences that stand, so the check of citations is measured without one as well: `planted` are
@@ -140,7 +140,7 @@ def plant(
 
 
 async def measure(
-    sources: Path, part: str, write: int, verbose: bool, only_unanswerable: bool, kept: list[dict[str, Any]]
+    sources: Path, part: str, write: int, verbose: bool, only_unanswerable: bool, kept: Path | None
 ) -> dict[str, Any]:
     services = build_services(Paths.resolve(), Settings(), in_process=True)
     asker: Any = services.asker
@@ -160,7 +160,10 @@ async def measure(
             print(
                 f"\n# {question.root.name}: {question.text}\n{answer.answer}\n({answer.route.reason})", file=sys.stderr
             )
-        kept.extend({"question": question.text, **pair} for pair in cited_sentences(answer, question.root))
+        if kept:
+            with kept.open("a") as file:  # as they come: the whole takes an hour, and may be broken off
+                for pair in cited_sentences(answer, question.root):
+                    file.write(f"{json.dumps({'question': question.text, **pair})}\n")
         return answer
 
     try:
@@ -217,14 +220,11 @@ def main() -> None:
     parser.add_argument("--part", choices=tuple(_PARTS), default="test")
     parser.add_argument("--write", type=int, default=0)
     parser.add_argument("--verbose", action="store_true", help="print each answer, and the sums so far, on stderr")
-    parser.add_argument("--cited", type=Path, help="where to write the cited sentences beside their passages")
+    parser.add_argument("--cited", type=Path, help="a file to add the cited sentences to, beside their passages")
     parser.add_argument("--only-unanswerable", action="store_true", help="leave the answerable questions out")
     given = parser.parse_args()
-    kept: list[dict[str, Any]] = []
-    measured = measure(given.sources, given.part, given.write, given.verbose, given.only_unanswerable, kept)
+    measured = measure(given.sources, given.part, given.write, given.verbose, given.only_unanswerable, given.cited)
     print(json.dumps(asyncio.run(measured), indent=1))
-    if given.cited:
-        given.cited.write_text("".join(f"{json.dumps(pair)}\n" for pair in kept))
 
 
 if __name__ == "__main__":

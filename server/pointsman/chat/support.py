@@ -16,7 +16,7 @@ from pointsman.chat.words import content_words, coverage, word_list
 
 Lines = tuple[int, int]
 """First and last, both counted from 1."""
-WINDOW = 8
+_WINDOW = 8
 """Lines of a passage that may support one sentence."""
 _SKIPPED = 2
 """Content words of the passage that may be left out between two of a sentence; more may be another statement."""
@@ -52,9 +52,9 @@ def overlap(sentence: str, source: Source) -> Lines | None:
         return None
     near = [(number, words & content_words(line)) for number, line in source.lines]
     best = max(
-        range(len(near)), key=lambda at: len(frozenset[str]().union(*(held for _, held in near[at : at + WINDOW])))
+        range(len(near)), key=lambda at: len(frozenset[str]().union(*(held for _, held in near[at : at + _WINDOW])))
     )
-    touched = [number for number, held in near[best : best + WINDOW] if held] or [near[0][0]]
+    touched = [number for number, held in near[best : best + _WINDOW] if held] or [near[0][0]]
     return touched[0], touched[-1]
 
 
@@ -69,7 +69,7 @@ def _stand(called: Sequence[str], source: Source, text: str) -> bool:
 
 
 def _runs(words: Sequence[str], lines: Sequence[tuple[int, str]], free: frozenset[str]) -> Iterator[Lines]:
-    """Each run of at most `WINDOW` lines that holds all of `words` in their order; those of `free` may be missing."""
+    """Each run of at most `_WINDOW` lines that holds all of `words` in their order; those of `free` may be missing."""
     there = [(word, number) for number, line in lines for word in word_list(line)]
     ends: dict[int, int] = {}
     """Places in `there` where what was looked for so far ends, with the latest place where it begins."""
@@ -90,5 +90,5 @@ def _runs(words: Sequence[str], lines: Sequence[tuple[int, str]], free: frozense
             return
     for end, begin in ends.items():
         first, last = there[begin][1], there[end][1]
-        if last < first + WINDOW:
+        if last < first + _WINDOW:
             yield first, last
