@@ -626,7 +626,8 @@ for (const step of plan.steps) {
   try {
     console.log(JSON.stringify({ step, ...(await steps[step]()) }));
   } catch (error) {
-    await page.screenshot({ path: path.join(plan.shots, `failed-${step}.png`) });
+    // Not among the pictures of the documentation.
+    await page.screenshot({ path: path.join(path.dirname(plan.home), `failed-${step}.png`) });
     console.log(JSON.stringify({ step, error: String(error).slice(0, 800) }));
     if (step === 'ready') break;
     await press('Escape');
