@@ -195,4 +195,6 @@ def test_the_torch_engine_serves_on_a_cpu_too(fresh_home: Callable[..., Home], r
     answer = torch.run("complete", f"{repository / 'shop' / 'cart.py'}:43:12", "--json").json
     assert answer["items"] or answer["reason"]
     engines = torch.run("host", "status", "--json").json["engines"]
-    assert [(engine["name"], engine["state"]) for engine in engines] == [("torch", "ready")]
+    # One that writes, and perhaps already the one that embeds for the index.
+    assert {(engine["name"], engine["state"]) for engine in engines} >= {("torch", "ready")}
+    assert {engine["name"] for engine in engines} == {"torch"}

@@ -39,7 +39,7 @@ def test_a_question_and_a_refactor_on_the_screen(nvim: Open, fixed: Fixed, repos
         editor.lua("vim.cmd('Pointsman ask how is a discount taken off a total?') return true")
         wait("the answer", lambda: "cart.py:" in editor.screen() and "_local" in editor.screen(), told=editor.screen)
         editor.press(": c c Space 1 Enter z t")  # with the cited lines from the top of the window on
-        wait("the cited place", lambda: "def apply_discount" in editor.screen(), told=editor.screen)
+        wait("the cited place", lambda: '"""Take percent off' in editor.screen(), told=editor.screen)
         editor.lua("vim.cmd('edit shop/bare.py') vim.cmd('only') return true")
         editor.lua("vim.cmd('1,2Pointsman refactor add a docstring') return true")
         wait("the diff", lambda: "A: take all" in editor.screen(), told=editor.screen)
