@@ -38,9 +38,14 @@ class Found:
     candidates: tuple[Source, ...] = ()
     """What they were cut from."""
     standing: Standing = "about"
-    unknown: str = ""
+    unsaid: str = ""
     """A name or a word of the question that the repository never says; "" when there is no such thing."""
     note: str = ""
+
+    @property
+    def unknown(self) -> str:
+        """`unsaid`, where it is what keeps the repository from being about the question."""
+        return self.unsaid if self.standing == "near" else ""
 
     @property
     def relevant(self) -> bool:
@@ -78,19 +83,19 @@ async def retrieve(
     hits, nearest = await look.search(query, _HITS) if reading.kind != "map" or not told else ([], None)
     sources = joined([*told, *hits])
     standing: Standing = "about"
-    unknown = ""
+    missing = ""
     if not selected and not told:
         words = content_words(query, about_code=False)
         standing = judge(words, sources, nearest)
         if standing in ("about", "doubtful"):
-            unknown = await _unknown(look, question.text, sources)
-            unsaid = await _unsaid(look, question.text, sources) if nearest is not None and not unknown else []
-            standing = "near" if unknown else judge(words, sources, nearest, unsaid)
-            unknown = unsaid[0] if unsaid else unknown
+            missing = await _unknown(look, question.text, sources)
+            unsaid = await _unsaid(look, question.text, sources) if nearest is not None and not missing else []
+            standing = "near" if missing else judge(words, sources, nearest, unsaid)
+            missing = unsaid[0] if unsaid else missing
     if standing == "foreign":
         sources = []
     first = [selected] if selected else []
-    found = Found(sources=(), candidates=(*first, *sources), standing=standing, unknown=unknown, note=look.note)
+    found = Found(sources=(), candidates=(*first, *sources), standing=standing, unsaid=missing, note=look.note)
     return found.fitted(question, budget)
 
 

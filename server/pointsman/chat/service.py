@@ -32,8 +32,9 @@ _SOURCE_TOKENS = 1200
 """Sources take at most this: about 4 s of reading for the smallest model on two CPU cores."""
 _SPOKEN_OF = 0.5
 """Share of the question's content words that a doubtful answer must have more than."""
-_WEAK = "The local model could not write an answer that the code supports{silent}. These places come closest:"
-_UNSUPPORTED = "What the closed model wrote is not supported by the code. These places come closest:"
+_WEAK = "The local model could not write an answer that the code supports"
+_UNSUPPORTED = "What the closed model wrote is not supported by the code"
+_CLOSEST = "These places come closest:"
 _CHANGED = "The files that this answer came from were changed while it was written. Ask again."
 _NOTHING = "the search found nothing relevant"
 _RECALLED = "the question is about this conversation"
@@ -117,7 +118,7 @@ class ChatService:
         elif refuses(draft):
             answer = _abstained(question, found, sources, route)
         else:
-            text, places = quoted(question.text, sources, _UNSUPPORTED)
+            text, places = quoted(question.text, sources, f"{_UNSUPPORTED}. {_CLOSEST}")
             answer = _answer(text, sources, places, route)
         return replace(answer, receipt=receipt_of(reply, closed.TEMPLATE), redactions=reply.redactions, note=note)
 
@@ -149,8 +150,8 @@ class ChatService:
         if found.standing == "doubtful" or refuses(draft):
             taken = route("nothing that was written is supported by the sources")
             return _abstained(question, found, sources, taken)
-        silent = f", and nothing in it speaks of {found.unknown}" if found.unknown else ""
-        text, places = quoted(question.text, sources, _WEAK.format(silent=silent))
+        weak = f"{_WEAK}, and {_silent(found.unsaid)}" if found.unsaid else _WEAK
+        text, places = quoted(question.text, sources, f"{weak}. {_CLOSEST}")
         return _answer(text, sources, places, route("the draft did not hold, so passages are quoted"))
 
     async def _still_there(self, question: Question, sources: Mapping[int, Source]) -> dict[int, Source]:
@@ -206,10 +207,14 @@ def _unasked(local: LocalModel, reason: str) -> RouteTaken:
 
 def _abstained(question: Question, found: Found, sources: Mapping[int, Source], route: RouteTaken) -> Answer:
     """Nothing is claimed; places that are near the question are quoted, for a person may see what words do not show."""
-    silent = f"nothing in it speaks of {found.unknown}" if found.unknown else "nothing in its index is about it"
-    text = f"This repository does not seem to answer that: {silent}."
+    why = _silent(found.unknown) if found.unknown else "nothing in its index is about it"
+    text = f"This repository does not seem to answer that: {why}."
     places: _Places = {}
     if sources:
-        near, places = quoted(question.text, sources, "These places come closest:")
+        near, places = quoted(question.text, sources, _CLOSEST)
         text = f"{text if found.unknown else 'This repository does not seem to answer that.'} {near}"
     return replace(_answer(f"{text} {found.note}".strip(), sources, places, route), abstained=True)
+
+
+def _silent(word: str) -> str:
+    return f"nothing in it speaks of {word}"
