@@ -24,13 +24,14 @@ from typing import Any
 import torch
 
 from pointsman.complete.clean import clean
-from pointsman.complete.confidence import Evidence, confidence, features
+from pointsman.complete.confidence import Evidence
 from pointsman.complete.context import Budget, window
 from pointsman.complete.corpus import Corpus
-from pointsman.complete.cursor import Cursor, cursor_of
-from pointsman.complete.lexemes import Lexed
+from pointsman.complete.cursor import cursor_of
+from pointsman.complete.lexemes import Lexed, length_of_match
 from pointsman.complete.lookup import Source, look_up
 from pointsman.complete.prompt import build_prompt
+from pointsman.complete.ranking import Candidate, by_confidence, evidence_of
 from pointsman.complete.scope import Scope, within
 from pointsman.complete.types import CompletionQuery
 from pointsman.measure.masks import masked
@@ -106,12 +107,7 @@ class Mixed:
         context = self._written
         for source in self.sources:
             for place in source.after.get((context[-2], context[-1]), ())[-_MOST_PLACES:] if len(context) > 1 else ():
-                length = 0
-                while (
-                    length < min(_LONGEST, place, len(context))
-                    and source.ids[place - 1 - length] == context[-1 - length]
-                ):
-                    length += 1
+                length = length_of_match(source.ids, place, context, _LONGEST)
                 votes[source.ids[place]] += source.weight * length**3
         return votes
 
@@ -148,33 +144,20 @@ def answers(
     )
     scope = Scope(multi_line=False, indent=0)
     out: dict[str, str] = {}
-    alone: tuple[str, Evidence] | None = None
+    candidates: list[Candidate] = []
     for weight in (0.0, *WEIGHTS):
         model.weight = weight
         text, logprob, tokens = written(model, prefix, prompt)
         text = clean(within(text, scope, finished=True)[0], cursor, scope, card.special_tokens)[0]
         out[f"cache at {weight}" if weight else "model"] = text
-        alone = alone or (text, Evidence(origin="model", logprob=logprob, units=tokens))
+        if text and not weight:
+            candidates.append(Candidate(text, Evidence(origin="model", logprob=logprob, units=tokens)))
     found = look_up(cursor.before, cursor.after, sources)
     out["lookup"] = clean(found.text, cursor, scope, card.special_tokens)[0] if found else ""
-    out["the surer of the two"] = alone[0] if alone else ""
-    if found and out["lookup"] and alone:
-        evidence = Evidence(
-            origin="lookup",
-            logprob=found.logprob,
-            units=found.lexemes,
-            weakest=found.weakest,
-            match=found.match,
-            places=found.places,
-        )
-        agree = out["lookup"] == alone[0]
-        if not alone[0] or _sure(evidence, out["lookup"], cursor, agree) > _sure(alone[1], alone[0], cursor, agree):
-            out["the surer of the two"] = out["lookup"]
+    if found and out["lookup"]:
+        candidates.append(Candidate(out["lookup"], evidence_of(found)))
+    out["the surer of the two"] = next((one.text for one in by_confidence(candidates, cursor)), "")
     return out
-
-
-def _sure(evidence: Evidence, text: str, cursor: Cursor, agree: bool) -> float:
-    return confidence(evidence.origin, features(evidence, text, cursor, agree=agree))
 
 
 def _tokens(source: Source, model: Mixed, known: Known) -> Tokens:

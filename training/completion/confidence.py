@@ -58,7 +58,8 @@ async def gathered(package: Path, limit: int, folder: Path) -> Examples:
             path = copy / task.path
             text = task.before + task.after
             snapshot = Snapshot(uri=path.as_uri(), path=path, root=copy, language=task.language, version=1, text=text)
-            query = CompletionQuery(snapshot=snapshot, offset=len(task.before), automatic=False)  # no clock
+            # Not as while typing, where the clock ends answers.
+            query = CompletionQuery(snapshot=snapshot, offset=len(task.before), automatic=False)
             made, _ = await candidates.ranked(query, cursor_of(query), facts, Trail(), sure=2.0)
             truth = answer(task.truth, task.lines)
             for one in made:

@@ -58,10 +58,11 @@ def refactor(
             raise UsageError("--tests takes one place, and finds the file for the tests itself")
         file = file_for_tests(parts[0])
         parts, made = with_tests(parts[0], file, snapshot_of(file) if file.exists() else None)
+        instruction = asking_for_tests(instruction)
     query = RefactorQuery(
         parts=parts,
         creates=made,
-        instruction=asking_for_tests(instruction) if tests else instruction,
+        instruction=instruction,
         target=target,
         dry_run=dry_run,
         approved_sha256=approve,

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pointsman.complete.cache import Suggestion
 from pointsman.complete.clean import clean
-from pointsman.complete.confidence import Evidence, confidence, features
+from pointsman.complete.confidence import Evidence
 from pointsman.complete.context import Chunk, Context, budget_for, window
 from pointsman.complete.corpus import Corpus
 from pointsman.complete.cursor import Cursor
@@ -20,6 +20,7 @@ from pointsman.complete.generate import Draft, draft
 from pointsman.complete.inscope import InScope
 from pointsman.complete.lookup import Found, look_up
 from pointsman.complete.prompt import build_prompt
+from pointsman.complete.ranking import Candidate, by_confidence, evidence_of
 from pointsman.complete.recent import Recent
 from pointsman.complete.related import Related
 from pointsman.complete.scope import Scope, scope_at
@@ -38,18 +39,6 @@ _IN_SCOPE, _RECENT = 0.2, 0.2
 """Shares of the tokens for other text, at most."""
 _LINE_SECONDS = 0.3
 """While someone types, a slow model's further lines are not waited for: they would come too late to be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A cleaned text and what is known of it."""
-
-    text: str
-    evidence: Evidence
-
-    @property
-    def first_line(self) -> str:
-        return self.text.split("\n", 1)[0].rstrip()
 
 
 class Candidates:
@@ -97,19 +86,11 @@ class Candidates:
         reason = ""
         candidates: list[Candidate] = []
         if found is not None:
-            evidence = Evidence(
-                origin="lookup",
-                logprob=found.logprob,
-                units=found.lexemes,
-                weakest=found.weakest,
-                match=found.match,
-                places=found.places,
-            )
-            reason = await self._add(candidates, found.text, evidence, cursor, scope, facts, trail)
-            ranked = _ranked(candidates, cursor)
-            if query.count == 1 and ranked and ranked[0].confidence >= sure:
+            reason = await self._add(candidates, found.text, evidence_of(found), cursor, scope, facts, trail)
+            first = by_confidence(candidates, cursor)
+            if query.count == 1 and first and first[0].confidence >= sure:
                 trail.note("generate", "not asked: the repository is sure")
-                return ranked, ""
+                return first, ""
         if query.patience_ms:
             await asyncio.sleep(query.patience_ms / 1000)
         prompt = build_prompt(
@@ -143,7 +124,7 @@ class Candidates:
             evidence = Evidence(origin="model", logprob=made.logprob, units=made.line_tokens)
             why = await self._add(candidates, made.text, evidence, cursor, scope, facts, trail)
             reason = reason or why
-        return _ranked(candidates, cursor), reason
+        return by_confidence(candidates, cursor), reason
 
     async def _looked_up(
         self, query: CompletionQuery, cursor: Cursor, scope: Scope, facts: ModelFacts, trail: Trail
@@ -204,17 +185,6 @@ class Candidates:
         if found is None:
             return None, f"nothing like it in {size}"
         return found, f"{len(found.text)} characters, a match of {found.match} lexemes in {size}"
-
-
-def _ranked(candidates: Sequence[Candidate], cursor: Cursor) -> list[Suggestion]:
-    out = []
-    for one in candidates:
-        origins = {other.evidence.origin for other in candidates if other.first_line == one.first_line}
-        values = features(one.evidence, one.text, cursor, agree=len(origins) > 1)
-        origin = one.evidence.origin
-        score = one.evidence.logprob / max(one.evidence.units, 1)
-        out.append(Suggestion(one.text, score, confidence(origin, values), origin, values))
-    return sorted(out, key=lambda suggestion: -suggestion.confidence)
 
 
 def _note_draft(trail: Trail, made: Draft) -> None:

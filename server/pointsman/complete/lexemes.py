@@ -65,16 +65,6 @@ class Lexed:
                 found[one] += 1
         return dict(found)
 
-    def length_of_match(self, place: int, context: Sequence[str], most: int) -> int:
-        """How many lexemes before `place` are those at the end of `context`, up to `most`."""
-        keys = self.keys
-        length = 0
-        while length < most and length < place and length < len(context):
-            if keys[place - 1 - length] != context[-1 - length]:
-                break
-            length += 1
-        return length
-
     def length_below(self, place: int, below: Sequence[str]) -> int:
         """How many lexemes of the lines below that of `place` are those of `below`, which begins with a line end."""
         start = self.line_end[place]
@@ -84,3 +74,13 @@ class Lexed:
                 break
             length += 1
         return length
+
+
+def length_of_match(row: Sequence[object], place: int, context: Sequence[object], most: int) -> int:
+    """How many before `place` are those at the end of `context`, up to `most`."""
+    length = 0
+    while length < most and length < place and length < len(context):
+        if row[place - 1 - length] != context[-1 - length]:
+            break
+        length += 1
+    return length

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pointsman.complete.lexemes import NEWLINE, Lexed, key, lexemes
+from pointsman.complete.lexemes import NEWLINE, Lexed, key, length_of_match, lexemes
 
 _LONGEST = 24
 """Lexemes of a match that count; a line has about fifteen."""
@@ -105,7 +105,7 @@ def _vote(
             lexeme = text.lexemes[place]
             if started and (not lexeme.startswith(started) or place == len(text.keys) - 1):
                 continue  # another word, or the very one that is being typed
-            length = text.length_of_match(place, context, _LONGEST)
+            length = length_of_match(text.keys, place, context, _LONGEST)
             under = text.length_below(place, below) if below else 0
             votes[lexeme] += source.weight * length**3 * (1 + max(under - 1, 0)) ** 2
             longest[lexeme] = max(longest[lexeme], length)

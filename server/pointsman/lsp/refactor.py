@@ -74,7 +74,9 @@ async def proposal(server: Server, params: RefactorParams) -> Proposal:
         files.append(file)
         parts = (*parts, _part(file.snapshot, other.range, _ALL))
     creates = tuple(_new(server, uri, snapshot.root) for uri in params.newFiles)
+    instruction = params.instruction
     if params.tests:
+        instruction = asking_for_tests(instruction)
         place = await asyncio.to_thread(file_for_tests, parts[0])
         there = await _file(server, place, snapshot) if await asyncio.to_thread(place.exists) else None
         tested, made = with_tests(parts[0], place, there.snapshot if there else None)
@@ -83,7 +85,7 @@ async def proposal(server: Server, params: RefactorParams) -> Proposal:
     query = RefactorQuery(
         parts=parts,
         creates=creates,
-        instruction=asking_for_tests(params.instruction) if params.tests else params.instruction,
+        instruction=instruction,
         target=cast(Target, params.target),
         dry_run=params.preview,
         approved_sha256=params.approvedSha256,
