@@ -166,6 +166,31 @@ def log_level(level):
     assert ground("`word_at` sends the result of the future to the client.", {1: text}).places == {1: (3, 4)}
 
 
+def test_too_few_words_and_a_condition_left_out_are_no_support() -> None:
+    text = source(
+        '''def complete(complete_var):
+    """Check if the shell asks for completions, then exit early. Part of the code that creates a new command.
+
+    The cursor moves to the end of the line. The screen is cleared when the shell asks for a new prompt.
+    """
+'''
+    )
+    for said in (
+        "It is a part of the code itself.",
+        "It is a function that is used to create a new one.",
+        "The shell asks for completions, then exits early.",
+        "The shell asks for a new prompt.",
+        "The screen is cleared, the shell asks for a new prompt.",
+    ):
+        assert not ground(said, {1: text}).text, said
+    for said, line in (
+        ("It checks if the shell asks for completions, then exits early.", 2),
+        ("The cursor moves to the end of the line.", 4),
+        ("The screen is cleared when the shell asks for a new prompt.", 4),
+    ):
+        assert ground(said, {1: text}).places == {1: (line, line)}, said
+
+
 def test_a_model_that_names_its_sources_may_use_words_of_its_own() -> None:
     text = source("def take(self, count):\n    if count > self.stock:\n        raise OutOfStock(count)")
     said = "When the count is above the stock that is left, `take` raises `OutOfStock` [1]."
@@ -177,9 +202,10 @@ def test_a_model_that_names_its_sources_may_use_words_of_its_own() -> None:
 
 
 def test_to_say_the_question_again_tells_nothing() -> None:
-    asked = content_words("Who locks the table?")
-    text = source("def lock(table): ...")
-    assert ground("It locks the table.", {1: text}).text and not ground("It locks the table.", {1: text}, asked).text
+    asked = content_words("Who locks a row of the table?")
+    text = source("def lock(row, table): ...")
+    said = "It locks a row of the table."
+    assert ground(said, {1: text}).text and not ground(said, {1: text}, asked).text
 
 
 def test_lines_copied_from_a_source_are_one_block_with_one_number() -> None:
@@ -195,8 +221,8 @@ def test_a_sentence_of_one_source_may_be_wrapped_and_quoted() -> None:
     held = sentence('"it raises `OutOfStock`\n at the count"', STOCK, 2)
     assert held.text == "It raises `OutOfStock` at the count [2]." and held.places == {2: (2, 2)}
     assert (
-        sentence("It raises at the count", STOCK, 2).text
-        and not sentence("It raises at the count", STOCK, 2, cut=True).text
+        sentence("It raises out of stock at the count", STOCK, 2).text
+        and not sentence("It raises out of stock at the count", STOCK, 2, cut=True).text
     )
     assert not sentence("```\nraise\n```", STOCK, 2).text and not sentence("", STOCK, 2).text
 

@@ -2,8 +2,9 @@
 
 A small model builds sentences out of the words that it is shown, and those words in a new order, or with the middle
 left out, say something else. So what it writes is `said` only where all content words stand in the passage in their
-order and close together, every name and number of it as it is written, with a "not" on both sides or on neither: next
-to a quotation. A model that names its sources and writes in words of its own needs only to `overlap` with them.
+order and close together, every name and number of it as it is written, with a "not" on both sides or on neither and no
+"if" left out: next to a quotation. A model that names its sources and writes in words of its own needs only to
+`overlap` with them.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pointsman.chat.sources import Source
-from pointsman.chat.words import content_words, coverage, word_list
+from pointsman.chat.words import CONDITIONS, content_words, coverage, word_list
 
 Lines = tuple[int, int]
 """First and last, both counted from 1."""
 _WINDOW = 8
 """Lines of a passage that may support one sentence."""
+_LEAST = 3
+"""Content words of a sentence: fewer stand in any passage by chance, such as those of "It is a part of the code"."""
 _SKIPPED = 2
 """Content words of the passage that may be left out between two of a sentence; more may be another statement."""
 _OVERLAPS = 0.5
@@ -33,7 +36,8 @@ def said(sentence: str, source: Source, asked: frozenset[str] = frozenset()) -> 
     `asked` are the content words of the question: a sentence that has no others tells nothing.
     """
     words = word_list(sentence)
-    if not words or not set(words) - asked:
+    told = set(words) - CONDITIONS
+    if len(told) < _LEAST or not told - asked:
         return None
     called = names(sentence)
     # What the passage is called need not stand in its lines again.
@@ -69,7 +73,10 @@ def _stand(called: Sequence[str], source: Source, text: str) -> bool:
 
 
 def _runs(words: Sequence[str], lines: Sequence[tuple[int, str]], free: frozenset[str]) -> Iterator[Lines]:
-    """Each run of at most `_WINDOW` lines that holds all of `words` in their order; those of `free` may be missing."""
+    """Each run of at most `_WINDOW` lines that holds all of `words` in their order; those of `free` may be missing.
+
+    A condition is not skipped, and none stands right before a run: what holds "if" something does is not said to hold.
+    """
     there = [(word, number) for number, line in lines for word in word_list(line)]
     ends: dict[int, int] = {}
     """Places in `there` where what was looked for so far ends, with the latest place where it begins."""
@@ -78,8 +85,9 @@ def _runs(words: Sequence[str], lines: Sequence[tuple[int, str]], free: frozense
         found: dict[int, int] = {}
         for at, (other, _) in enumerate(there):
             if other == word:
-                begins = [ends[before] for before in range(at - _SKIPPED - 1, at) if before in ends]
-                begins += [] if begun else [at]
+                nearest = next((one for one in range(at - 1, -1, -1) if there[one][0] in CONDITIONS), -1)
+                begins = [ends[one] for one in range(max(at - _SKIPPED - 1, nearest), at) if one in ends]
+                begins += [] if begun or nearest == at - 1 >= 0 else [at]
                 if begins:
                     found[at] = max(begins)
         if word in free:

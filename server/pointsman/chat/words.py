@@ -57,6 +57,9 @@ _REPOSITORY = frozenset(
     for plural in ("", "s")
 )
 
+CONDITIONS = frozenset({"if", "unless", "until", "when", "whether"})
+"""What makes another statement of the words that follow."""
+
 
 def content_words(text: str, *, about_code: bool = True) -> frozenset[str]:
     """The stems of `text`. With `about_code` false, words that any question on code may hold are left out too."""
@@ -69,9 +72,14 @@ def content_words(text: str, *, about_code: bool = True) -> frozenset[str]:
 
 
 def word_list(text: str) -> list[str]:
-    """The stems of `text` in their order, identifiers as their parts, without what any text on code may hold."""
+    """The stems of `text` in their order, identifiers as their parts, and conditions as they are, without what any
+    text on code may hold."""
     parts = (part.lower() for word in _WORD.findall(text) for part in _PARTS.findall(word) or [word])
-    return [stem(part) for part in parts if len(part) > 1 and part not in _EMPTY and part not in _REPOSITORY]
+    return [
+        part if part in CONDITIONS else stem(part)
+        for part in parts
+        if part in CONDITIONS or (len(part) > 1 and part not in _EMPTY and part not in _REPOSITORY)
+    ]
 
 
 def spelled(text: str) -> dict[str, str]:
