@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Home
-
 from .neovim_editor import wait
 from .neovim_fixtures import Fixed, Open, fixed, fixed_home, home, installed, nvim, repository
 
@@ -34,9 +32,8 @@ def test_ghost_text_others_and_by_word(nvim: Open, fixed: Fixed, older: str) -> 
         )
 
 
-def test_a_question_a_refactor_and_health(nvim: Open, home: Home, repository: Path, older: str) -> None:
+def test_a_question_a_refactor_and_health(nvim: Open, repository: Path, older: str) -> None:
     (repository / "shop" / "bare.py").write_text("def subtract(a, b):\n    return a - b\n")
-    home.run("index", repository, "-q")  # a warm host answers before a repository that it never saw is indexed
     with nvim("shop/bare.py", older=older) as editor:
         editor.press(":checkhealth pointsman<CR>")
         editor.wait("the health report", "vim.bo.filetype == 'checkhealth' and vim.fn.search('doctor', 'nw') > 0")

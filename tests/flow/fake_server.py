@@ -63,7 +63,12 @@ class Completer:
 
 
 class Asker:
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
     async def ask(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
+        if self.host.reading:
+            raise EngineUnavailable("asked of a repository that is not read")
         if "broken" in question.text:
             raise ZeroDivisionError(question.text)
         if "refuse" in question.text:
@@ -110,6 +115,7 @@ class Host:
         self.asked = 0
         self.loaded = asyncio.Event()
         self.loading = False
+        self.reading = False
 
     async def status(self, params: api.Nothing) -> api.HostStatus:
         if self.loading:
@@ -131,6 +137,13 @@ class Host:
         yield
 
     async def index(self, params: api.IndexParams) -> AsyncGenerator[api.IndexProgress | api.IndexReport, None]:
+        """A folder called `large` is read in a while, and embedded never."""
+        if Path(params.path).name == "large":
+            self.reading = True
+            await asyncio.sleep(0.3)
+            self.reading = False
+            yield api.IndexProgress(stage="read", done=1, total=1)
+            await asyncio.Event().wait()
         yield api.IndexProgress(stage="embed", done=1, total=2)
         yield api.IndexProgress(stage="embed", done=2, total=2)
         yield api.IndexReport(
@@ -172,7 +185,7 @@ def make_services() -> Services:
     host = Host()
     return Services(
         completer=Completer(host),
-        asker=Asker(),
+        asker=Asker(host),
         refactorer=Refactorer(),
         host=host,
         recorder=Recorder(Store(Path(os.devnull)), lambda: False),

@@ -136,6 +136,27 @@ async def test_ask_streams_deltas_and_then_answers(ready: Wire) -> None:
     )
 
 
+async def test_a_question_waits_until_the_folder_is_read_but_for_no_vector(wire: Wire, tmp_path: Path) -> None:
+    folder = tmp_path / "large"
+    folder.mkdir()
+    await wire.initialize(folder.as_uri())
+    answer = await wire.ask("pointsman/ask", {"question": "why?"})
+    assert answer["result"]["answer"] == "final [1]"
+
+
+async def test_no_folder_waits_for_another_s_vectors(wire: Wire, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("large", "small")]
+    for folder in folders:
+        folder.mkdir()
+    await wire.initialize(folders[0].as_uri())
+    await asyncio.sleep(1)  # the first is read by now
+    event = {"added": [{"uri": folders[1].as_uri(), "name": "small"}], "removed": []}
+    await wire.notify("workspace/didChangeWorkspaceFolders", {"event": event})
+    await wire.open((folders[1] / "a.py").as_uri(), "x")
+    params = {"question": "why?", "textDocument": {"uri": (folders[1] / "a.py").as_uri()}}
+    assert (await asyncio.wait_for(wire.ask("pointsman/ask", params), 20))["result"]["answer"] == "final [1]"
+
+
 async def test_a_refusal_has_a_remedy(ready: Wire) -> None:
     await ready.open(URI, "x")
     answer = await ready.ask("pointsman/ask", {"question": "refuse", "textDocument": {"uri": URI}})

@@ -157,7 +157,7 @@ async def test_a_citation_that_does_not_support_its_sentence_is_lost() -> None:
     ("draft", "nearest"),
     [
         ("Kubernetes pods restart the ingress controller [1].", 0.35),  # sources that may be about something else
-        ("It returns 100 [1].", 0.35),  # holds, and is not about the question
+        ("It returns the total by 100 percent [1].", 0.35),  # holds, and is not about the question
         ("The sources do not mention how a discount is applied to a total.", 0.6),  # the model says so itself
         ("I cannot answer that from the sources.", 0.6),
     ],

@@ -16,6 +16,7 @@ from pointsman.host.api import (
     AdaptProgress,
     AdaptReport,
     IndexParams,
+    IndexProgress,
     IndexReport,
     InScopeParams,
     SearchParams,
@@ -98,6 +99,30 @@ async def test_what_policy_excludes_now_is_not_found_even_before_the_next_update
     assert await found() == {"open.py", "closed.py"}
     patterns.append("closed.py")
     assert await found() == {"open.py"}
+    await indexes.close()
+
+
+async def test_it_is_told_when_every_file_is_found_by_its_words(tmp_path: Path, root: Path) -> None:
+    embedder = Embedder("a")
+    embedder.release.set()
+
+    async def made(_: Adaptation | None) -> tuple[Embedder, int]:
+        return embedder, 3
+
+    indexes = Indexes(tmp_path / "index", made, OPEN, NONE)
+    search = SearchParams(path=str(root), query="hidden shown")
+    before = await indexes.search(search)
+    assert (before.hits, before.complete) == ((), False) and "run `pointsman index`" in before.note
+    embedder.release.clear()
+    stages: list[str] = []
+    async for item in indexes.update(IndexParams(path=str(root))):
+        stages.append(item.stage if isinstance(item, IndexProgress) else "report")
+        if stages[-1] == "read":
+            assert "parse" in stages and "embed" not in stages
+            embedder.release.set()  # nothing that was said before needed a vector
+            assert {hit.path for hit in (await indexes.search(search)).hits} == {"open.py", "closed.py"}
+    assert stages.count("read") == 1 and stages[-1] == "report"
+    assert (await indexes.search(search)).complete
     await indexes.close()
 
 

@@ -41,11 +41,13 @@ class Found:
     unsaid: str = ""
     """A name or a word of the question that the repository never says; "" when there is no such thing."""
     note: str = ""
+    complete: bool = True
+    """False while files wait to be read."""
 
     @property
     def unknown(self) -> str:
         """`unsaid`, where it is what keeps the repository from being about the question."""
-        return self.unsaid if self.standing == "near" else ""
+        return self.unsaid if self.standing == "near" and self.complete else ""
 
     @property
     def relevant(self) -> bool:
@@ -95,7 +97,14 @@ async def retrieve(
     if standing == "foreign":
         sources = []
     first = [selected] if selected else []
-    found = Found(sources=(), candidates=(*first, *sources), standing=standing, unsaid=missing, note=look.note)
+    found = Found(
+        sources=(),
+        candidates=(*first, *sources),
+        standing=standing,
+        unsaid=missing,
+        note=look.note,
+        complete=look.complete,
+    )
     return found.fitted(question, budget)
 
 
@@ -106,6 +115,7 @@ class _Look:
         self.host = host
         self.root = str(question.root)
         self.note = ""
+        self.complete = True
         self._exclusions = exclusions
         self._question = question
 
@@ -113,7 +123,7 @@ class _Look:
         """What may be shown of the hits, best first, and how near the nearest is."""
         params = SearchParams(path=self.root, query=query, k=k, priority=Priority.CHAT)
         reply = await self.host.search(params)
-        self.note = reply.note
+        self.note, self.complete = reply.note, reply.complete
         paths = {hit.path for hit in reply.hits}
         allowed = await asyncio.to_thread(admitted, self._question.root, paths, self._exclusions)
         return [of_hit(hit) for hit in reply.hits if hit.fresh and hit.path in allowed], reply.nearest

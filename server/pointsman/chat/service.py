@@ -207,13 +207,19 @@ def _unasked(local: LocalModel, reason: str) -> RouteTaken:
 
 def _abstained(question: Question, found: Found, sources: Mapping[int, Source], route: RouteTaken) -> Answer:
     """Nothing is claimed; places that are near the question are quoted, for a person may see what words do not show."""
-    why = _silent(found.unknown) if found.unknown else "nothing in its index is about it"
-    text = f"This repository does not seem to answer that: {why}."
+    text = "This repository does not seem to answer that" if found.complete else "Nothing that is read yet answers that"
     places: _Places = {}
+    if found.unknown:
+        text = f"{text}: {_silent(found.unknown)}"
+    elif found.complete and not sources:
+        text = f"{text}: nothing in its index is about it"
+    text = f"{text}."
     if sources:
         near, places = quoted(question.text, sources, _CLOSEST)
-        text = f"{text if found.unknown else 'This repository does not seem to answer that.'} {near}"
-    return replace(_answer(f"{text} {found.note}".strip(), sources, places, route), abstained=True)
+        text = f"{text} {near}"
+    if found.note:
+        text = f"{text} {found.note[:1].upper()}{found.note[1:]}."
+    return replace(_answer(text, sources, places, route), abstained=True)
 
 
 def _silent(word: str) -> str:

@@ -56,7 +56,8 @@ class IndexParams:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexProgress:
     stage: str
-    """scan, parse, embed, store; check, import and export of a snapshot"""
+    """scan, parse, store, read (told once: from here on every file is found by its words), embed; check, import and
+    export of a snapshot"""
     done: int
     total: int
 
@@ -161,6 +162,8 @@ class SearchReply:
     """What the caller should know, such as an index that is still being built; "" when all is well."""
     nearest: float | None = None
     """Cosine of the query and the hit that is nearest to it in meaning; None when nothing was compared so."""
+    complete: bool = True
+    """False while files wait to be read: what was not found may stand in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,10 +122,10 @@ class Repository:
 
     async def search(self, params: SearchParams) -> SearchReply:
         vector = (await self.embedder.embed([params.query], kind="query", priority=Priority(params.priority)))[0]
-        hits, note = await self._quickly(lambda: self._look(params, vector))
+        hits, note, complete = await self._quickly(lambda: self._look(params, vector))
         nearest = max((hit.cosine for hit in hits if hit.cosine is not None), default=None)
         shown = tuple(SearchHit(**_fields(hit, "cosine")) for hit in hits)
-        return SearchReply(root=str(self.root), hits=shown, note=note, nearest=nearest)
+        return SearchReply(root=str(self.root), hits=shown, note=note, nearest=nearest, complete=complete)
 
     async def outline(self, params: OutlineParams) -> str:
         return await self._quickly(lambda: self._opened().repository_map(params.budget, params.focus, params.query))
@@ -221,28 +221,33 @@ class Repository:
         self._tell(outcome)
 
     async def _rounds(self) -> IndexReport:
-        """First look at what is wanted, so that it is found by words; then go on with what waits, until all is done."""
+        """First read what is wanted, so that it is found by words; then go on with what waits, until all is done."""
         seconds, embedded, reused = 0.0, 0, 0
+        reading = False
         while True:
-            looking = self._is_wanted()
+            reading = reading or self._is_wanted()
             wanted, self._wanted = self._wanted, set()
-            if not looking:
+            if not reading:
                 await self._pause()
-            report, gave_way = await self._round(None if wanted is None else sorted(wanted), looking)
+            report, gave_way = await self._round(None if wanted is None else sorted(wanted), reading)
             seconds, embedded, reused = seconds + report.seconds, embedded + report.embedded, reused + report.reused
             self._counts = (report.files, report.chunks)
-            if self._alone() or not (looking or gave_way or self._is_wanted()):
+            if self._alone() or not (reading or gave_way or self._is_wanted()):
                 total = dataclasses.replace(report, seconds=round(seconds, 3), embedded=embedded, reused=reused)
                 return IndexReport(**_fields(total), note=self.remark)
+            # A round of some paths leaves those that an earlier one gave way in.
+            if reading and not gave_way and not wanted:
+                reading = False
+                self._tell(IndexProgress(stage="read", done=report.files, total=report.files))
 
-    async def _round(self, paths: Sequence[str] | None, looking: bool) -> tuple[Report, bool]:
+    async def _round(self, paths: Sequence[str] | None, reading: bool) -> tuple[Report, bool]:
         """One slice of work, and whether it ended early."""
         loop = asyncio.get_running_loop()
         gave_way = False
 
         def must_stop() -> bool:
             nonlocal gave_way
-            paused = not looking and bool(self._around.pause())
+            paused = not reading and bool(self._around.pause())
             gave_way = gave_way or paused or self._searches > 0 or self._is_wanted() or self._alone()
             return gave_way
 
@@ -250,7 +255,7 @@ class Repository:
             item = IndexProgress(stage=step.stage, done=step.done, total=step.total)
             loop.call_soon_threadsafe(self._tell, item)
 
-        work = functools.partial(self._update_index, paths, not looking, progress, must_stop)
+        work = functools.partial(self._update_index, paths, not reading, progress, must_stop)
         return await self._run(work), gave_way
 
     async def _pause(self) -> None:
@@ -289,17 +294,22 @@ class Repository:
             paths, embed=embed, progress=progress, should_stop=must_stop, snapshot=self._snapshot
         )
 
-    def _look(self, params: SearchParams, vector: Sequence[float]) -> tuple[list[Hit], str]:
-        """Hits, and what the caller should know of them. Opening the index asks the policy: once is enough."""
+    def _look(self, params: SearchParams, vector: Sequence[float]) -> tuple[list[Hit], str, bool]:
+        """Hits, what the caller should know of them, and whether every file was read. Opening the index asks the
+        policy: once is enough."""
         index = self._opened()
         hits = index.search(params.query, params.k, language=params.language, query_vector=vector)
         self._counts = index.counts()
-        return hits, "; ".join(filter(None, (self._note(index), self.remark)))
-
-    def _note(self, index: Index) -> str:
         unread, waiting = index.missing()
+        note = "; ".join(filter(None, (self._note(index, unread, waiting), self.remark)))
+        return hits, note, bool(self._counts[0]) and not unread
+
+    def _note(self, index: Index, unread: int, waiting: int) -> str:
         if not (unread or waiting):
-            return "" if self._counts[0] else "nothing is indexed here yet: run `pointsman index`"
+            if self._counts[0]:
+                return ""
+            reading = self._updating is not None
+            return f"nothing is indexed here yet: {'it is being read now' if reading else 'run `pointsman index`'}"
         parts = []
         if unread:
             parts.append(f"{unread} files are not read yet")

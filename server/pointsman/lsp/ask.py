@@ -8,6 +8,7 @@ from lsprotocol import types
 
 from pointsman.chat.types import Question, Turn
 from pointsman.host.wire import to_plain
+from pointsman.lsp import indexing
 from pointsman.lsp.messages import ASK, AskParams
 from pointsman.lsp.protocol import InvalidParams
 from pointsman.routed import Target
@@ -32,6 +33,7 @@ async def ask(server: Server, params: AskParams) -> dict[str, Any]:
             server.progress(value)
 
     with server.status.working():
+        await indexing.until_read(server, question.root)
         answer = await (await server.services()).asker.ask(question, on_delta)
     plain: dict[str, Any] = to_plain(answer)
     return plain

@@ -59,8 +59,9 @@ class Server(LanguageServer):
         self.options: dict[str, Any] = {}
         """The client's `initializationOptions`; they choose comfort, never endpoint, model or policy."""
         self.stale: dict[Path, set[str] | None] = {}
-        """What of each folder has to be looked at; None for everything."""
-        """The index is to be looked at again; see indexing.py."""
+        """What of each folder the index has to look at again; None for everything. See indexing.py, as for the next."""
+        self.read: dict[Path, asyncio.Event] = {}
+        """Set once a folder was read for the first time since this window opened it."""
         self.pace = Pace("")
         self.finished = asyncio.Event()
 
