@@ -7,14 +7,13 @@ over. Knows nothing of catalogues.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from pointsman_indexer.niceness import give_way
 from pointsman_indexer.store import Point, Store
 from pointsman_indexer.store_edge import EdgeStore
 
@@ -80,8 +79,7 @@ class Noting:
 
 
 def main(folder: str, dimension: str) -> None:
-    with contextlib.suppress(OSError):
-        os.nice(_NICENESS)
+    give_way(_NICENESS)
     store = EdgeStore(Path(folder), int(dimension))
     store.compact()
     store.flush()

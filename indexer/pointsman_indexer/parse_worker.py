@@ -16,6 +16,7 @@ import signal
 import sys
 from typing import NamedTuple
 
+from pointsman_indexer.niceness import give_way
 from pointsman_indexer.parsing import ParsedFile, parse_file
 
 _HEADER = 8
@@ -69,8 +70,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump would hold source text
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_DATA, (_BYTES, _BYTES))
-    with contextlib.suppress(OSError):
-        os.nice(_NICENESS)
+    give_way(_NICENESS)
     send(answers, READY)
     while select.select([jobs], [], [], _IDLE_SECONDS)[0]:
         job = receive(jobs)

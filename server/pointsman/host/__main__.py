@@ -14,6 +14,10 @@ from pointsman.host.server import HostServer
 from pointsman.host.usersocket import SingleHost
 from pointsman.observe.logs import log_to_file
 from pointsman.settings import Paths, Settings
+from pointsman_indexer.niceness import give_way
+
+_NICENESS = 5
+"""The editor's own processes go first."""
 
 
 async def _serve(paths: Paths, settings: Settings) -> None:
@@ -45,6 +49,7 @@ def _become_host(lock: SingleHost) -> bool:
 
 def main() -> int:
     os.umask(0o077)
+    give_way(_NICENESS)
     try:
         paths = Paths.resolve().ensure()
         # What Python itself says of a crash goes to the same file, by the standard error that the client gave us.

@@ -17,11 +17,11 @@ from typing import Any, BinaryIO
 
 from pointsman.errors import EngineError, PointsmanError
 from pointsman.worker import messages as m
-from pointsman.worker.lifeline import die_with_parent, read_lines, refuse_network, take_pipes
+from pointsman.worker.lifeline import EMBEDDING, die_with_parent, read_lines, refuse_network, take_pipes
+from pointsman_indexer.niceness import give_way
 
 FEWEST_LESSONS, FEWEST_QUESTIONS = 100, 30
 """Pairs to learn from and questions to decide by; with fewer the answer would be chance."""
-_NICENESS = 10
 _EMBEDDING_SHARE = 0.7
 """Of the time, at most, for all that comes before learning."""
 _STEP = 64
@@ -143,7 +143,7 @@ def main() -> None:
     source, sink = take_pipes()
     die_with_parent(int(sys.argv[1]))
     refuse_network()
-    os.nice(_NICENESS)
+    give_way(EMBEDDING)
     inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     read_lines(source, inbox.put)
     code = 0

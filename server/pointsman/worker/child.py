@@ -5,7 +5,6 @@ One thread owns the model; a second only reads the pipe. Reports errors by kind,
 
 from __future__ import annotations
 
-import os
 import queue
 import sys
 from array import array
@@ -18,6 +17,7 @@ from pointsman.worker import messages as m
 from pointsman.worker.embed import Embedding, Encoder
 from pointsman.worker.engine import End, Generation, PrefixCache
 from pointsman.worker.head import Head
+from pointsman.worker.lifeline import EMBEDDING, WRITING
 from pointsman.worker.load import (
     device_bytes,
     load_embedder,
@@ -29,6 +29,7 @@ from pointsman.worker.load import (
 )
 from pointsman.worker.scheduler import Scheduler
 from pointsman.worker.transformer import Transformer
+from pointsman_indexer.niceness import give_way
 
 EXIT_FAILED = 3
 _MOST_HEADS = 16
@@ -68,9 +69,8 @@ class Child:
     def _load(self, message: m.Load) -> None:
         quiet()
         device = pick_device(message.device)
-        if device == "cpu" and message.generator is None:
-            # Embedding a repository takes minutes; what completes beside it on the same cores goes first.
-            os.nice(10)
+        if device == "cpu":
+            give_way(WRITING if message.generator else EMBEDDING)
         if spec := message.generator:
             self._send(m.Progress(stage=spec.name))
             with readable(spec.name):

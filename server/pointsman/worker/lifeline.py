@@ -15,6 +15,8 @@ from typing import BinaryIO
 
 from pointsman.worker.messages import MAX_LINE
 
+WRITING, EMBEDDING = 5, 10
+"""Nicenesses of children on a CPU: the editor goes first, then what a model writes, then vectors."""
 _PR_SET_PDEATHSIG = 1
 
 

@@ -12,7 +12,8 @@ import sys
 
 from pointsman.errors import EngineError, PointsmanError
 from pointsman.worker import messages as m
-from pointsman.worker.lifeline import die_with_parent, read_lines, refuse_network, take_pipes
+from pointsman.worker.lifeline import WRITING, die_with_parent, read_lines, refuse_network, take_pipes
+from pointsman_indexer.niceness import give_way
 
 BATCH = 128
 """Prompt tokens that llama.cpp computes at once; the parent sends fewer at a time where that is slow."""
@@ -23,6 +24,7 @@ def main() -> None:
     die_with_parent(int(sys.argv[1]))
     refuse_network()
     os.umask(0o077)
+    give_way(WRITING)
     inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     read_lines(source, inbox.put)
     reply: m.Ready | m.Failed
