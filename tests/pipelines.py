@@ -67,6 +67,7 @@ class FakeHost:
         self.facts = facts
         self.hits = tuple(hits)
         self.note = ""
+        self.complete = True
         self.nearest: float | None = None
         self.hits_of: dict[str, tuple[SearchHit, ...]] = {}
         """By query, in place of `hits`."""
@@ -145,7 +146,7 @@ class FakeHost:
         self.searching.set()
         await asyncio.sleep(self.search_delay)
         hits = self.hits_of.get(params.query, self.hits)
-        return SearchReply(root=params.path, hits=hits, note=self.note, nearest=self.nearest)
+        return SearchReply(root=params.path, hits=hits, note=self.note, nearest=self.nearest, complete=self.complete)
 
     async def outline(self, params: OutlineParams) -> OutlineReply:
         return OutlineReply(root=params.path, text=self.map)

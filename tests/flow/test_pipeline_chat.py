@@ -178,6 +178,16 @@ async def test_a_name_that_the_repository_does_not_know_is_told() -> None:
     assert answer.abstained and not host.asked and "nothing in it speaks of Kafka" in answer.answer
 
 
+async def test_what_is_not_read_yet_is_not_said_to_be_unknown() -> None:
+    host = FakeHost("never asked", hits=[DISCOUNT])
+    host.nearest, host.complete = 0.6, False
+    host.note = "the index is still being built: 3 files are not read yet"
+    answer, _ = await ask(host, "How is a discount applied to a total in Kafka?")
+    assert answer.abstained and not host.asked and "Kafka" not in answer.answer
+    assert answer.answer.startswith("Nothing that is read so far answers it.") and "[1] shop/cart.py" in answer.answer
+    assert answer.answer.endswith("The index is still being built: 3 files are not read yet.")
+
+
 async def test_a_word_that_the_repository_never_says_is_told_beside_its_passages() -> None:
     host = FakeHost("Kubernetes restarts the pods.", hits=[DISCOUNT])
     host.nearest = 0.6

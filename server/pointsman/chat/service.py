@@ -207,7 +207,9 @@ def _unasked(local: LocalModel, reason: str) -> RouteTaken:
 
 def _abstained(question: Question, found: Found, sources: Mapping[int, Source], route: RouteTaken) -> Answer:
     """Nothing is claimed; places that are near the question are quoted, for a person may see what words do not show."""
-    text = "This repository does not seem to answer that" if found.complete else "Nothing that is read yet answers that"
+    text = (
+        "This repository does not seem to answer that" if found.complete else "Nothing that is read so far answers it"
+    )
     places: _Places = {}
     if found.unknown:
         text = f"{text}: {_silent(found.unknown)}"
