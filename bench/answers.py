@@ -3,7 +3,8 @@
 SOURCES holds a folder for each package of `bench/data/questions.jsonl`, as its wheel unpacks. Every question of the
 part, and every one of `bench/data/unanswerable.jsonl`, goes through the chat's retrieval. The part `test` is reported;
 `dev` is for tuning (its questions are `dev` and `train` of the first file); `fresh` has only unanswerable ones, of a
-later list, a third of which was looked at while the rule on words that a repository never says was made.
+later list, a third of which was looked at while the rule on words that a repository never says was made. `names` are
+questions that `bench.names` made, of other packages.
 
 Right lines: at least one line that a source shows (not: that lies between its first and its last) is of a place that
 answers, `also` included, and the source spans fewer than 120 lines.
@@ -54,7 +55,7 @@ MOST_WORDS = 0.6
 _MARK = re.compile(r"\s?\[(\d+)\]")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n\n(?!\[)")
 _DOCUMENTED = re.compile(r'"""\s*([A-Z][^."\n]{15,}?)(?:\.|\n|""")')
-_PARTS = {"dev": ("dev", "train"), "test": ("test",), "fresh": ("fresh",)}
+_PARTS = {"dev": ("dev", "train"), "test": ("test",), "fresh": ("fresh",), "names": ("names",)}
 
 
 def rows(name: str, part: str) -> list[dict[str, Any]]:
@@ -145,7 +146,8 @@ async def measure(
     services = build_services(Paths.resolve(), Settings(), in_process=True)
     asker: Any = services.asker
     exclusions: ExclusionsOf = asker._exclusions
-    questions = [] if only_unanswerable else rows("questions.jsonl", part)
+    file = "names.jsonl" if part == "names" else "questions.jsonl"
+    questions = [] if only_unanswerable else rows(file, part)
     nothing = rows("unanswerable.jsonl", part)
     chosen = {row["query"] for row in random.Random(7).sample(questions, min(write, len(questions)))}
     count: Counter[str] = Counter()

@@ -1,0 +1,85 @@
+"""Questions made of the names of documented functions. Run: python -m bench.names SOURCES > bench/data/names.jsonl
+
+SOURCES holds a folder for each package of `PACKAGES`, as its wheel unpacks. They are stiff ("what happens on parse
+value in the parser?"), but nobody chose them and no rule was made with them: they show how far citations can be
+trusted, less so how well questions are answered. At most 25 a package, by lot.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import random
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PACKAGES = {
+    "tenacity": "9.2.1",
+    "watchfiles": "1.3.0",
+    "portalocker": "4.4.2",
+    "GitPython": "3.2.1",
+    "keyring": "25.7.0",
+    "cattrs": "26.2.1",
+    "tomlkit": "0.15.2",
+    "filelock": "4.2.12",
+}
+MOST = 25
+WAYS = (
+    "how does {} work{}?",
+    "what happens on {}{}?",
+    "what is {} good for{}?",
+    "when is {} needed{}?",
+    "what does {} return{}?",
+)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+")
+
+
+def functions(node: ast.AST, inside: str = "") -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Documented ones whose names are of several words, with the name of the class around."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            yield from functions(child, child.name)
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            told = len((ast.get_docstring(child) or "").split()) > 5 and len(child.body) > 2
+            named = "_" in child.name.strip("_") and len(child.name) > 8 and not child.name.startswith("__")
+            if told and named:
+                yield inside, child
+
+
+def questions(root: Path, package: str, lot: random.Random) -> Iterator[dict[str, Any]]:
+    found: dict[str, tuple[str, str, str, int, int]] = {}
+    for file in sorted(root.rglob("*.py")):
+        for inside, function in functions(ast.parse(file.read_bytes())):
+            place = f" in the {' '.join(_WORD.findall(inside)).lower()}" if inside else ""
+            symbol = f"{inside}.{function.name}" if inside else function.name
+            words = " ".join(function.name.strip("_").split("_"))
+            path, first, last = file.relative_to(root).as_posix(), function.lineno, function.end_lineno or 0
+            found.setdefault(words, (place, path, symbol, first, last))
+    drawn = list(found.items())
+    lot.shuffle(drawn)
+    for number, (words, (place, path, symbol, first, last)) in enumerate(drawn[:MOST]):
+        yield {
+            "package": package,
+            "version": PACKAGES[package],
+            "split": "names",
+            "kind": "name",
+            "query": WAYS[number % len(WAYS)].format(words, place),
+            "path": path,
+            "symbol": symbol,
+            "start_line": first,
+            "end_line": last,
+        }
+
+
+def main() -> None:
+    lot = random.Random(11)
+    for package in PACKAGES:
+        for row in questions(Path(sys.argv[1]) / package, package, lot):
+            print(json.dumps(row))
+
+
+if __name__ == "__main__":
+    main()
