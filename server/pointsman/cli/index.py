@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import click
@@ -116,11 +117,25 @@ async def _run(
 
 async def update_index(cli: Cli, host: HostApi, params: IndexParams) -> IndexReport:
     """Bring a repository's index up to date, showing progress on stderr while that takes time."""
+    async with contextlib.aclosing(_shown(cli, host, params)) as stream:
+        async for item in stream:
+            if isinstance(item, IndexReport):
+                return item
+    raise HostError("the index ended without a report")
+
+
+async def read_index(cli: Cli, host: HostApi, path: Path) -> None:
+    """As far as names, words and syntax go, and no further: vectors of a large repository take minutes."""
+    async with contextlib.aclosing(_shown(cli, host, IndexParams(path=str(path)))) as stream:
+        async for item in stream:
+            if isinstance(item, IndexProgress) and item.stage == "read":
+                return
+
+
+async def _shown(cli: Cli, host: HostApi, params: IndexParams) -> AsyncGenerator[IndexProgress | IndexReport, None]:
     with bar_of(cli, "index") as (bar, task):
         async with contextlib.aclosing(host.index(params)) as stream:
             async for item in stream:
                 if isinstance(item, IndexProgress):
                     bar.update(task, description=item.stage, completed=item.done, total=item.total)
-                else:
-                    return item
-    raise HostError("the index ended without a report")
+                yield item

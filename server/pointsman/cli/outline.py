@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from pointsman.cli.common import Cli, existing, json_option
-from pointsman.cli.index import update_index
+from pointsman.cli.index import read_index
 from pointsman.errors import NotFound
-from pointsman.host.api import IndexParams, OutlineParams, OutlineReply
+from pointsman.host.api import OutlineParams, OutlineReply
 from pointsman_indexer import find_root
 
 
@@ -38,5 +38,5 @@ def outline(cli: Cli, path: str, budget: int, focus: tuple[str, ...], query: str
 
 async def _run(cli: Cli, path: Path, params: OutlineParams) -> OutlineReply:
     async with cli.services() as services:
-        await update_index(cli, services.host, IndexParams(path=str(path)))
+        await read_index(cli, services.host, path)
         return await services.host.outline(params)

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from pointsman.cli.common import Cli, existing, json_option, visible
-from pointsman.cli.index import update_index
+from pointsman.cli.index import read_index
 from pointsman.errors import NotFound
-from pointsman.host.api import IndexParams, UsesParams, UsesReply
+from pointsman.host.api import UsesParams, UsesReply
 
 
 @click.command()
@@ -47,5 +47,5 @@ def uses(cli: Cli, symbol: str, path: str, as_json: bool) -> None:
 
 async def _run(cli: Cli, path: Path, symbol: str) -> UsesReply:
     async with cli.services() as services:
-        await update_index(cli, services.host, IndexParams(path=str(path)))
+        await read_index(cli, services.host, path)
         return await services.host.uses(UsesParams(path=str(path), symbol=symbol))
