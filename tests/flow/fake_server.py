@@ -63,11 +63,11 @@ class Completer:
 
 
 class Asker:
-    def __init__(self, host: Host) -> None:
-        self.host = host
+    def __init__(self, reading: Callable[[], bool] = lambda: False) -> None:
+        self.reading = reading
 
     async def ask(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
-        if self.host.reading:
+        if self.reading():
             raise EngineUnavailable("asked of a repository that is not read")
         if "broken" in question.text:
             raise ZeroDivisionError(question.text)
@@ -185,7 +185,7 @@ def make_services() -> Services:
     host = Host()
     return Services(
         completer=Completer(host),
-        asker=Asker(host),
+        asker=Asker(lambda: host.reading),
         refactorer=Refactorer(),
         host=host,
         recorder=Recorder(Store(Path(os.devnull)), lambda: False),
