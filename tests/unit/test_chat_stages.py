@@ -191,6 +191,13 @@ def test_too_few_words_and_a_condition_left_out_are_no_support() -> None:
         assert ground(said, {1: text}).places == {1: (line, line)}, said
 
 
+def test_what_a_passage_is_called_said_again_is_no_support() -> None:
+    name = "get_preferred_collection"
+    text = source(f"def {name}(self):\n    # Unlocks it at the first use.\n    return collection", symbol=name)
+    assert not ground(f"The `{name}` method returns the collection of all preferred collections.", {1: text}).text
+    assert ground(f"The `{name}` method unlocks it at the first use.", {1: text}).text
+
+
 def test_a_model_that_names_its_sources_may_use_words_of_its_own() -> None:
     text = source("def take(self, count):\n    if count > self.stock:\n        raise OutOfStock(count)")
     said = "When the count is above the stock that is left, `take` raises `OutOfStock` [1]."

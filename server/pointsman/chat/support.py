@@ -21,6 +21,8 @@ _WINDOW = 8
 """Lines of a passage that may support one sentence."""
 _LEAST = 3
 """Content words of a sentence: fewer stand in any passage by chance, such as those of "It is a part of the code"."""
+_LEAST_OWN = 2
+"""Of them, at least, beside what the passage is called: "`get_all` gets all" says nothing."""
 _SKIPPED = 2
 """Content words of the passage that may be left out between two of a sentence; more may be another statement."""
 _OVERLAPS = 0.5
@@ -37,11 +39,11 @@ def said(sentence: str, source: Source, asked: frozenset[str] = frozenset()) -> 
     """
     words = word_list(sentence)
     told = set(words) - CONDITIONS
-    if len(told) < _LEAST or not told - asked:
-        return None
     called = names(sentence)
     # What the passage is called need not stand in its lines again.
     free = content_words(" ".join(name for name in called if name in f"{source.symbol} {source.path}"))
+    if len(told) < _LEAST or len(told - free) < _LEAST_OWN or not told - asked:
+        return None
     for first, last in sorted(set(_runs(words, source.lines, free)), key=lambda run: run[1] - run[0]):
         text = "\n".join(line for number, line in source.lines if first <= number <= last)
         if _stand(called, source, text) and bool(_NOT.search(sentence)) == bool(_NOT.search(text)):
