@@ -146,8 +146,7 @@ async def measure(
     services = build_services(Paths.resolve(), Settings(), in_process=True)
     asker: Any = services.asker
     exclusions: ExclusionsOf = asker._exclusions
-    file = "names.jsonl" if part == "names" else "questions.jsonl"
-    questions = [] if only_unanswerable else rows(file, part)
+    questions = [] if only_unanswerable else [*rows("questions.jsonl", part), *rows("names.jsonl", part)]
     nothing = rows("unanswerable.jsonl", part)
     chosen = {row["query"] for row in random.Random(7).sample(questions, min(write, len(questions)))}
     count: Counter[str] = Counter()

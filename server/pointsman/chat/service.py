@@ -34,6 +34,7 @@ _SPOKEN_OF = 0.5
 """Share of the question's content words that a doubtful answer must have more than."""
 _WEAK = "The local model could not write an answer that the code supports"
 _UNSUPPORTED = "What the closed model wrote is not supported by the code"
+_NOT_ANSWERED = "This repository does not seem to answer that"
 _CLOSEST = "These places come closest:"
 _CHANGED = "The files that this answer came from were changed while it was written. Ask again."
 _NOTHING = "the search found nothing relevant"
@@ -207,21 +208,19 @@ def _unasked(local: LocalModel, reason: str) -> RouteTaken:
 
 def _abstained(question: Question, found: Found, sources: Mapping[int, Source], route: RouteTaken) -> Answer:
     """Nothing is claimed; places that are near the question are quoted, for a person may see what words do not show."""
-    text = (
-        "This repository does not seem to answer that" if found.complete else "Nothing that is read so far answers it"
-    )
-    places: _Places = {}
     if found.unknown:
-        text = f"{text}: {_silent(found.unknown)}"
-    elif found.complete and not sources:
-        text = f"{text}: nothing in its index is about it"
-    text = f"{text}."
+        told = [f"{_NOT_ANSWERED}: {_silent(found.unknown)}."]
+    elif not found.complete:
+        told = ["Nothing that is read so far answers it."]
+    else:
+        told = [f"{_NOT_ANSWERED}." if sources else f"{_NOT_ANSWERED}: nothing in its index is about it."]
+    places: _Places = {}
     if sources:
         near, places = quoted(question.text, sources, _CLOSEST)
-        text = f"{text} {near}"
+        told.append(near)
     if found.note:
-        text = f"{text} {found.note[:1].upper()}{found.note[1:]}."
-    return replace(_answer(text, sources, places, route), abstained=True)
+        told.append(f"{found.note[:1].upper()}{found.note[1:]}.")
+    return replace(_answer(" ".join(told), sources, places, route), abstained=True)
 
 
 def _silent(word: str) -> str:

@@ -80,6 +80,10 @@ def _runs(words: Sequence[str], lines: Sequence[tuple[int, str]], free: frozense
     A condition is not skipped, and none stands right before a run: what holds "if" something does is not said to hold.
     """
     there = [(word, number) for number, line in lines for word in word_list(line)]
+    conditions = [-1]
+    """For each place in `there`, where the last condition before it stands."""
+    for at, (word, _) in enumerate(there):
+        conditions.append(at if word in CONDITIONS else conditions[-1])
     ends: dict[int, int] = {}
     """Places in `there` where what was looked for so far ends, with the latest place where it begins."""
     begun = False
@@ -87,9 +91,9 @@ def _runs(words: Sequence[str], lines: Sequence[tuple[int, str]], free: frozense
         found: dict[int, int] = {}
         for at, (other, _) in enumerate(there):
             if other == word:
-                nearest = next((one for one in range(at - 1, -1, -1) if there[one][0] in CONDITIONS), -1)
-                begins = [ends[one] for one in range(max(at - _SKIPPED - 1, nearest), at) if one in ends]
-                begins += [] if begun or nearest == at - 1 >= 0 else [at]
+                condition = conditions[at]
+                begins = [ends[one] for one in range(max(at - _SKIPPED - 1, condition), at) if one in ends]
+                begins += [at] if not begun and (at == 0 or condition < at - 1) else []
                 if begins:
                     found[at] = max(begins)
         if word in free:

@@ -56,8 +56,8 @@ class IndexParams:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexProgress:
     stage: str
-    """scan, parse, store, read (told once: from here on every file is found by its words), embed; check, import and
-    export of a snapshot"""
+    """scan, parse, store, read (told when every file is found by its words), embed; check, import and export of a
+    snapshot"""
     done: int
     total: int
 

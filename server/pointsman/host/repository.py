@@ -223,9 +223,10 @@ class Repository:
     async def _rounds(self) -> IndexReport:
         """First read what is wanted, so that it is found by words; then go on with what waits, until all is done."""
         seconds, embedded, reused = 0.0, 0, 0
-        reading = False
+        behind = False
+        """Files were left when reading gave way."""
         while True:
-            reading = reading or self._is_wanted()
+            reading = behind or self._is_wanted()
             wanted, self._wanted = self._wanted, set()
             if not reading:
                 await self._pause()
@@ -235,10 +236,11 @@ class Repository:
             if self._alone() or not (reading or gave_way or self._is_wanted()):
                 total = dataclasses.replace(report, seconds=round(seconds, 3), embedded=embedded, reused=reused)
                 return IndexReport(**_fields(total), note=self.remark)
-            # A round of some paths leaves those that an earlier one gave way in.
-            if reading and not gave_way and not wanted:
-                reading = False
-                self._tell(IndexProgress(stage="read", done=report.files, total=report.files))
+            if reading:
+                # A round of some paths does not look at what an earlier one left.
+                behind = gave_way or (behind and bool(wanted))
+                if not behind:
+                    self._tell(IndexProgress(stage="read", done=report.files, total=report.files))
 
     async def _round(self, paths: Sequence[str] | None, reading: bool) -> tuple[Report, bool]:
         """One slice of work, and whether it ended early."""

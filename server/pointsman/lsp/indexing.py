@@ -65,22 +65,20 @@ async def _update_while_stale(server: Server, folder: Path) -> None:
 async def update(server: Server, folder: Path, paths: Sequence[str] = ()) -> dict[str, Any]:
     """Index one folder, or these paths of it, with progress in the editor; returns the report."""
     read = server.read.setdefault(folder, asyncio.Event())
-    with server.status.working():
-        try:
-            host = (await server.services()).host
-            async with (
-                Progress(server, f"Indexing {folder.name}") as progress,
-                contextlib.aclosing(host.index(IndexParams(path=str(folder), paths=tuple(paths)))) as stream,
-            ):
-                report: IndexReport | None = None
-                async for item in stream:
-                    if isinstance(item, IndexReport):
-                        report = item
-                    elif item.stage == "read":
-                        read.set()
-                    else:
-                        await progress.report(item.stage, item.done, item.total)
-        finally:
-            read.set()  # whoever waits for it hears from the index itself what is wrong
+    with contextlib.ExitStack() as ending, server.status.working():
+        ending.callback(read.set)  # also where it fails: whoever waits hears from the index itself what is wrong
+        host = (await server.services()).host
+        async with (
+            Progress(server, f"Indexing {folder.name}") as progress,
+            contextlib.aclosing(host.index(IndexParams(path=str(folder), paths=tuple(paths)))) as stream,
+        ):
+            report: IndexReport | None = None
+            async for item in stream:
+                if isinstance(item, IndexReport):
+                    report = item
+                elif item.stage == "read":
+                    read.set()
+                else:
+                    await progress.report(item.stage, item.done, item.total)
     plain: dict[str, Any] = to_plain(report)
     return plain
