@@ -25,7 +25,7 @@ _ROWS, _COLUMNS = 40, 140
 _KEYS = {"\n": "\r", "<Esc>": "\x1b", "<Tab>": "\t", "<BS>": "\x7f", "<CR>": "\r"}
 
 RECORD = """
-_G.frames, _G.offered = {}, {}
+_G.frames, _G.offered, _G.unanswered = {}, {}, 0
 local spaces, drawn, pressed = {}, nil, nil
 
 -- The line with its ghost text, as the user reads it; nil without.
@@ -73,7 +73,9 @@ Client[name] = function(self, method, params, handler, bufnr)
     return request(self, method, params, handler, bufnr)
   end
   local line = vim.api.nvim_get_current_line()
+  _G.unanswered = _G.unanswered + 1
   return request(self, method, params, function(err, result, ...)
+    _G.unanswered = _G.unanswered - 1
     _G.looked()
     for _, item in ipairs(result and result.items or {}) do
       local first = vim.split(item.insertText, '\\n')[1]
@@ -121,6 +123,10 @@ class Typist:
         wait("Neovim's socket", self.editor.socket.exists)
         self.editor.wait("Neovim", "vim.v.vim_did_enter == 1")  # it listens before it has read init.lua
         self.editor.wait("the server", "(require('pointsman.client').all()[1] or {}).initialized == true")
+
+    def answered(self) -> None:
+        """Wait for all suggestions that Neovim has asked for."""
+        self.editor.wait("the suggestions", "_G.unanswered == 0")
 
     def frames(self) -> list[Frame]:
         """All that were drawn since the last call."""
