@@ -173,6 +173,19 @@ def test_a_question_goes_to_the_closed_model_with_a_receipt(
     assert "--approve" in refused.err and len(endpoint.bodies) == 1
 
 
+def test_a_closed_model_answers_where_no_local_one_is_installed(
+    home: Home, endpoint: Endpoint, repository: Path, place: str
+) -> None:
+    home.environment["POINTSMAN_CHAT_MODEL"] = "qwen2.5-coder-7b"
+    question = ("ask", "What does apply_discount do with the percent?", "--path", repository)
+    missing = home.run(*question, code=4)
+    assert "qwen2.5-coder-7b" in missing.err and "pointsman models pull" in missing.err
+    assert home.run("ask", "How is bread baked?", "--path", repository, "--json").json["abstained"]
+    home.run("policy", "trust", repository)
+    answer = home.run(*question, "--target", "closed", "--json").json
+    assert answer["route"]["target"] == "closed" and answer["citations"] and len(endpoint.bodies) == 1
+
+
 def test_a_broken_policy_switches_the_closed_model_off_and_local_work_goes_on(
     home: Home, endpoint: Endpoint, repository: Path, place: str
 ) -> None:

@@ -141,7 +141,7 @@ async def test_bad_questions_and_models_are_told() -> None:
     with pytest.raises(UsageError):
         await ask(FakeHost(), "  ")
     with pytest.raises(PointsmanError, match="cannot chat"):
-        await ask(FakeHost(facts=facts(chat=None)))
+        await ask(FakeHost(facts=facts(chat=None), hits=[DISCOUNT]))
 
 
 async def test_a_citation_that_does_not_support_its_sentence_is_lost() -> None:
@@ -258,6 +258,18 @@ async def test_a_question_that_may_not_leave_is_answered_here_or_refused() -> No
     with pytest.raises(PolicyRefusal, match="all sources"):
         await ask(kept, route="closed", target="closed")
     assert kept.sent == []
+
+
+async def test_the_local_model_is_missed_only_where_it_is_to_write() -> None:
+    host = FakeHost(facts=facts(chat=None), hits=[DISCOUNT])
+    host.closed_answer = "The discount is applied to the total by percent [1]."
+    answer, _ = await ask(host, route="closed")
+    assert answer.route.target == "closed" and answer.citations
+    host.refusal = GatewayError("the endpoint is down")
+    with pytest.raises(GatewayError, match="is down"):
+        await ask(host, route="closed")
+    answer, _ = await ask(FakeHost(facts=facts(chat=None)), "How do I bake bread?")
+    assert answer.abstained and answer.route.model == ""
 
 
 async def test_what_a_closed_model_makes_up_is_not_shown() -> None:

@@ -40,6 +40,11 @@ class LocalModel:
     def name(self) -> str:
         return self._facts.name
 
+    @property
+    def source_tokens(self) -> int:
+        """The rest of its context is for the conversation, the question and the answer."""
+        return self._facts.context_length // 3
+
     def prompt(self, question: Question, sources: Mapping[int, Source]) -> str:
         messages = build_messages(question.text, tuple(sources.values()), question.history)
         return render_chat(self._chat, messages, self._facts.special_tokens)

@@ -22,7 +22,7 @@ from pointsman.chat.retrieve import Found, retrieve
 from pointsman.chat.sources import Source
 from pointsman.chat.types import Answer, Question
 from pointsman.chat.words import content_words, coverage
-from pointsman.errors import GatewayError, PolicyRefusal, UsageError
+from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal, UsageError
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import HostApi, ModelParams
 from pointsman.routed import Router, RouteTaken, not_sent, receipt_of, route_of
@@ -61,17 +61,17 @@ class ChatService:
         """The checked answer; `on_delta` gets the draft as it is written.
 
         Raises `UsageError` for an empty question, `PolicyRefusal` when the closed model was asked for and may not be
-        used, and `PointsmanError` when model or index cannot be asked. Cancelling closes the stream.
+        used, and `PointsmanError` when the index or the model that is to write cannot be asked. Cancelling closes the
+        stream.
         """
         if not question.text.strip():
             raise UsageError("the question is empty")
-        facts = await self._host.model(ModelParams(task="chat"))
-        local = LocalModel(self._host, facts, self._settings.max_answer_tokens)
+        local = await self._local_model()
         reading = read(question)
         if reading.kind == "conversation":
             return _answer(recalled(question.history), {}, {}, _unasked(local, _RECALLED))
-        budget = min(_SOURCE_TOKENS, facts.context_length // 3)
-        found = await retrieve(self._host, self._exclusions, question, reading, budget=budget)
+        room = local.source_tokens if isinstance(local, LocalModel) else _SOURCE_TOKENS
+        found = await retrieve(self._host, self._exclusions, question, reading, budget=min(_SOURCE_TOKENS, room))
         if not found.relevant:
             return _abstained(question, found, numbered(found.sources), _unasked(local, _NOTHING))
         route, note = await self._route(question, found), ""
@@ -83,10 +83,20 @@ class ChatService:
                 # The gateway knows only that the closed model was asked for; why it was is the route's to say.
                 return replace(answer, route=replace(answer.route, reason=route.reason))
             except (PolicyRefusal, GatewayError) as refusal:
-                if question.target != "auto":
+                if question.target != "auto" or isinstance(local, PointsmanError):
                     raise
                 route, note = not_sent(refusal), f"The closed model was not used: {refusal.message}."
+        if isinstance(local, PointsmanError):
+            raise local
         return replace(await self._local(question, found, local, route.reason, on_delta), note=note)
+
+    async def _local_model(self) -> LocalModel | PointsmanError:
+        """Or why there is none: nothing to a user whose policy lets a closed model answer."""
+        try:
+            facts = await self._host.model(ModelParams(task="chat"))
+            return LocalModel(self._host, facts, self._settings.max_answer_tokens)
+        except PointsmanError as error:
+            return error
 
     async def _route(self, question: Question, found: Found) -> RouteTaken:
         paths = tuple(dict.fromkeys(source.path for source in found.sources))
@@ -202,8 +212,9 @@ def _answer(text: str, sources: Mapping[int, Source], places: _Places, route: Ro
     return Answer(answer=harmless(text), citations=citations(sources, places), abstained=False, route=route)
 
 
-def _unasked(local: LocalModel, reason: str) -> RouteTaken:
-    return RouteTaken(target="local", model=local.name, reason=f"{reason}; no model was asked")
+def _unasked(local: LocalModel | PointsmanError, reason: str) -> RouteTaken:
+    name = local.name if isinstance(local, LocalModel) else ""
+    return RouteTaken(target="local", model=name, reason=f"{reason}; no model was asked")
 
 
 def _abstained(question: Question, found: Found, sources: Mapping[int, Source], route: RouteTaken) -> Answer:
