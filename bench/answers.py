@@ -3,8 +3,8 @@
 SOURCES holds a folder for each package of `bench/data/questions.jsonl`, as its wheel unpacks. Every question of the
 part, and every one of `bench/data/unanswerable.jsonl`, goes through the chat's retrieval. The part `test` is reported;
 `dev` is for tuning (its questions are `dev` and `train` of the first file); `fresh` has only unanswerable ones, of a
-later list, a third of which was looked at while the rule on words that a repository never says was made. `names` are
-questions that `bench.names` made, of other packages.
+later list, a third of which was looked at while the rule on words that a repository never says was made. `names` and
+`names-later` are questions that `bench.names` made, of other packages.
 
 Right lines: at least one line that a source shows (not: that lies between its first and its last) is of a place that
 answers, `also` included, and the source spans fewer than 120 lines.
@@ -36,6 +36,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.names import PACKAGES
+
 from pointsman.build import build_services
 from pointsman.chat.citations import ground, numbered
 from pointsman.chat.kinds import read
@@ -55,7 +57,7 @@ MOST_WORDS = 0.6
 _MARK = re.compile(r"\s?\[(\d+)\]")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n\n(?!\[)")
 _DOCUMENTED = re.compile(r'"""\s*([A-Z][^."\n]{15,}?)(?:\.|\n|""")')
-_PARTS = {"dev": ("dev", "train"), "test": ("test",), "fresh": ("fresh",), "names": ("names",)}
+_PARTS = {"dev": ("dev", "train"), "test": ("test",), "fresh": ("fresh",)} | {part: (part,) for part in PACKAGES}
 
 
 def rows(name: str, part: str) -> list[dict[str, Any]]:

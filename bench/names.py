@@ -17,15 +17,40 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = {
-    "tenacity": "9.2.1",
-    "watchfiles": "1.3.0",
-    "portalocker": "4.4.2",
-    "GitPython": "3.2.1",
-    "keyring": "25.7.0",
-    "cattrs": "26.2.1",
-    "tomlkit": "0.15.2",
-    "filelock": "4.2.12",
+    "names": {
+        "tenacity": "9.2.1",
+        "watchfiles": "1.3.0",
+        "portalocker": "4.4.2",
+        "GitPython": "3.2.1",
+        "keyring": "25.7.0",
+        "cattrs": "26.2.1",
+        "tomlkit": "0.15.2",
+        "filelock": "4.2.12",
+    },
+    "names-later": {
+        "anyio": "4.16.0",
+        "apscheduler": "3.11.3",
+        "arrow": "1.4.0",
+        "boltons": "26.2.0",
+        "invoke": "3.0.3",
+        "jsonschema": "4.26.0",
+        "mako": "1.4.3",
+        "markdown": "3.11.3",
+        "more_itertools": "11.2.1",
+        "paramiko": "5.1.0",
+        "parso": "0.8.7",
+        "pexpect": "4.9.0",
+        "prompt_toolkit": "3.0.53",
+        "pyparsing": "3.3.3",
+        "python_dateutil": "4.0.0",
+        "rich": "15.0.0",
+        "sqlparse": "0.6.1",
+        "structlog": "26.1.0",
+        "voluptuous": "0.16.0",
+        "websockets": "17.4",
+    },
 }
+"""By part."""
 MOST = 25
 WAYS = (
     "how does {} work{}?",
@@ -49,7 +74,7 @@ def functions(node: ast.AST, inside: str = "") -> Iterator[tuple[str, ast.Functi
                 yield inside, child
 
 
-def questions(root: Path, package: str, lot: random.Random) -> Iterator[dict[str, Any]]:
+def questions(root: Path, part: str, package: str, lot: random.Random) -> Iterator[dict[str, Any]]:
     found: dict[str, tuple[str, str, str, int, int]] = {}
     for file in sorted(root.rglob("*.py")):
         for inside, function in functions(ast.parse(file.read_bytes())):
@@ -63,8 +88,8 @@ def questions(root: Path, package: str, lot: random.Random) -> Iterator[dict[str
     for number, (words, (place, path, symbol, first, last)) in enumerate(drawn[:MOST]):
         yield {
             "package": package,
-            "version": PACKAGES[package],
-            "split": "names",
+            "version": PACKAGES[part][package],
+            "split": part,
             "kind": "name",
             "query": WAYS[number % len(WAYS)].format(words, place),
             "path": path,
@@ -76,9 +101,10 @@ def questions(root: Path, package: str, lot: random.Random) -> Iterator[dict[str
 
 def main() -> None:
     lot = random.Random(11)
-    for package in PACKAGES:
-        for row in questions(Path(sys.argv[1]) / package, package, lot):
-            print(json.dumps(row))
+    for part, packages in PACKAGES.items():
+        for package in packages:
+            for row in questions(Path(sys.argv[1]) / package, part, package, lot):
+                print(json.dumps(row))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ FIM = FillInTheMiddle(prefix="<PRE>", suffix="<SUF>", middle="<MID>")
 def facts(**changes: object) -> ModelFacts:
     values: dict[str, object] = {
         "name": "tiny",
+        "parameters_m": 1500.0,
         "context_length": 4096,
         "begin": "",
         "fim": None,

@@ -139,3 +139,9 @@ class Session(Generic[B]):
                 return folder
         folders = [folder for folder in self.folders if path.is_relative_to(folder)]
         return max(folders, key=lambda folder: len(folder.parts), default=path if path.is_dir() else path.parent)
+
+    def root_for(self, document: Document[B] | None) -> Path | None:
+        """What a question is about: the document's root, else that of the first folder."""
+        if document is not None and document.root is not None:
+            return document.root
+        return self.root_of(self.folders[0]) if self.folders else None

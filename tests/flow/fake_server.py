@@ -73,7 +73,7 @@ class Asker:
             raise ZeroDivisionError(question.text)
         if "refuse" in question.text:
             raise PolicyRefusal("policy says no", rule="closed", remedy="ask locally")
-        for word in ("draft", " text"):
+        for word in () if "silent" in question.text else ("draft", " text"):
             on_delta(word)
         return Answer(answer="final [1]", citations=(), abstained=False, route=ROUTE)
 

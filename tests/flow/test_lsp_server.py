@@ -123,14 +123,16 @@ async def test_errors_become_nothing_while_typing_and_show_in_the_status(ready: 
     assert "loading" in shown["params"]["message"]
 
 
-async def test_ask_streams_deltas_and_then_answers(ready: Wire) -> None:
+@pytest.mark.parametrize(("question", "parts"), [("why?", ["draft", " text"]), ("silent?", ["final [1]"])])
+async def test_ask_streams_deltas_and_then_answers(ready: Wire, question: str, parts: list[str]) -> None:
     await ready.open(URI, "x")
-    params = {"question": "why?", "textDocument": {"uri": URI}, "partialResultToken": "t1"}
+    params = {"question": question, "textDocument": {"uri": URI}, "partialResultToken": "t1"}
     answer = await ready.ask("pointsman/ask", params)
     assert answer["result"]["answer"] == "final [1]"
     assert answer["result"].keys() >= {"answer", "citations", "abstained", "route"}
+    assert URI.startswith(f"{answer['result']['root']}/")
     deltas = [m["params"] for m in ready.received if m.get("method") == "$/progress" and m["params"]["token"] == "t1"]
-    assert [d["value"]["delta"] for d in deltas] == ["draft", " text"]
+    assert [d["value"]["delta"] for d in deltas] == parts
     assert ready.received.index(answer) > max(
         i for i, m in enumerate(ready.received) if m.get("method") == "$/progress"
     )

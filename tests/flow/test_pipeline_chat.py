@@ -44,6 +44,21 @@ async def test_an_answer_that_holds_is_streamed_and_cited() -> None:
     assert "apply_discount" in host.asked[0].request.prompt and host.prompt.endswith("assistant\n")
 
 
+async def test_of_the_smallest_models_only_sentences_that_hold_are_shown() -> None:
+    host = FakeHost(
+        '"the discount is applied to the total by percent."', "Pods restart.", facts=facts(parameters_m=135.0)
+    )
+    host.hits = (DISCOUNT, STOCK)
+    answer, shown = await ask(host)
+    assert answer.answer == shown.strip() == "The discount is applied to the total by percent [1]."
+    assert len(host.asked) == 2 and all(one.request.prompt.endswith('assistant\n"') for one in host.asked)
+    assert "raise OutOfStock" in host.asked[1].request.prompt and "OutOfStock" not in host.asked[0].request.prompt
+    quoted, shown = await ask(host)
+    assert shown == "" and "[1] shop/cart.py:39-40" in quoted.answer and "quoted" in quoted.route.reason
+    dry, _ = await ask(host, dry_run=True)
+    assert dry.preview == "\n\n".join(one.request.prompt for one in host.asked[:2])
+
+
 async def test_an_answer_that_does_not_hold_is_replaced_by_passages() -> None:
     answer, draft = await ask(FakeHost("Kubernetes pods restart the ingress controller.", hits=[DISCOUNT]))
     assert "Kubernetes" in draft and "Kubernetes" not in answer.answer
@@ -269,7 +284,7 @@ async def test_the_local_model_is_missed_only_where_it_is_to_write() -> None:
     with pytest.raises(GatewayError, match="is down"):
         await ask(host, route="closed")
     answer, _ = await ask(FakeHost(facts=facts(chat=None)), "How do I bake bread?")
-    assert answer.abstained and answer.route.model == ""
+    assert answer.abstained and answer.route.model == "no model"
 
 
 async def test_what_a_closed_model_makes_up_is_not_shown() -> None:

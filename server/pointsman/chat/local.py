@@ -1,8 +1,12 @@
-"""The local model's way with a question: a draft from all sources and, where that does not hold, a sentence of each."""
+"""The local model's way with a question: a draft from all sources and, where that does not hold, a sentence of each.
+
+The smallest models only copy sentences. What they draft from several sources hardly ever holds, so it would be shown
+for seconds and then taken back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
 from pointsman.chat.citations import Grounded, sentence
@@ -18,6 +22,9 @@ from pointsman.models.base import Finish, GenerateRequest, Priority, Sampling
 from pointsman.models.card import ChatTemplate
 from pointsman.models.prompting import render_chat, without_markers
 
+_DRAFTS_FROM_M = 500
+"""Millions of weights. With 135 one draft of 141 held, and of its sentences from one source fifteen (bench/README.md).
+No larger model that could be run here is below it."""
 _ASKED_ALONE = 3
 _SENTENCE_TOKENS = 48
 _SENTENCE_ENDS = ('"\n', "\n\n", "```")
@@ -45,27 +52,43 @@ class LocalModel:
         """The rest of its context is for the conversation, the question and the answer."""
         return self._facts.context_length // 3
 
-    def prompt(self, question: Question, sources: Mapping[int, Source]) -> str:
-        messages = build_messages(question.text, tuple(sources.values()), question.history)
-        return render_chat(self._chat, messages, self._facts.special_tokens)
+    @property
+    def drafts(self) -> bool:
+        """Whether it can be asked for more than a sentence of one source."""
+        return self._facts.parameters_m >= _DRAFTS_FROM_M
+
+    def prompts(self, question: Question, sources: Mapping[int, Source]) -> list[str]:
+        """What it is asked first."""
+        if self.drafts:
+            return [self._draft_prompt(question, sources)]
+        return [self._sentence_prompt(question, source) for _, source in _first(sources)]
 
     async def draft(self, question: Question, sources: Mapping[int, Source], on_delta: Callable[[str], None]) -> str:
         """Fit to be shown; so is what `on_delta` gets of it."""
-        prompt = self.prompt(question, sources)
         sampling = Sampling(max_tokens=self._max_tokens)
-        return (await self._written(prompt, sampling, on_delta, str(question.root)))[0]
+        return (await self._written(self._draft_prompt(question, sources), sampling, on_delta, str(question.root)))[0]
 
-    async def source_by_source(self, question: Question, sources: Mapping[int, Source]) -> dict[int, Grounded]:
-        """What the first sources say, one sentence each: a model too small for many sources can often copy from one."""
+    async def sentences(
+        self, question: Question, sources: Mapping[int, Source]
+    ) -> AsyncGenerator[tuple[int, Grounded], None]:
+        """What the first sources say of the question, one sentence of each that says any, with the source's number: a
+        model too small for many sources can often copy from one."""
         sampling = Sampling(max_tokens=_SENTENCE_TOKENS, stop=_SENTENCE_ENDS)
         asked = content_words(question.text, about_code=False)
-        held: dict[int, Grounded] = {}
-        for number, source in sorted(sources.items())[:_ASKED_ALONE]:
-            messages, start = build_sentence(question.text, source)
-            prompt = render_chat(self._chat, messages, self._facts.special_tokens, answer_start=start)
+        for number, source in _first(sources):
+            prompt = self._sentence_prompt(question, source)
             written, cut = await self._written(prompt, sampling, lambda delta: None, str(question.root))
-            held[number] = sentence(written, source, number, asked, cut=cut)
-        return held
+            held = sentence(written, source, number, asked, cut=cut)
+            if held.text and (not asked or asked & content_words(held.text)):
+                yield number, held
+
+    def _draft_prompt(self, question: Question, sources: Mapping[int, Source]) -> str:
+        messages = build_messages(question.text, tuple(sources.values()), question.history)
+        return render_chat(self._chat, messages, self._facts.special_tokens)
+
+    def _sentence_prompt(self, question: Question, source: Source) -> str:
+        messages, start = build_sentence(question.text, source)
+        return render_chat(self._chat, messages, self._facts.special_tokens, answer_start=start)
 
     async def _written(
         self, prompt: str, sampling: Sampling, on_delta: Callable[[str], None], workspace: str
@@ -89,3 +112,7 @@ class LocalModel:
         if rest := shown.end():
             on_delta(rest)
         return printable(without_markers(written, special)), cut
+
+
+def _first(sources: Mapping[int, Source]) -> list[tuple[int, Source]]:
+    return sorted(sources.items())[:_ASKED_ALONE]

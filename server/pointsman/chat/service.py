@@ -1,7 +1,8 @@
 """Question → retrieval → route → local or closed model → answer with citations that were checked against the sources.
 
-What streams is the model's draft. The returned answer is what stands after the check, and may be shorter than the
-draft or replace it: a caller that showed the draft shows the answer in its place.
+What streams is the model's draft, of the smallest ones each sentence that held. The returned answer is what stands
+after the check, and may be shorter than the draft or replace it: a caller that showed the draft shows the answer in its
+place.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class ChatService:
         self._blob_of = blob_of
 
     async def ask(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
-        """The checked answer; `on_delta` gets the draft as it is written.
+        """The checked answer; `on_delta` gets what is written on the way.
 
         Raises `UsageError` for an empty question, `PolicyRefusal` when the closed model was asked for and may not be
         used, and `PointsmanError` when the index or the model that is to write cannot be asked. Cancelling closes the
@@ -143,27 +144,33 @@ class ChatService:
             return RouteTaken(target="local", model=local.name, reason=reason)
 
         if question.dry_run:
-            return replace(_answer("", {}, {}, route()), preview=local.prompt(question, sources))
-        draft = await local.draft(question, sources, on_delta)
-        sources = await self._still_there(question, sources)
-        grounded = _held(draft, question, found, sources)
-        if grounded.text:
-            return _answer(grounded.text, sources, grounded.places, route())
-        if sources and not refuses(draft):
-            held = await local.source_by_source(question, sources)
+            return replace(_answer("", {}, {}, route()), preview="\n\n".join(local.prompts(question, sources)))
+        failed, refused = "", False
+        if local.drafts:
+            draft = await local.draft(question, sources, on_delta)
+            sources = await self._still_there(question, sources)
+            grounded = _held(draft, question, found, sources)
+            if grounded.text:
+                return _answer(grounded.text, sources, grounded.places, route())
+            failed, refused = "the draft did not hold, so ", refuses(draft)
+        if sources and not refused:
+            held: dict[int, Grounded] = {}
+            async for number, one in local.sentences(question, sources):
+                held[number] = one
+                if not local.drafts:  # behind a draft that is to be replaced it would be more of it
+                    on_delta(f"{harmless(one.text)} ")
             sources = await self._still_there(question, sources)
             grounded = _together(held, question, found, sources)
-        if grounded.text:
-            taken = route("the draft did not hold, so each source was asked alone")
-            return _answer(grounded.text, sources, grounded.places, taken)
+            if grounded.text:
+                return _answer(grounded.text, sources, grounded.places, route(f"{failed}each source was asked alone"))
         if not sources:
             return replace(_answer(_CHANGED, {}, {}, route("the files changed meanwhile")), abstained=True)
-        if found.standing == "doubtful" or refuses(draft):
+        if found.standing == "doubtful" or refused:
             taken = route("nothing that was written is supported by the sources")
             return _abstained(question, found, sources, taken)
         weak = f"{_WEAK}, and {_silent(found.unsaid)}" if found.unsaid else _WEAK
         text, places = quoted(question.text, sources, f"{weak}. {_CLOSEST}")
-        return _answer(text, sources, places, route("the draft did not hold, so passages are quoted"))
+        return _answer(text, sources, places, route(f"{failed or 'no sentence held, so '}passages are quoted"))
 
     async def _still_there(self, question: Question, sources: Mapping[int, Source]) -> dict[int, Source]:
         """The sources whose files still have the text that they are of; a selection is of the editor's text."""
@@ -191,14 +198,12 @@ def _together(
     held: Mapping[int, Grounded], question: Question, found: Found, sources: Mapping[int, Source]
 ) -> Grounded:
     """What was held to one source each, of those that are still there."""
-    asked = content_words(question.text, about_code=False)
-    texts: list[str] = []
     places: dict[int, tuple[int, int]] = {}
-    for number, one in held.items():
-        if number in sources and one.text and (not asked or asked & content_words(one.text)):
-            texts.append(one.text)
-            add_places(places, one.places)
-    return _on_subject(Grounded(text=" ".join(texts), places=places), asked, found)
+    there = [one for number, one in held.items() if number in sources]
+    for one in there:
+        add_places(places, one.places)
+    asked = content_words(question.text, about_code=False)
+    return _on_subject(Grounded(text=" ".join(one.text for one in there), places=places), asked, found)
 
 
 def _on_subject(grounded: Grounded, asked: frozenset[str], found: Found) -> Grounded:
@@ -213,7 +218,7 @@ def _answer(text: str, sources: Mapping[int, Source], places: _Places, route: Ro
 
 
 def _unasked(local: LocalModel | PointsmanError, reason: str) -> RouteTaken:
-    name = local.name if isinstance(local, LocalModel) else ""
+    name = local.name if isinstance(local, LocalModel) else "no model"
     return RouteTaken(target="local", model=name, reason=f"{reason}; no model was asked")
 
 

@@ -65,7 +65,7 @@ def _show(cli: Cli, answer: Answer) -> None:
 
 
 async def _run(cli: Cli, question: Question, *, stream: bool) -> Answer:
-    """The draft streams on stderr as the model writes it; the checked answer is what stdout gets."""
+    """What the model writes streams on stderr; the checked answer is what stdout gets."""
 
     def show(delta: str) -> None:
         if stream:

@@ -34,6 +34,8 @@ class ModelFacts:
     """What a prompt builder must know of the model that will answer `task`."""
 
     name: str
+    parameters_m: float
+    """Millions of weights."""
     context_length: int
     begin: str
     fim: FillInTheMiddle | None

@@ -24,10 +24,15 @@ def register(server: Server) -> None:
 
 
 async def ask(server: Server, params: AskParams) -> dict[str, Any]:
-    """The interface's `ask` object. Deltas are the model's draft; the result is what stood the checks."""
+    """The interface's `ask` object, with the URI that its paths are below as `root`: it may lie above the folder that
+    the editor opened. Deltas are what is written on the way; the result is what stood the checks.
+    """
     question = _question(server, params)
+    told = False
 
     def on_delta(delta: str) -> None:
+        nonlocal told
+        told = True
         if params.partialResultToken is not None:
             value = types.ProgressParams(token=params.partialResultToken, value={"delta": delta})
             server.progress(value)
@@ -35,8 +40,10 @@ async def ask(server: Server, params: AskParams) -> dict[str, Any]:
     with server.status.working():
         await indexing.until_read(server, question.root)
         answer = await (await server.services()).asker.ask(question, on_delta)
+    if not told:  # nothing was written, and a client may draw the parts alone
+        on_delta(answer.answer)
     plain: dict[str, Any] = to_plain(answer)
-    return plain
+    return {**plain, "root": question.root.as_uri()}
 
 
 def _question(server: Server, params: AskParams) -> Question:
@@ -45,9 +52,7 @@ def _question(server: Server, params: AskParams) -> Question:
     if params.target not in get_args(Target):
         raise InvalidParams("a target is auto, local or closed")
     document = server.session.get(params.textDocument.uri) if params.textDocument else None
-    root = document.root if document else None
-    if root is None and server.session.folders:
-        root = server.session.root_of(server.session.folders[0])
+    root = server.session.root_for(document)
     if root is None:
         raise InvalidParams("no workspace folder is open: there is no code to answer from")
     start = end = 0

@@ -1,4 +1,4 @@
-"""pointsman/search: hybrid search in the workspace."""
+"""pointsman/search: hybrid search in the workspace. Paths of its hits are below `root`, a URI."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def register(server: Server) -> None:
     @server.feature(SEARCH)
     async def search(params: SearchParams) -> dict[str, Any]:
         document = server.session.get(params.textDocument.uri) if params.textDocument else None
-        place = document.root if document else next(iter(server.session.folders), None)
-        if place is None:
+        root = server.session.root_for(document)
+        if root is None:
             raise InvalidParams("no workspace folder is open: there is nothing to search")
         if not 1 <= params.k <= 100:
             raise InvalidParams("k must lie between 1 and 100")
-        wanted = api.SearchParams(path=str(place), query=params.query, k=params.k, language=params.language)
+        wanted = api.SearchParams(path=str(root), query=params.query, k=params.k, language=params.language)
         reply = await (await server.services()).host.search(wanted)
-        return {"query": params.query, **to_plain(reply)}
+        return {"query": params.query, "root": root.as_uri(), **to_plain(reply)}
