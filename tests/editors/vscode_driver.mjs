@@ -453,24 +453,25 @@ const steps = {
   /** A code action whose body has to be seen: once left, once sent. */
   async reviewed() {
     const before = read('shop/cart.py');
-    const dialog = page.locator('.monaco-dialog-box');
+    const asking = page.locator('.quick-input-widget');
+    const answer = (words) => rows().filter({ hasText: words }).first().click();
     const act = async () => {
       await select(before, 'def apply_discount');
       await command('Source Action...');
       await page.locator('.action-widget .monaco-list-row').filter({ hasText: 'Add a docstring' }).first().click();
-      await dialog.waitFor({ timeout: 60 * SECONDS });
+      await rows().filter({ hasText: 'Send Exactly This' }).waitFor({ timeout: 60 * SECONDS });
     };
     await act();
-    const asked = await dialog.innerText();
+    const asked = await asking.innerText();
     await shoot('reviewed');
-    await dialog.getByRole('button', { name: 'Cancel' }).click();
-    await dialog.waitFor({ state: 'hidden' });
+    await answer('Do Not Send');
+    await asking.waitFor({ state: 'hidden' });
     await page.waitForTimeout(500);
     const problems = await page.locator('.notification-list-item.error, .notification-toast .codicon-error').allInnerTexts();
     const left = await page.locator('.tab[data-resource-name^="outgoing"]').count();
     await act();
     await page.locator('.tab[data-resource-name^="outgoing"]').first().waitFor();
-    await dialog.getByRole('button', { name: 'Send Exactly This' }).click();
+    await answer('Send Exactly This');
     await previewed();
     const untouched = read('shop/cart.py') === before;
     await applyPreview();

@@ -5,6 +5,7 @@ import { registerParticipant } from './chat/participant';
 import { Proposals } from './chat/proposals';
 import { Scope } from './chat/scope';
 import { ChatView } from './chat/view';
+import { doctor } from './doctor';
 import { showExplanation } from './explain';
 import { chooseModel } from './models';
 import { Pause } from './pause';
@@ -15,7 +16,7 @@ import { refactorSelection } from './refactor/prompt';
 import { type ActionData, REVIEWED, carryOutReviewed } from './refactor/reviewed';
 import { Service } from './server/service';
 import { Setup } from './server/setup';
-import { environment, serverKey } from './settings';
+import { serverKey } from './settings';
 import { StatusItem } from './status/item';
 import { showMenu } from './status/menu';
 import { tellTrust } from './trust';
@@ -46,14 +47,14 @@ export function activate(context: vscode.ExtensionContext): void {
     pauseHere: () => document() && pause.toggleFile(document() as vscode.TextDocument),
     pauseLanguage: () => document() && pause.toggleLanguage(document()?.languageId ?? ''),
     chooseModel: async () => {
-      if (await chooseModel(service.command)) {
+      if (await chooseModel(service.known())) {
         await service.restart();
       }
     },
     showExplanation: () => showExplanation(service),
-    openPolicy: () => openPolicy(service.command),
-    doctor: () => doctor(service.command),
-    setUpServer: () => service.start(true),
+    openPolicy: () => openPolicy(service.known()),
+    doctor: () => doctor(service.known()),
+    setUpServer: () => service.setUp(),
     restartServer: () => service.restart(),
     showLog: () => log.show(),
   };
@@ -79,6 +80,7 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     service.onPhase(trust),
     vscode.workspace.onDidGrantWorkspaceTrust(trust),
+    vscode.workspace.onDidChangeWorkspaceFolders(() => setTimeout(trust)), // the server hears of them first
     vscode.workspace.onDidChangeConfiguration(() => {
       // Granting trust reports restricted settings as changed, whether they are or not.
       if (serverKey() !== key) {
@@ -100,17 +102,6 @@ function guarded(action: (...args: never[]) => unknown): (...args: never[]) => P
       void vscode.window.showErrorMessage(`Pointsman: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
-}
-
-function doctor(command: string): void {
-  const terminal = vscode.window.createTerminal({
-    name: 'Pointsman doctor',
-    shellPath: command || 'pointsman',
-    shellArgs: ['doctor'],
-    env: environment(),
-    message: 'Checks the installation; each problem comes with its remedy.',
-  });
-  terminal.show();
 }
 
 /** The walkthrough, once for each machine. */

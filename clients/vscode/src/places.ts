@@ -1,4 +1,5 @@
-// Places that answers and hits name: resolved below the workspace's folders only, and opened at their lines.
+// Places that answers and hits name: resolved below what the server says they are below, and opened at their lines.
+import { createHash } from 'node:crypto';
 import * as vscode from 'vscode';
 import { isInside } from './paths';
 
@@ -6,15 +7,20 @@ export interface Place {
   path: string;
   start_line: number;
   end_line: number;
+  /** URI of what the path is below; without one, of any folder of the workspace. */
+  root?: string;
+  /** Git's blob id of the file that the lines are of; "" when nobody knows. */
+  sha?: string;
 }
 
-/** The file of a path relative to a folder; undefined when it would lie outside of them all, or is not there. */
-export async function resolve(path: string): Promise<vscode.Uri | undefined> {
+/** The file of a relative path; undefined when it would lie outside, or is not there. */
+export async function resolve({ path, root }: Pick<Place, 'path' | 'root'>): Promise<vscode.Uri | undefined> {
   if (!isInside(path)) {
     return undefined;
   }
-  for (const folder of vscode.workspace.workspaceFolders ?? []) {
-    const uri = vscode.Uri.joinPath(folder.uri, path);
+  const folders = root ? [vscode.Uri.parse(root)] : (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri);
+  for (const folder of folders) {
+    const uri = vscode.Uri.joinPath(folder, path);
     try {
       await vscode.workspace.fs.stat(uri);
       return uri;
@@ -26,7 +32,7 @@ export async function resolve(path: string): Promise<vscode.Uri | undefined> {
 }
 
 export async function open(place: Place): Promise<void> {
-  const uri = await resolve(place.path);
+  const uri = await resolve(place);
   if (!uri) {
     void vscode.window.showWarningMessage(`Pointsman: ${place.path} is not in this workspace any more.`);
     return;
@@ -43,4 +49,16 @@ export async function open(place: Place): Promise<void> {
   });
   editor.setDecorations(decoration, [range]);
   setTimeout(() => decoration.dispose(), 4000);
+  if (place.sha && !(await isOf(place.sha, uri, editor.document.getText()))) {
+    void vscode.window.showInformationMessage(`Pointsman: ${place.path} was changed since; the lines may have moved.`);
+  }
+}
+
+/** Whether the blob is the file's, on the disk or as the editor has it. */
+async function isOf(sha: string, uri: vscode.Uri, text: string): Promise<boolean> {
+  return [await vscode.workspace.fs.readFile(uri), Buffer.from(text)].some((bytes) => blobId(bytes) === sha);
+}
+
+function blobId(bytes: Uint8Array): string {
+  return createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
 }

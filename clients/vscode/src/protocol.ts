@@ -15,6 +15,8 @@ export interface Citation {
   end_line: number;
   symbol: string;
   sha: string;
+  /** URI of what the path is below; turns of before have none. */
+  root?: string;
 }
 
 export interface Answer {
@@ -39,6 +41,7 @@ export interface Hit {
   kind: string;
   language: string;
   text: string;
+  root?: string;
 }
 
 export interface Receipt {
@@ -63,10 +66,17 @@ export interface Refactoring {
   redactions: number;
   marks: string[];
   receipt: Receipt | null;
+  /** Of an answer that could not be used, before the one of `receipt`. */
+  first_receipt: Receipt | null;
   applied: boolean;
   note: string;
   preview: string;
   preview_sha256: string;
+}
+
+/** All that was sent for it, in order. */
+export function receiptsOf(result: Pick<Refactoring, 'receipt' | 'first_receipt'>): Receipt[] {
+  return [result.first_receipt, result.receipt].filter((receipt) => receipt !== null);
 }
 
 export type StatusKind = 'Normal' | 'Warning' | 'Error' | 'Inactive';
@@ -102,6 +112,7 @@ export interface AskParams {
   textDocument?: { uri: string };
   range?: Range;
   history: { role: 'user' | 'assistant'; text: string }[];
+  target?: string;
   /** Hash of the outgoing body that the user approved. */
   approvedSha256?: string;
 }

@@ -13,7 +13,8 @@ export const settings = {
   completionEnabled: () => get('completion.enabled', true),
   pausedLanguages: () => get<string[]>('completion.pausedLanguages', []),
   indexAutomatic: () => get('index.automatic', true),
-  target: () => get<'auto' | 'local' | 'closed'>('refactor.target', 'auto'),
+  /** In Restricted Mode always the local model, whatever was trusted from elsewhere. */
+  target: () => (vscode.workspace.isTrusted ? get<'auto' | 'local' | 'closed'>('refactor.target', 'auto') : 'local'),
   turnsKept: () => get('chat.turnsKept', 50),
 
   pauseLanguages(languages: string[]): Thenable<void> {

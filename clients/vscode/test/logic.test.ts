@@ -5,7 +5,7 @@ import { fromPage } from '../src/chat/messages';
 import { harmless, literal } from '../src/chat/harmless';
 import { approved } from '../src/chat/approved';
 import { type Asked, reply } from '../src/chat/native';
-import { instruction, parse, question } from '../src/chat/slash';
+import { instruction, mention, parse, question } from '../src/chat/slash';
 import { type Turn, answered, begin, history, kept, restored } from '../src/chat/turns';
 import { isInside } from '../src/paths';
 import { Crashes } from '../src/server/crashes';
@@ -60,6 +60,10 @@ test('slash commands, mentions and unknown ones', () => {
   assert.deepEqual(parse(' /docs  briefly '), { command: 'docs', text: 'briefly', mentions: [] });
   assert.match((parse('/nothing') as { problem: string }).problem, /no \/nothing.*\/explain/);
   assert.deepEqual((parse('mail me@example.com') as { mentions: string[] }).mentions, []);
+  for (const name of ['src/my file.py', 'app/[id].tsx', 'Warenkörbe.py', 'Cart.add', '+page.svelte']) {
+    assert.deepEqual((parse(`what is ${mention(name)} for?`) as { mentions: string[] }).mentions, [name]);
+  }
+  assert.equal(mention('Cart.add'), '@Cart.add');
 });
 
 test('what a slash command asks or tells', () => {
@@ -72,17 +76,17 @@ test('what a slash command asks or tells', () => {
 });
 
 const done = (id: string): Turn =>
-  answered(begin(id, `q${id}`, undefined), { answer: `a${id}`, citations: [], abstained: false, route: { target: 'local', model: 'm', reason: 'r' } });
+  answered(begin(id, `q${id}`), { answer: `a${id}`, citations: [], abstained: false, route: { target: 'local', model: 'm', reason: 'r' } });
 
 test('only answered turns are told, the last four', () => {
   const turns = [...'123456'].map(done);
-  turns.push({ ...begin('7', 'failed', undefined), state: 'failed' });
+  turns.push({ ...begin('7', 'failed'), state: 'failed' });
   assert.deepEqual(history(turns).map((turn) => turn.text), ['q3', 'a3', 'q4', 'a4', 'q5', 'a5', 'q6', 'a6']);
 });
 
 test('nothing half done and no outgoing body is kept, and what is malformed is not restored', () => {
   const outgoing = { body: 'secret', sha256: 'x', model: 'm', endpoint: 'e', redactions: 0, marks: [] };
-  const turns: Turn[] = [done('1'), { ...done('2'), outgoing, diff: 'secret' }, begin('3', 'q', undefined)];
+  const turns: Turn[] = [done('1'), { ...done('2'), outgoing, diff: 'secret' }, begin('3', 'q')];
   assert.deepEqual(kept(turns, 50).map((turn) => [turn.id, JSON.stringify(turn).includes('secret')]), [['1', false], ['2', false]]);
   assert.deepEqual(restored([done('1'), null, 3, { id: 'x' }]).map((turn) => turn.id), ['1']);
   assert.deepEqual(restored('no list'), []);

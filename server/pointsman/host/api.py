@@ -35,7 +35,7 @@ class ModelFacts:
 
     name: str
     parameters_m: float
-    """Millions of weights."""
+    """Millions of weights; 0 where another server has them and its card need not be theirs."""
     context_length: int
     begin: str
     fim: FillInTheMiddle | None

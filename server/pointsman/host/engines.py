@@ -69,7 +69,7 @@ class Engines:
         fim, special_tokens = self._maker.markers(card, settings)
         return ModelFacts(
             name=card.name,
-            parameters_m=card.parameters_m,
+            parameters_m=0.0 if settings.engine == "own" else card.parameters_m,
             context_length=min(card.context_length, self._maker.context),
             begin=card.begin,
             fim=fim,

@@ -1,12 +1,12 @@
 // A conversation: questions go to the server, what comes back becomes turns, and all is kept for the workspace.
 import * as vscode from 'vscode';
 import { refactor } from '../refactor/run';
-import type { Hit } from '../protocol';
+import { type Hit, receiptsOf } from '../protocol';
 import type { Service } from '../server/service';
 import { settings } from '../settings';
 import { approved } from './approved';
 import type { Scope } from './scope';
-import { type Wanted, instruction, parse, question } from './slash';
+import { type Wanted, changes, instruction, parse, question } from './slash';
 import { type Context, type Outgoing, type Turn, answered, begin, history, kept, restored } from './turns';
 
 const TURNS = 'turns';
@@ -44,8 +44,9 @@ export class Conversation {
       return;
     }
     const wanted = parse(input);
-    const context = 'problem' in wanted ? undefined : await this.scope.of(wanted.mentions, withSelection);
-    await this.run(input, wanted, context);
+    const mentions = 'problem' in wanted ? [] : wanted.mentions;
+    const strict = !('problem' in wanted) && changes(wanted);
+    await this.run(input, wanted, () => this.scope.of(mentions, withSelection, strict));
   }
 
   /** Ask the last question again, about the same code. */
@@ -55,7 +56,7 @@ export class Conversation {
       this.stop();
       this.turns = this.turns.slice(0, -1);
       this.changes.fire({ kind: 'all' });
-      await this.run(last.question, parse(last.question), last.context);
+      await this.run(last.question, parse(last.question), async () => last.context);
     }
   }
 
@@ -86,24 +87,33 @@ export class Conversation {
     }
   }
 
-  private async run(input: string, wanted: Wanted | { problem: string }, context: Context | undefined): Promise<void> {
+  private async run(input: string, wanted: Wanted | { problem: string }, about: () => Promise<Context | undefined>): Promise<void> {
     this.stop();
     const source = new vscode.CancellationTokenSource();
     this.running = source;
     const id = `t${Date.now().toString(36)}${Math.random().toString(36).slice(2, 6)}`;
     const before = history(this.turns);
-    this.turns.push(begin(id, input, context));
+    this.turns.push(begin(id, input));
     this.changes.fire({ kind: 'turn', turn: this.turn(id) });
     try {
       if ('problem' in wanted) {
         throw new Error(wanted.problem);
       }
-      await this.answer(id, wanted, context, before, source.token);
+      const context = await about();
+      if (context) {
+        this.put({ ...this.turn(id), context });
+      }
+      if (!source.token.isCancellationRequested) {
+        await this.answer(id, wanted, context, before, source.token);
+      }
     } catch (error) {
       const stopped = source.token.isCancellationRequested;
       const message = error instanceof Error ? error.message : String(error);
       this.put({ ...this.turn(id), state: stopped ? 'stopped' : 'failed', ...(stopped ? {} : { error: message }) });
     } finally {
+      if (this.turn(id).state === 'writing') {
+        this.put({ ...this.turn(id), state: 'stopped' }); // before the server was asked
+      }
       if (this.running === source) {
         this.running = undefined;
       }
@@ -146,8 +156,12 @@ export class Conversation {
     if (!context) {
       throw new Error(`Select the code to ${tests ? 'test' : 'change'}, or name a file or symbol with @.`);
     }
-    const asked = { ...context, instruction: text, target: settings.target(), tests };
-    const offered = this.service.onOffer(() => this.put({ ...this.turn(id), text: PREVIEW }));
+    const { others, ...one } = context;
+    const offered = this.service.onOffer(() => {
+      this.running = undefined; // from now on the preview decides, and what was sent is sent
+      this.put({ ...this.turn(id), text: PREVIEW });
+    });
+    const asked = { ...one, ...(others && !tests ? { others } : {}), instruction: text, target: settings.target(), tests };
     const result = await refactor(this.service, asked, token, (outgoing) => this.asked(id, outgoing)).finally(() => offered.dispose());
     const turn = this.turn(id);
     if (!result) {
@@ -161,7 +175,7 @@ export class Conversation {
       text: words,
       ...(result.diff ? { diff: result.diff } : {}),
       route: result.route,
-      ...(result.receipt ? { receipt: result.receipt } : {}),
+      receipts: receiptsOf(result),
     });
   }
 
@@ -182,7 +196,7 @@ export class Conversation {
   }
 
   private turn(id: string): Turn {
-    return this.get(id) ?? begin(id, '', undefined); // cleared meanwhile: what comes late changes nothing
+    return this.get(id) ?? begin(id, ''); // cleared meanwhile: what comes late changes nothing
   }
 
   private put(turn: Turn, change: Change = { kind: 'turn', turn }): void {

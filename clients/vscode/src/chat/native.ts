@@ -27,7 +27,7 @@ export interface Out {
   /** Markdown in which nothing can be clicked. */
   markdown(text: string): void;
   plain(text: string): void;
-  place(at: { path: string; start_line: number; end_line: number }): Promise<void>;
+  place(at: { path: string; root?: string; start_line: number; end_line: number }): Promise<void>;
 }
 
 /** Throws what is wrong with the question, or the server's message. */

@@ -23,7 +23,7 @@ export function registerParticipant(service: Service, scope: Scope): vscode.Disp
       ask: (params: Parameters<Service['ask']>[0]) =>
         approved((more) => service.ask({ ...params, ...more }, token, () => undefined), confirmed),
       search: (query: string, k: number) => service.search(query, k, token),
-      about: (mentions: readonly string[]) => scope.of(mentions, true),
+      about: (mentions: readonly string[]) => scope.of(mentions, true, false),
     };
     await reply(asked, sources, to(stream));
     return {};
@@ -35,8 +35,8 @@ function to(stream: vscode.ChatResponseStream): Out {
     progress: (text) => stream.progress(text),
     markdown: (text) => stream.markdown(text),
     plain: (text) => stream.markdown(literal(text)),
-    async place({ path, start_line, end_line }) {
-      const uri = await resolve(path);
+    async place({ path, root, start_line, end_line }) {
+      const uri = await resolve({ path, ...(root ? { root } : {}) });
       if (uri) {
         const range = new vscode.Range(start_line - 1, 0, end_line - 1, 0);
         stream.anchor(new vscode.Location(uri, range), `${path}:${start_line}-${end_line}`);

@@ -12,20 +12,34 @@ const OUTSIDE = '**/{node_modules,.git,.venv,__pycache__}/**';
 export class Scope {
   constructor(private readonly service: Service) {}
 
-  /** The first mention that resolves, else the selection when it is wanted. The document is opened for the server. */
-  async of(mentions: readonly string[], withSelection: boolean): Promise<Context | undefined> {
-    for (const mention of mentions) {
-      const context = (await this.file(mention)) ?? (await this.symbol(mention));
-      if (context) {
-        return context;
+  /**
+   * The first mention that names something, else the selection when it is wanted. The document is opened for the server.
+   * `strict`: one that names nothing is an error, for a change would fall on other code; in a question it may be a
+   * decorator.
+   */
+  async of(mentions: readonly string[], withSelection: boolean, strict: boolean): Promise<Context | undefined> {
+    let first: Context | undefined;
+    const others: string[] = [];
+    for (const name of mentions) {
+      const file = await this.file(name);
+      const found = file ?? (await this.symbol(name));
+      if (!found && strict) {
+        throw new Error(`No file and no symbol of this workspace is called ${name}.`);
       }
+      if (file && first) {
+        others.push(file.uri);
+      }
+      first ??= found;
     }
-    return withSelection ? selection() : undefined;
+    if (!first) {
+      return withSelection ? selection() : undefined;
+    }
+    return { ...first, ...(others.length ? { others } : {}) };
   }
 
   /** Files by name first, then symbols by the index. */
   async complete(query: string): Promise<Mention[]> {
-    const safe = query.replaceAll(/[^\w./-]/g, '');
+    const safe = query.replaceAll(/[^\p{L}\p{N}_./-]/gu, '');
     const files = await vscode.workspace.findFiles(safe ? `**/*${safe}*` : '**/*', OUTSIDE, MOST);
     const named = files.map((file) => ({ label: vscode.workspace.asRelativePath(file, false), detail: 'file' }));
     const hits = safe.length > 1 ? await this.service.search(safe, MOST).catch(() => []) : [];
@@ -36,7 +50,7 @@ export class Scope {
   }
 
   private async file(path: string): Promise<Context | undefined> {
-    const uri = await resolve(path);
+    const uri = await resolve({ path });
     if (!uri || (await vscode.workspace.fs.stat(uri)).type !== vscode.FileType.File) {
       return undefined;
     }
@@ -46,7 +60,7 @@ export class Scope {
 
   private async symbol(name: string): Promise<Context | undefined> {
     const hit = (await this.service.search(name, MOST).catch(() => [])).find((each) => each.symbol === name);
-    const uri = hit && (await resolve(hit.path));
+    const uri = hit && (await resolve(hit));
     if (!hit || !uri) {
       return undefined;
     }

@@ -6,12 +6,17 @@ export interface Wanted {
   command: Command;
   /** Without the slash command; mentions stand as the words after `@`. */
   text: string;
-  /** What stood behind each `@`. */
+  /** What stood behind each `@`, without quotation marks. */
   mentions: string[];
 }
 
 const COMMANDS: readonly Command[] = ['explain', 'fix', 'tests', 'docs', 'refactor', 'search'];
-const MENTION = /(^|\s)@([\w./-]*[\w])/g;
+const MENTION = /(^|\s)@(?:"([^"\n]+)"|([\p{L}\p{N}_./-]*[\p{L}\p{N}_]))/gu;
+
+/** What completes to a mention of this name. */
+export function mention(name: string): string {
+  return `@${name}`.replace(MENTION, '') === '' ? `@${name}` : `@"${name}"`;
+}
 
 export function parse(input: string): Wanted | { problem: string } {
   const trimmed = input.trim();
@@ -21,8 +26,8 @@ export function parse(input: string): Wanted | { problem: string } {
     return { problem: `There is no /${name}. There are ${COMMANDS.map((each) => `/${each}`).join(', ')}.` };
   }
   const rest = (slash ? (slash[2] ?? '') : trimmed).trim();
-  const mentions = [...rest.matchAll(MENTION)].map((found) => found[2] ?? '');
-  return { command: name as Command, text: rest.replace(MENTION, '$1$2'), mentions };
+  const mentions = [...rest.matchAll(MENTION)].map((found) => found[2] ?? found[3] ?? '');
+  return { command: name as Command, text: rest.replace(MENTION, '$1$2$3'), mentions };
 }
 
 /** The question behind /explain. */
@@ -38,6 +43,11 @@ const INSTRUCTIONS: Partial<Record<Command, string>> = {
   docs: 'Add documentation to this code',
   refactor: 'Simplify this code without changing what it does',
 };
+
+/** Whether code is to be changed or written. */
+export function changes(wanted: Wanted): boolean {
+  return wanted.command === 'tests' || instruction(wanted) !== undefined;
+}
 
 /** The instruction of a command that changes code; undefined for one that does not. */
 export function instruction(wanted: Wanted): string | undefined {

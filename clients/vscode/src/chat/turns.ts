@@ -8,6 +8,8 @@ export interface Context {
   uri: string;
   range: Range;
   label: string;
+  /** More files that were mentioned; a change may change them too. */
+  others?: string[];
 }
 
 /** The exact text that would leave, shown before it does. */
@@ -31,7 +33,7 @@ export interface Turn {
   text: string;
   citations: Citation[];
   route?: Route;
-  receipt?: Receipt;
+  receipts?: Receipt[];
   /** What a refactor changed. Shown, and not kept: it may hold what should be in no second place. */
   diff?: string;
   outgoing?: Outgoing;
@@ -39,14 +41,14 @@ export interface Turn {
   thumb?: 'up' | 'down';
 }
 
-export function begin(id: string, question: string, context: Context | undefined): Turn {
-  return { id, question, ...(context ? { context } : {}), state: 'writing', text: '', citations: [] };
+export function begin(id: string, question: string): Turn {
+  return { id, question, state: 'writing', text: '', citations: [] };
 }
 
 export function answered(turn: Turn, answer: Answer): Turn {
   const text = answer.note ? `${answer.answer}\n\n${answer.note}` : answer.answer;
-  const receipt = answer.receipt ? { receipt: answer.receipt } : {};
-  return { ...turn, state: 'done', text, citations: answer.citations, route: answer.route, ...receipt };
+  const receipts = answer.receipt ? { receipts: [answer.receipt] } : {};
+  return { ...turn, state: 'done', text, citations: answer.citations, route: answer.route, ...receipts };
 }
 
 /** A result of the server's in which a body may wait for the user's word. What was sent shows none. */

@@ -40,7 +40,7 @@ export class ChatView implements vscode.WebviewViewProvider {
     view.webview.onDidReceiveMessage((value: unknown) => {
       const message = fromPage(value);
       if (message) {
-        void this.receive(message);
+        this.receive(message).catch((error: unknown) => void vscode.window.showErrorMessage(`Pointsman: ${String(error)}`));
       }
     });
     view.onDidDispose(() => {

@@ -1,6 +1,7 @@
 // A refactor outside of the chat: progress in a notification, the outgoing body in an editor, what came of it in words.
 import * as vscode from 'vscode';
 import type { Outgoing } from '../chat/turns';
+import { receiptsOf } from '../protocol';
 import type { Service } from '../server/service';
 import { type Asked, refactor } from './run';
 
@@ -29,8 +30,7 @@ export async function carryOut(service: Service, asked: Asked): Promise<void> {
   if (words) {
     void vscode.window.showInformationMessage(`Pointsman: ${words}.`.replace('..', '.'));
   }
-  if (result.receipt) {
-    const { record_id, endpoint, body_bytes, usd } = result.receipt;
+  for (const { record_id, endpoint, body_bytes, usd } of receiptsOf(result)) {
     void vscode.window.showInformationMessage(
       `Pointsman sent ${body_bytes} bytes to ${endpoint}, $${usd.toFixed(4)}. Receipt ${record_id}.`,
     );
@@ -44,16 +44,17 @@ export function registerOutgoing(): vscode.Disposable {
   });
 }
 
-/** Show the exact body in an editor, and ask. */
+/** Show the exact body in an editor, and ask in a way that lets it be read to its end. The first choice sends nothing. */
 export async function confirmed(outgoing: Outgoing): Promise<boolean> {
-  const uri = vscode.Uri.from({ scheme: SCHEME, path: `/outgoing-${outgoing.sha256.slice(0, 8)}.json` });
+  const uri = vscode.Uri.from({ scheme: SCHEME, path: `/outgoing-${outgoing.sha256.slice(0, 8)}.pointsman-outgoing` });
   shown.set(uri.toString(), outgoing.body);
   try {
     await vscode.window.showTextDocument(uri, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
-    const send = 'Send Exactly This';
-    const detail = `${outgoing.redactions} values were replaced. The text beside this is all that leaves.`;
+    const replaced = outgoing.marks.length ? `Replaced: ${outgoing.marks.join(', ')}` : 'Nothing in it was replaced';
+    const send = { label: 'Send Exactly This', detail: replaced };
+    const choices = [{ label: 'Do Not Send', detail: 'The text in the editor is all that would leave' }, send];
     const title = `Send this to ${outgoing.model} at ${outgoing.endpoint}?`;
-    return (await vscode.window.showWarningMessage(title, { modal: true, detail }, send)) === send;
+    return (await vscode.window.showQuickPick(choices, { title, ignoreFocusOut: true, placeHolder: title })) === send;
   } finally {
     const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
     await vscode.window.tabGroups.close(tabs.filter(({ input }) => input instanceof vscode.TabInputText && input.uri.toString() === uri.toString()));

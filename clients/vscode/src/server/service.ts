@@ -29,6 +29,8 @@ const NONE = new vscode.CancellationTokenSource().token;
 export class Service implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private program = '';
+  /** Counts starts and stops: what an older start still brings is dropped. */
+  private turn = 0;
   private readonly crashes = new Crashes();
   private readonly phases = new vscode.EventEmitter<Phase>();
   private readonly statuses = new vscode.EventEmitter<ServerStatus>();
@@ -48,29 +50,54 @@ export class Service implements vscode.Disposable {
     private readonly trace: vscode.LogOutputChannel,
   ) {}
 
-  /** Start unless it runs. `asked`: the user did, so an environment may be made without asking again. Never throws. */
-  async start(asked = false): Promise<void> {
-    if (this.phase === 'starting' || this.phase === 'running') {
-      return;
+  /** Start unless it runs, and offer to make an environment where that is missing. Never throws. */
+  async start(): Promise<void> {
+    if (this.phase !== 'starting' && this.phase !== 'running') {
+      await this.begin(false);
+      if (await this.setup.agreed()) {
+        await this.setUp();
+      }
     }
+  }
+
+  /** Start with an environment made where one is missing or broken, as the user asked for. Never throws. */
+  async setUp(): Promise<void> {
+    if (this.phase === 'running' && this.setup.find().kind === 'make') {
+      await this.stop(); // an older server
+    }
+    if (this.phase !== 'starting' && this.phase !== 'running') {
+      await this.begin(true);
+    }
+  }
+
+  private async begin(make: boolean): Promise<void> {
+    const turn = ++this.turn;
     this.enter('starting');
     const began = Date.now();
     try {
-      const command = await this.setup.command(asked);
+      const command = await this.setup.command(make);
+      if (turn !== this.turn) {
+        return;
+      }
       if (command === undefined) {
         this.enter('missing');
         return;
       }
       this.program = command;
       await this.launch(command);
-      this.enter('running');
-      this.log.info(`ready after ${Date.now() - began} ms`);
+      if (turn === this.turn) {
+        this.enter('running');
+        this.log.info(`ready after ${Date.now() - began} ms`);
+      }
     } catch (error) {
-      this.fail(error instanceof Error ? error.message : String(error));
+      if (turn === this.turn) {
+        this.fail(error instanceof Error ? error.message : String(error));
+      }
     }
   }
 
   async stop(): Promise<void> {
+    this.turn++;
     const client = this.client;
     this.client = undefined;
     this.enter('stopped');
@@ -92,8 +119,16 @@ export class Service implements vscode.Disposable {
     this.statuses.dispose();
   }
 
-  /** The program of the running server, for commands that speak no LSP. */
+  /** The server's program, for commands that speak no LSP; "" before one was found. */
   get command(): string {
+    return this.program;
+  }
+
+  /** The same. Throws, with the remedy, before one was found. */
+  known(): string {
+    if (!this.program) {
+      throw new Error('the server is not set up yet; run "Pointsman: Set Up the Server"');
+    }
     return this.program;
   }
 
@@ -104,15 +139,20 @@ export class Service implements vscode.Disposable {
     const type = new ProgressType<{ delta: string }>();
     const heard = client.onProgress(type, partialResultToken, (part) => onDelta(part.delta));
     try {
-      return await client.sendRequest<Answer>('pointsman/ask', { ...params, partialResultToken }, token);
+      const asked = { ...params, ...(vscode.workspace.isTrusted ? {} : { target: 'local' }), partialResultToken };
+      const { root, ...answer } = await client.sendRequest<Answer & { root: string }>('pointsman/ask', asked, token);
+      return { ...answer, citations: answer.citations.map((citation) => ({ ...citation, root })) };
     } finally {
       heard.dispose();
     }
   }
 
   async search(query: string, k: number, token: vscode.CancellationToken = NONE): Promise<Hit[]> {
-    const found = await this.running().sendRequest<{ hits: Hit[] }>('pointsman/search', { query, k }, token);
-    return found.hits;
+    const about = vscode.window.activeTextEditor?.document;
+    const textDocument = about?.uri.scheme === 'file' ? { uri: about.uri.toString() } : undefined;
+    const asked = { query, k, ...(textDocument ? { textDocument } : {}) };
+    const { root, hits } = await this.running().sendRequest<{ root: string; hits: Hit[] }>('pointsman/search', asked, token);
+    return hits.map((hit) => ({ ...hit, root }));
   }
 
   refactor(params: RefactorParams, token: vscode.CancellationToken): Promise<Refactoring> {
@@ -171,12 +211,20 @@ export class Service implements vscode.Disposable {
     );
     this.client = client;
     client.onNotification('pointsman/didChangeStatus', (status: ServerStatus) => this.statuses.fire(status));
+    let started = false;
     client.onDidChangeState(({ newState }) => {
-      if (client === this.client && newState !== State.Stopped) {
+      if (client !== this.client || newState === State.Stopped) {
+        return;
+      }
+      if (newState === State.Running || newState === State.Starting) {
         this.enter(newState === State.Running ? 'running' : 'starting');
+      } else if (started) {
+        this.client = undefined;
+        this.fail('The server could not be started again. The log says why.');
       }
     });
     await client.start();
+    started = true;
   }
 
   /** The server went without being asked to. */

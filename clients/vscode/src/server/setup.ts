@@ -6,6 +6,7 @@ import { settings } from '../settings';
 import { disk, environments } from './disk';
 import { type Bundle, bundle, findPython, makeEnvironment } from './environment';
 import { type Found, inEnvironment, locate } from './locate';
+import { run } from './run';
 
 const windows = process.platform === 'win32';
 
@@ -37,43 +38,61 @@ export class Setup {
     );
   }
 
-  /** The command of the server; undefined when the user would rather not have one made. Throws with a remedy. */
-  async command(asked: boolean): Promise<string | undefined> {
+  /**
+   * The command of the server; undefined when there is none yet. With `make`, the private environment is made where it is
+   * what would run and is missing or broken. Throws with a remedy.
+   */
+  async command(make: boolean): Promise<string | undefined> {
     const found = this.find();
     if (found.kind === 'problem') {
       throw new Error(found.message);
     }
-    if (found.kind === 'run') {
+    if (found.kind === 'run' && !(make && found.from === 'environment' && (await isBroken(found.command)))) {
       this.log.info(`server by ${found.from}: ${found.command}`);
+      if (found.from === 'environment') {
+        this.removeOlder();
+      }
       return found.command;
     }
-    if (!asked && (settings.setUp() === 'never' || !(await this.agreed(found.instead !== '')))) {
-      return found.instead || undefined;
+    const instead = found.kind === 'make' ? found.instead : '';
+    if (!make) {
+      return instead || undefined;
     }
     try {
       await this.make();
     } catch (error) {
-      if (!found.instead) {
+      if (!instead) {
         throw error;
       }
       this.log.error(String(error));
       void vscode.window.showWarningMessage('Pointsman: the newer server could not be set up; the older one goes on. The log says why.');
-      return found.instead;
+      return instead;
     }
-    this.others().forEach((folder) => fs.rmSync(folder, { recursive: true, force: true }));
     return inEnvironment(this.environment, 'pointsman', windows);
+  }
+
+  /** Whether the user wants an environment made, where there is one to make. */
+  async agreed(): Promise<boolean> {
+    const found = this.find();
+    if (found.kind !== 'make' || settings.setUp() === 'never') {
+      return false;
+    }
+    const yes = 'Set Up';
+    const text = found.instead
+      ? 'This version of Pointsman brings a newer server. Your index, policy and history stay.'
+      : 'Pointsman can set up its server in a folder of its own. It downloads about 2 GB.';
+    return (await vscode.window.showInformationMessage(text, yes, 'Not Now')) === yes;
+  }
+
+  /** At a later start than the one that made the newer environment, for until then other windows run the older. */
+  private removeOlder(): void {
+    if (disk.isComplete(this.environment)) {
+      this.others().forEach((folder) => fs.rmSync(folder, { recursive: true, force: true }));
+    }
   }
 
   private others(): string[] {
     return environments(this.storage).filter((folder) => folder !== this.environment);
-  }
-
-  private async agreed(outdated: boolean): Promise<boolean> {
-    const yes = 'Set Up';
-    const text = outdated
-      ? 'This version of Pointsman brings a newer server. Your index, policy and history stay.'
-      : 'Pointsman can set up its server in a folder of its own. It downloads about 2 GB.';
-    return (await vscode.window.showInformationMessage(text, yes, 'Not Now')) === yes;
   }
 
   private async make(): Promise<void> {
@@ -99,6 +118,11 @@ export class Setup {
       },
     );
   }
+}
+
+/** A marker says that it was made, not that its Python is still there. */
+async function isBroken(command: string): Promise<boolean> {
+  return (await run(command, ['--version'])).code !== 0;
 }
 
 function searchPath(): string[] {

@@ -1,5 +1,6 @@
 // The question's box: Enter asks, Arrow Up brings back the last question, `@` and `/` complete.
 import type { FromPage, Mention } from '../chat/messages';
+import { mention } from '../chat/slash';
 import { button, element } from './dom';
 import type { Post } from './turn';
 
@@ -52,7 +53,7 @@ export class Input {
   /** What a mention may become, beside what it is; late answers to older words are dropped. */
   mentions(query: string, items: Mention[]): void {
     if (this.word() === `@${query}`) {
-      this.offer(items.filter((item) => item.label !== query).map((item) => ({ ...item, label: `@${item.label}` })));
+      this.offer(items.filter((item) => item.label !== query).map((item) => ({ ...item, label: mention(item.label) })));
     }
   }
 

@@ -2,7 +2,7 @@
 import type { FromPage, ToPage } from '../chat/messages';
 import type { Turn } from '../chat/turns';
 import { Input, get } from './input';
-import { answer, turnElement } from './turn';
+import { actions, answer, turnElement } from './turn';
 
 declare function acquireVsCodeApi(): { postMessage(message: FromPage): void };
 
@@ -38,21 +38,52 @@ window.addEventListener('message', (event: MessageEvent<ToPage>) => {
 
 function put(turn: Turn): void {
   const index = turns.findIndex((each) => each.id === turn.id);
+  const last = index < 0 || index === turns.length - 1;
   if (index < 0) {
     turns.push(turn);
-    drawAll();
+    // What is drawn stays, or a screen reader would read all of it again.
+    list.querySelectorAll('.welcome, .again').forEach((gone) => gone.remove());
+    list.append(turnElement(turn, last, post));
+    list.scrollTop = list.scrollHeight;
   } else {
-    turns[index] = turn;
-    keepingTheEnd(() => document.getElementById(turn.id)?.replaceWith(turnElement(turn, index === turns.length - 1, post)));
+    const before = turns.splice(index, 1, turn)[0];
+    keepingTheEnd(() => redraw(turn, last, before !== undefined && onlyRated(before, turn)));
   }
   showBusy();
+}
+
+function redraw(turn: Turn, last: boolean, rated: boolean): void {
+  const article = document.getElementById(turn.id);
+  const buttons = article?.querySelector('.actions');
+  if (rated && buttons) {
+    replace(buttons, actions(turn, last, post));
+  } else if (article) {
+    replace(article, turnElement(turn, last, post));
+  }
+}
+
+function onlyRated({ thumb: _one, ...before }: Turn, { thumb: _other, ...now }: Turn): boolean {
+  return JSON.stringify(before) === JSON.stringify(now);
+}
+
+/** The focus stays on the button that it was on, else comes to the new element; what was unfolded stays so. */
+function replace(old: Element, made: HTMLElement): void {
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  const unfolded = [...old.querySelectorAll('details')].map((each) => each.open);
+  old.replaceWith(made);
+  made.querySelectorAll('details').forEach((each, index) => {
+    each.open = unfolded[index] ?? false;
+  });
+  if (focused) {
+    ([...made.querySelectorAll('button')].find((each) => each.textContent === focused.textContent) ?? made).focus();
+  }
 }
 
 function drawAll(): void {
   const drawn = turns.map((turn, index) => turnElement(turn, index === turns.length - 1, post));
   if (!drawn.length) {
     const welcome = document.createElement('p');
-    welcome.className = 'note';
+    welcome.className = 'note welcome';
     welcome.textContent = WELCOME;
     drawn.push(welcome);
   }

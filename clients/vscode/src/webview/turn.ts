@@ -32,9 +32,7 @@ export function turnElement(turn: Turn, last: boolean, post: Post): HTMLElement 
     const where = turn.route.target === 'local' ? 'on this machine' : `at ${turn.route.endpoint || turn.route.target}`;
     parts.push(element('div', { class: 'route' }, `${turn.route.model} ${where}: ${turn.route.reason}`));
   }
-  if (turn.receipt) {
-    parts.push(receipt(turn.receipt));
-  }
+  parts.push(...(turn.receipts ?? []).map(receipt));
   if (turn.state !== 'writing' && turn.state !== 'approval') {
     parts.push(actions(turn, last, post));
   }
@@ -63,8 +61,8 @@ function codeBlock(text: string, language: string, post: Post): HTMLElement {
     { class: 'bar' },
     element('span', {}, language || 'code'),
     button('Copy', act('copy')),
-    button('Insert at Cursor', act('insert')),
-    button('Open as Diff', act('diff')),
+    // A diff is no code: its marks would be pasted with it.
+    ...(language === 'diff' ? [] : [button('Insert at Cursor', act('insert')), button('Open as Diff', act('diff'))]),
   );
   const lines = language === 'diff' ? text.split('\n').map(diffLine) : [text];
   return element('div', { class: 'block' }, bar, element('pre', { tabindex: '0' }, element('code', {}, ...lines)));
@@ -115,7 +113,8 @@ function receipt(made: Receipt): HTMLElement {
   return element('details', { class: 'receipt' }, element('summary', {}, title), ...rest.map((fact) => element('div', {}, fact)));
 }
 
-function actions(turn: Turn, last: boolean, post: Post): HTMLElement {
+/** What can be done with the last turn, or another. */
+export function actions(turn: Turn, last: boolean, post: Post): HTMLElement {
   const thumb = (which: 'up' | 'down', label: string) =>
     button(label, () => post({ type: 'thumb', id: turn.id, thumb: which }), {
       'aria-pressed': String(turn.thumb === which),
@@ -123,7 +122,7 @@ function actions(turn: Turn, last: boolean, post: Post): HTMLElement {
     });
   const made = element('div', { class: 'actions' }, thumb('up', 'Helpful'), thumb('down', 'Not helpful'));
   if (last) {
-    made.append(button('Ask Again', () => post({ type: 'regenerate' })));
+    made.append(button('Ask Again', () => post({ type: 'regenerate' }), { class: 'again' }));
   }
   return made;
 }
