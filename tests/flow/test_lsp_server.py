@@ -206,6 +206,10 @@ async def test_code_actions_are_listed_without_a_model_and_resolved_to_a_version
     assert change["textDocument"] == {"uri": URI, "version": 7} and change["edits"][0]["newText"] == "new = 1\n"
     annotation = resolved["edit"]["changeAnnotations"]["pointsman"]
     assert annotation["label"] == "Pointsman (local, scripted)" and annotation["needsConfirmation"] is True
+    command = {"title": "as a command", "command": {"title": "t", "command": "pointsman.refactor"}}
+    assert (await wire.ask("codeAction/resolve", command))["result"]["title"] == "as a command"
+    broken = await wire.ask("codeAction/resolve", {"title": "t", "data": {"instruction": 3}})
+    assert broken["error"]["code"] == -32602
     params["context"] = {"diagnostics": [], "only": ["source"]}
     docs, tests = (await wire.ask("textDocument/codeAction", params))["result"]
     assert docs["kind"] == "source.pointsman.docs" and tests["kind"] == "source.pointsman.tests"

@@ -119,6 +119,7 @@ async def test_an_excluded_selection_is_no_source() -> None:
     host = FakeHost()
     answer, _ = await ask(host, "What is zeppelin?", selection=snapshot("KEY = 1", name="secret.py"), start=0, end=7)
     assert answer.abstained and all("KEY" not in searched.query for searched in host.searched)
+    assert answer.note.startswith("The selection was not read: ")
 
 
 async def test_a_short_question_searches_for_what_was_asked_before() -> None:

@@ -98,6 +98,10 @@ def test_a_question_about_the_conversation_needs_one(text: str) -> None:
     assert kind(text, BEFORE).kind == "conversation" and kind(text).kind != "conversation"
 
 
+def test_messages_of_a_program_are_no_conversation() -> None:
+    assert kind("How does the consumer acknowledge the last message?", BEFORE).kind == "code"
+
+
 def test_what_was_said_is_said_again_without_its_numbers() -> None:
     assert recalled(BEFORE) == "You asked: How is a discount applied?\n\nThe answer was: By percent."
     assert len(recalled([Turn(role="user", text="x" * 999)] * 50)) < 6 * 350

@@ -16,7 +16,8 @@ and `definition` about a symbol that it names, `code` about what the code does."
 _SAID = re.compile(
     r"\bwhat (?:did|have) (?:i|you|we) (?:just |already )?(?:ask|say|said|answer|tell|told|discuss|talk)"
     r"|\bsummari[sz]e (?:our|this|the) (?:conversation|chat|discussion)"
-    r"|\b(?:my|your|the) (?:last|previous|first|earlier) (?:question|answer|message)s?\b",
+    r"|\b(?:my|your) (?:last|previous|first|earlier) (?:question|answer|message)s?\b"
+    r"|\bthe (?:last|previous|first|earlier) (?:question|answer)s?\b",
     re.I,
 )
 _GOES_ON = re.compile(r"\s*(?:and|but|so|then|also|what about|how about)\b", re.I)

@@ -207,9 +207,15 @@ def _asked_before(question: Question) -> str:
     return next((turn.text for turn in reversed(question.history) if turn.role == "user"), "")
 
 
+def excluded_selection(question: Question, exclusions: ExclusionsOf) -> str | None:
+    """Why the selection must not be read, or None. Call it in a thread."""
+    snapshot = question.selection
+    return why_excluded(snapshot, exclusions) if snapshot and question.end > question.start else None
+
+
 def _selection(question: Question, exclusions: ExclusionsOf) -> Source | None:
     snapshot = question.selection
-    if snapshot is None or question.end <= question.start or why_excluded(snapshot, exclusions):
+    if snapshot is None or question.end <= question.start or excluded_selection(question, exclusions):
         return None
     text = snapshot.text
     first = text.count("\n", 0, question.start) + 1

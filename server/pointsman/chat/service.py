@@ -19,7 +19,7 @@ from pointsman.chat.kinds import read
 from pointsman.chat.local import LocalModel
 from pointsman.chat.quote import quoted
 from pointsman.chat.recall import recalled
-from pointsman.chat.retrieve import Found, retrieve
+from pointsman.chat.retrieve import Found, excluded_selection, retrieve
 from pointsman.chat.sources import Source
 from pointsman.chat.types import Answer, Question
 from pointsman.chat.words import content_words, coverage
@@ -67,6 +67,13 @@ class ChatService:
         """
         if not question.text.strip():
             raise UsageError("the question is empty")
+        excluded = await asyncio.to_thread(excluded_selection, question, self._exclusions)
+        answer = await self._asked(question, on_delta)
+        if excluded is None:
+            return answer
+        return replace(answer, note=f"{answer.note} The selection was not read: {excluded}.".strip())
+
+    async def _asked(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
         local = await self._local_model()
         reading = read(question)
         if reading.kind == "conversation":

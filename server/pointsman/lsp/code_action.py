@@ -56,7 +56,9 @@ def register(server: Server) -> None:
 
     @server.feature(types.CODE_ACTION_RESOLVE)
     async def resolve(action: types.CodeAction) -> types.CodeAction:
-        params: RefactorParams = server.protocol._converter.structure(action.data, RefactorParams)
+        if action.data is None:
+            return action  # it is a command, and Neovim resolves those too
+        params = server.protocol.structured(action.data, RefactorParams)
         found = await proposal(server, params)
         if found.result.preview_sha256 and not found.result.edits:
             # A resolve has no way to show a body. A client that can show one sends `data` to the command instead.

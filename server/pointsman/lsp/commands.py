@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -17,21 +17,17 @@ from pointsman.lsp.refactor import refactor
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
 
+T = TypeVar("T")
+
 
 def register(server: Server) -> None:
-    def argument(arguments: tuple[Any, ...], shape: Any) -> Any:
-        try:
-            return server.protocol._converter.structure(arguments[0], shape)
-        except Exception as error:
-            raise InvalidParams(f"one argument of the shape {shape.__name__} is needed") from error
-
     @server.command("pointsman.refactor")
     async def on_refactor(*arguments: Any) -> dict[str, Any]:
-        return await refactor(server, argument(arguments, RefactorParams))
+        return await refactor(server, argument(server, arguments, RefactorParams))
 
     @server.command("pointsman.ask")
     async def on_ask(*arguments: Any) -> dict[str, Any]:
-        return await ask(server, argument(arguments, AskParams))
+        return await ask(server, argument(server, arguments, AskParams))
 
     @server.command("pointsman.reindex")
     async def on_reindex(*arguments: Any) -> list[dict[str, Any]]:
@@ -40,13 +36,13 @@ def register(server: Server) -> None:
     @server.command(ACCEPTED)
     async def on_accepted(*arguments: Any) -> None:
         services = await server.services()
-        item = argument(arguments, str)
+        item = argument(server, arguments, str)
         services.completer.accepted(item)
         services.recorder.accepted(item)
 
     @server.command("pointsman.explainLast")
     async def on_explain_last(*arguments: Any) -> dict[str, Any] | None:
-        return await explain(server, argument(arguments, ExplainParams))
+        return await explain(server, argument(server, arguments, ExplainParams))
 
     @server.command("pointsman.trustWorkspace")
     async def on_trust(*arguments: Any) -> list[str]:
@@ -80,3 +76,9 @@ async def explain(server: Server, params: ExplainParams) -> dict[str, Any] | Non
         "column": last.column,
         "version": last.version,
     }
+
+
+def argument(server: Server, arguments: tuple[Any, ...], shape: type[T]) -> T:
+    if not arguments:
+        raise InvalidParams(f"one argument of the shape {shape.__name__} is needed")
+    return server.protocol.structured(arguments[0], shape)

@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcMethodNotFound
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
 INTERNAL_ERROR, NOT_INITIALIZED, REQUEST_FAILED, CANCELLED = -32603, -32002, -32803, -32800
+
+T = TypeVar("T")
 
 
 class Protocol(LanguageServerProtocol):
@@ -74,6 +76,14 @@ class Protocol(LanguageServerProtocol):
                 future.cancel()
         if pending:
             await asyncio.wait(pending, timeout=seconds)
+
+    def structured(self, value: Any, shape: type[T]) -> T:
+        """What a client sent inside of a message. Raises `InvalidParams`."""
+        try:
+            made: T = self._converter.structure(value, shape)
+            return made
+        except Exception as error:  # cattrs raises groups of whatever its hooks raise
+            raise InvalidParams(f"this has not the shape {shape.__name__}") from error
 
     def get_message_type(self, method: str) -> type[Any] | None:  # type: ignore[override]
         return MESSAGES.get(method) or super().get_message_type(method)
