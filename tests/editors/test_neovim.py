@@ -104,6 +104,13 @@ def test_alternatives(nvim: Open, fixed: Fixed) -> None:
         editor.wait("the taken one", "vim.api.nvim_get_current_line() == line", line="rebate =" + taken)
 
 
+def test_a_key_that_was_a_function_still_is_one(nvim: Open, fixed: Fixed) -> None:
+    extra = "vim.keymap.set('i', '<Tab>', function() vim.api.nvim_put({ 'X' }, 'c', true, true) end)"
+    with nvim(at=fixed.home, extra=extra) as editor:
+        editor.press("Go<Tab>")
+        editor.wait("its text", "vim.api.nvim_get_current_line() == 'X'")
+
+
 def test_pause_and_on(nvim: Open, fixed: Fixed) -> None:
     fixed.answers = {"rebate =": [" price"]}
     with nvim(at=fixed.home) as editor:

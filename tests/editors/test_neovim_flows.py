@@ -209,6 +209,7 @@ def test_the_buffer_and_the_files_of_the_quickfix_list_are_changed_together(
     assert len(writer.bodies) == 1
 
 
+_BODY = "vim.api.nvim_buf_get_name(0):find('pointsman://outgoing', 1, true) and vim.fn.exists(':Send') == 2"
 _ACTION = (
     "vim.schedule(function() vim.lsp.buf.code_action({ apply = true, context = { only = { 'source' },"
     " diagnostics = {} }, filter = function(action) return action.title:find(wanted) end,"
@@ -227,6 +228,7 @@ def test_tests_are_written_into_a_new_file_after_review(nvim: Open, repository: 
         assert editor.lines() == ["def test_it():", "    pass"] and not made.exists()
         editor.press("A")
         editor.wait("the end", "#vim.api.nvim_list_tabpages() == 1")
+        assert editor.lua("return vim.fn.buflisted(path)", path=str(made)) == 1, "nobody sees that it is to be written"
         editor.press(":wall<CR>")
         editor.wait("the file", "vim.fn.filereadable(path) == 1", path=str(made))
         assert made.read_text() == "def test_it():\n    pass\n"
@@ -238,22 +240,21 @@ def test_the_body_of_a_code_action_is_shown_and_asked_about_where_policy_wants_t
     writer, home = author
     writer.grant(home, outbound="always")
     home.run("policy", "trust", repository)
-    extra = (
-        "_G.answers = { 2, 1 }\n"
-        "vim.fn.confirm = function(text)\n"
-        "  _G.asked, _G.shown = text, table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), '\\n')\n"
-        "  return table.remove(_G.answers, 1)\n"
-        "end"
-    )
-    with nvim("shop/cart.py", at=home, extra=extra) as editor:
+    with nvim("shop/cart.py", at=home) as editor:
         editor.lua(_ACTION, wanted="Write tests")
-        editor.wait("the question", "#_G.answers == 1")
-        assert editor.lua("return _G.asked") == "Send exactly this to big-1 at vendor?"
+        editor.wait("the body", _BODY)
+        assert ":Send sends exactly this to big-1 at vendor" in editor.lua("return vim.wo.winbar")
+        editor.press("sy<CR>q")  # what was typed for something else sends nothing
+        editor.wait("the refusal", "#vim.api.nvim_list_tabpages() == 1")
+        assert writer.bodies == []
         editor.lua(_ACTION, wanted="Write tests")
+        editor.wait("the body", _BODY)
+        shown = "\n".join(editor.lines())
+        editor.press(":Send<CR>")
         editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
         assert editor.lines() == ["def test_it():", "    pass"]
-        (body,) = writer.bodies  # what was declined was not sent
-        assert json.loads(editor.lua("return _G.shown")) == json.loads(body)
+        (body,) = writer.bodies
+        assert shown == body
 
 
 def test_what_would_leave_for_a_question_is_shown_and_asked_about(
@@ -262,14 +263,17 @@ def test_what_would_leave_for_a_question_is_shown_and_asked_about(
     writer, home = author
     writer.grant(home, outbound="always")
     home.run("policy", "trust", repository)
-    extra = "_G.answers = { 2, 1 }\nvim.fn.confirm = function() return table.remove(_G.answers, 1) end"
-    with nvim("shop/inventory.py", at=home, extra=extra) as editor:
+    with nvim("shop/inventory.py", at=home) as editor:
         chat = "vim.fn.bufnr('pointsman://chat')"
         text = f"table.concat(vim.api.nvim_buf_get_lines({chat}, 0, -1, false), '\\n')"
         editor.press(":Pointsman ask how is a discount taken off a total?<CR>")
+        editor.wait("the body", _BODY)
+        editor.press("q")
         editor.wait("the refusal", f"{chat} ~= -1 and {text}:find('nothing was sent', 1, true)")
         assert writer.bodies == []
         editor.press(":Pointsman ask how is a discount taken off a total?<CR>")
+        editor.wait("the body", _BODY)
+        editor.press(":Send<CR>")
         editor.wait("the receipt", f"{text}:find('bytes left for vendor, receipt', 1, true)")
         shown = editor.lua(f"return {text}")
         assert "rounding half a cent" in shown and "_closed big-1" in shown and "shop/cart.py" in shown

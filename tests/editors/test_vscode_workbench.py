@@ -103,6 +103,7 @@ def run_session(
     made: str = "",
     settings: dict[str, Any] | None = None,
     more: Sequence[Path] = (),
+    opened: str = "",
 ) -> Session:
     home, folder = _home(tmp / "home", models), _repository(tmp / "tiny")
     prepare(home, folder)
@@ -110,7 +111,12 @@ def run_session(
     try:
         options: dict[str, Any] = {"trusting": trusting, "machine": machine, "user": settings, "more": more}
         with serve(at, vsix, tmp / "profile", home.environment, **options) as site:
-            plan: dict[str, Any] = {"url": site.url, "folder": str(folder), "home": str(home.path), "steps": steps}
+            plan: dict[str, Any] = {
+                "url": site.url,
+                "folder": str(folder / opened),
+                "home": str(home.path),
+                "steps": steps,
+            }
             plan |= {"typing": typing, "made": made}
             return Session(drive(at, "vscode_driver.mjs", plan, shots.resolve()), home, folder)
     finally:
@@ -170,6 +176,14 @@ def test_a_question_is_answered_and_its_citation_opens(seen: Any) -> None:
     path, _, lines = step["places"][0].rpartition(":")
     assert (WORKSPACE / path).exists()
     assert f"Ln {lines.split('-')[0]}," in step["at"]
+
+
+def test_places_open_where_a_folder_within_a_repository_is_the_workspace(
+    tmp_path: Path, models_dir: Path, bench: Workbench, vsix: Path
+) -> None:
+    steps = ["ready", "walkthrough", "below"]
+    seen = went_well(run_session(tmp_path, models_dir, bench, vsix, steps, opened="shop"))["below"]
+    assert len(seen["places"]) == 2 and all(place.startswith("shop/cart.py:") for place in seen["places"])
 
 
 def test_a_mention_completes(seen: Any) -> None:

@@ -310,6 +310,23 @@ const steps = {
     return { ...seen, at };
   },
 
+  /** Of a folder within a repository: places are below the repository. */
+  async below() {
+    await openChat();
+    const places = [];
+    for (const question of ['/search apply_discount', 'How is a discount applied to a total?']) {
+      await ask(question);
+      const turn = chat().locator('article').last();
+      await turn.locator('.actions').waitFor({ timeout: 120 * SECONDS });
+      const place = turn.locator('.place').filter({ hasText: 'shop/cart.py' }).first();
+      places.push(await place.innerText());
+      await place.click();
+      await page.locator('.tab.active[data-resource-name="cart.py"]').waitFor();
+      await command('View: Close All Editors');
+    }
+    return { places };
+  },
+
   async mention() {
     const box = chat().locator('#question');
     await box.fill('');

@@ -35,16 +35,23 @@ function M.delta(token, value)
   return true
 end
 
-local function history()
+--- What was said of a workspace: another one's policy has no say over it.
+local function history(workspace)
   local told = {}
   for index = math.max(1, #turns - TURNS), #turns do
     local turn = turns[index]
-    if turn.answer then
+    if turn.answer and turn.workspace == workspace then
       told[#told + 1] = { role = 'user', text = turn.question }
       told[#told + 1] = { role = 'assistant', text = turn.answer.answer }
     end
   end
   return told
+end
+
+local function forget(turn)
+  turns = vim.tbl_filter(function(each)
+    return each ~= turn
+  end, turns)
 end
 
 local function finish(turn, token)
@@ -58,14 +65,23 @@ end
 --- Ask about the code; `lines` are those that were selected, 1-based.
 ---@param question string
 ---@param lines { first: integer, last: integer }|nil
----@param again { bufnr: integer, approval: string }|nil the question was asked of this buffer, and its body approved
+---@param again { bufnr: integer, approval: string|nil }|nil it was asked of this buffer before, and its body approved
 function M.ask(question, lines, again)
   local client = require('pointsman.client')
   local bufnr = again and again.bufnr or vim.api.nvim_get_current_buf()
-  local token = ('pointsman-ask-%d'):format(vim.uv.hrtime())
-  local params = { question = question, history = history(), partialResultToken = token }
-  params.approvedSha256 = again and again.approval
+  local last = turns[#turns]
+  if bufnr == window.buffer() and last and vim.api.nvim_buf_is_loaded(last.bufnr) then
+    bufnr = last.bufnr -- asked from the chat: of the same project
+  end
   local here = vim.lsp.get_clients({ name = 'pointsman', bufnr = bufnr })[1]
+  if lines and not here then
+    vim.notify('Pointsman: no server runs for this buffer, so its lines are not read', vim.log.levels.WARN)
+  end
+  local asked = here or client.of(0)
+  local workspace = asked and asked.config.root_dir
+  local token = ('pointsman-ask-%d'):format(vim.uv.hrtime())
+  local params = { question = question, history = history(workspace), partialResultToken = token }
+  params.approvedSha256 = again and again.approval
   if here then
     params.textDocument = { uri = vim.uri_from_bufnr(bufnr) }
     if lines then
@@ -75,8 +91,7 @@ function M.ask(question, lines, again)
       }
     end
   end
-  local asked = here or client.of(0)
-  local turn = { question = question, draft = '', root = asked and asked.config.root_dir }
+  local turn = { question = question, draft = '', bufnr = bufnr, lines = lines, workspace = workspace }
   M.stop()
   window.open()
   M.map_keys()
@@ -87,13 +102,17 @@ function M.ask(question, lines, again)
     if answer.answer == '' and (answer.preview_sha256 or '') ~= '' then
       turn.failed = 'nothing was sent'
       finish(turn, token)
-      if not again and require('pointsman.outgoing').approved(answer) then
-        turns[#turns] = nil
-        M.ask(question, lines, { bufnr = bufnr, approval = answer.preview_sha256 })
+      if not (again and again.approval) then
+        require('pointsman.outgoing').ask(answer, function(yes)
+          if yes then
+            forget(turn)
+            M.ask(question, lines, { bufnr = bufnr, approval = answer.preview_sha256 })
+          end
+        end)
       end
       return
     end
-    turn.answer = answer
+    turn.answer, turn.root = answer, vim.uri_to_fname(answer.root)
     finish(turn, token)
     local found = require('pointsman.citations').list(question, turn.root, answer.citations)
     if found > 0 then
@@ -130,8 +149,9 @@ function M.again()
   local last = turns[#turns]
   if last then
     M.stop()
-    turns[#turns] = nil
-    M.ask(last.question)
+    forget(last)
+    local there = vim.api.nvim_buf_is_loaded(last.bufnr)
+    M.ask(last.question, there and last.lines or nil, there and { bufnr = last.bufnr } or nil)
   end
 end
 

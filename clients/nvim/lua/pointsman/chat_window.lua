@@ -5,7 +5,10 @@ local NAME = 'pointsman://chat'
 
 ---@class pointsman.Turn
 ---@field question string
----@field root string|nil
+---@field root string|nil what the paths of its answer are below
+---@field workspace string|nil of the client that was asked
+---@field bufnr integer it was asked of
+---@field lines { first: integer, last: integer }|nil of that buffer
 ---@field draft string what the model wrote so far
 ---@field answer table|nil the server's answer, once it was checked
 ---@field failed string|nil
@@ -15,8 +18,10 @@ local NAME = 'pointsman://chat'
 ---@return integer
 function M.buffer()
   local bufnr = vim.fn.bufnr(NAME)
-  if bufnr ~= -1 and vim.api.nvim_buf_is_valid(bufnr) then
+  if bufnr ~= -1 and vim.api.nvim_buf_is_loaded(bufnr) then
     return bufnr
+  elseif bufnr ~= -1 then
+    vim.api.nvim_buf_delete(bufnr, { force = true }) -- :bdelete left its name and took its options
   end
   bufnr = vim.api.nvim_create_buf(false, true)
   vim.api.nvim_buf_set_name(bufnr, NAME)

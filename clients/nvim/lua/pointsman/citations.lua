@@ -1,23 +1,16 @@
 --- The places that an answer rests on: in the quickfix list, and opened from the chat.
 local M = {}
 
---- The file of a citation. Paths come relative to the repository, which may lie above the workspace.
+--- The file of a citation, below the root that the server names.
 ---@return string|nil nil when there is no such file
 local function file_of(root, citation)
-  local folder = root or vim.fn.getcwd()
-  while folder do
-    local path = vim.fs.normalize(folder .. '/' .. citation.path)
-    if vim.uv.fs_stat(path) then
-      return path
-    end
-    local above = vim.fs.dirname(folder)
-    folder = above ~= folder and above or nil
-  end
+  local path = vim.fs.normalize(root .. '/' .. citation.path)
+  return vim.uv.fs_stat(path) and path or nil
 end
 
 --- Put them into the quickfix list. Returns how many are there.
 ---@param question string
----@param root string|nil
+---@param root string
 ---@param citations table[]
 ---@return integer
 function M.list(question, root, citations)

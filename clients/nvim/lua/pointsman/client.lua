@@ -8,6 +8,8 @@ local TRIES, WITHIN_MS = 5, 180000
 
 ---@type table<integer, table<integer, true>> buffers by client
 local attached = {}
+---@type table<integer, table<table, fun(message: string)>> what waits for an answer, by client
+local waiting = {}
 local deaths = {}
 local leaving = false
 
@@ -96,14 +98,22 @@ function M.ask(method, params, take, bufnr, failed)
     fail('not running for this file; see :checkhealth pointsman')
     return nil
   end
-  return M.send(client, method, params, function(err, result)
+  -- Neovim calls no handler when the server's process ends: `on_exit` does.
+  local ours, mark = vim.tbl_get(waiting, client.id) or {}, {}
+  waiting[client.id], ours[mark] = ours, fail
+  local id = M.send(client, method, params, function(err, result)
+    ours[mark] = nil
     if err then
       fail(err.message or 'the request failed')
     else
       take(without_nulls(result))
     end
-  end, bufnr or 0),
-    client
+  end, bufnr or 0)
+  if not id then
+    ours[mark] = nil
+    fail('the server is going; ask again in a moment')
+  end
+  return id, client
 end
 
 --- Whether a buffer is one to help in.
@@ -144,8 +154,11 @@ end
 --- A server that ends by itself is started again, some times; one that the user stopped is not.
 local function on_exit(code, signal, client_id)
   vim.schedule(function()
-    local buffers = vim.tbl_keys(attached[client_id] or {})
-    attached[client_id] = nil
+    local buffers, asked = vim.tbl_keys(attached[client_id] or {}), vim.tbl_values(waiting[client_id] or {})
+    attached[client_id], waiting[client_id] = nil, nil
+    for _, fail in ipairs(leaving and {} or asked) do
+      fail('the server ended before it answered')
+    end
     if leaving or (code == 0 and signal == 0) then
       return
     end
@@ -174,7 +187,10 @@ function M.start(bufnr)
   if not wanted(bufnr) then
     return
   end
-  local root = vim.fs.root(bufnr, config.current.root_markers)
+  -- As a function, for a list would be one of priorities from Neovim 0.11 on: the nearest is wanted.
+  local root = vim.fs.root(bufnr, function(name)
+    return vim.tbl_contains(config.current.root_markers, name)
+  end)
   vim.lsp.start({
     name = NAME,
     cmd = config.current.cmd,

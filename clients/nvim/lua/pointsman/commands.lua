@@ -61,7 +61,8 @@ local subcommands = {
       local what = words.list[1]
       local paused = require('pointsman.pause').toggle(what)
       local where = what == 'buffer' and ' in this buffer' or what == 'filetype' and ' for ' .. vim.bo.filetype or ''
-      vim.notify(('Pointsman: ghost text is %s%s'):format(paused and 'paused' or 'on', where))
+      local still = not paused and require('pointsman.pause').paused(0) and '; it is paused more widely' or ''
+      vim.notify(('Pointsman: ghost text is %s%s%s'):format(paused and 'paused' or 'on', where, still))
     end,
     then_ = { 'buffer', 'filetype' },
   },

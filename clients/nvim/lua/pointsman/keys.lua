@@ -32,10 +32,12 @@ local function before(key)
     return function()
       return key
     end
+  elseif map.callback and map.expr == 1 then
+    return map.callback
   elseif map.callback then
     return function()
-      local typed = map.callback()
-      return map.expr == 1 and typed or ''
+      vim.schedule(map.callback) -- ours is an expression, in which no text may change
+      return ''
     end
   elseif map.expr == 1 then
     return function()

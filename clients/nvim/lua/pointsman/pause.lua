@@ -11,6 +11,13 @@ function M.paused(bufnr)
   return everywhere or filetypes[vim.bo[bufnr].filetype] or vim.b[bufnr].pointsman_paused == true
 end
 
+--- What follows `:Pointsman pause` to end the pause of a buffer that is paused.
+---@return string
+function M.word(bufnr)
+  bufnr = bufnr == 0 and vim.api.nvim_get_current_buf() or bufnr
+  return everywhere and '' or vim.b[bufnr].pointsman_paused == true and ' buffer' or ' filetype'
+end
+
 --- Make what a buffer shows follow what was said.
 function M.apply(bufnr)
   if #vim.lsp.get_clients({ name = 'pointsman', bufnr = bufnr }) == 0 then

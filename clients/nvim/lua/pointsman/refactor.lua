@@ -16,12 +16,11 @@ local function tell(result)
     parts[#parts + 1] = 'the change does not pass its checks and is shown only.'
     require('pointsman.window').split(vim.split(result.diff, '\n', { plain = true }), 'diff', 'diff')
   end
-  if result.receipt then
-    parts[#parts + 1] = ('receipt %s: %s, %d bytes.'):format(
-      result.receipt.record_id,
-      result.receipt.model,
-      result.receipt.body_bytes
-    )
+  for _, name in ipairs({ 'first_receipt', 'receipt' }) do
+    local receipt = result[name]
+    if receipt then
+      parts[#parts + 1] = ('receipt %s: %s, %d bytes.'):format(receipt.record_id, receipt.model, receipt.body_bytes)
+    end
   end
   if #parts > 0 then
     vim.notify('Pointsman: ' .. table.concat(parts, ' '))
@@ -37,10 +36,14 @@ function M.send(argument, bufnr)
   require('pointsman.client').ask('workspace/executeCommand', params, function(result)
     local waits = #result.edits == 0 and (result.preview_sha256 or '') ~= ''
     if waits and argument.approvedSha256 == nil then
-      if require('pointsman.outgoing').approved(result) then
-        argument.approvedSha256 = result.preview_sha256
-        M.send(argument, bufnr)
-      end
+      require('pointsman.outgoing').ask(result, function(yes)
+        if yes then
+          argument.approvedSha256 = result.preview_sha256
+          M.send(argument, bufnr)
+        else
+          vim.notify('Pointsman: nothing was sent')
+        end
+      end)
     else
       tell(result)
     end

@@ -36,14 +36,13 @@ end
 
 --- The changes by file, and what is left over: files that are moved, removed or made without text.
 local function by_file(edit)
-  local files, others, filled = {}, {}, {}
+  local files, others, filled, made = {}, {}, {}, {}
   for _, change in ipairs(edit.documentChanges or {}) do
     filled[change.textDocument and change.textDocument.uri or ''] = true
   end
   for _, change in ipairs(edit.documentChanges or {}) do
     if change.kind == 'create' and filled[change.uri] then
-      -- The buffer of a file that is not there is empty, and writing it makes the file.
-      make_folder_on_write(vim.uri_to_bufnr(change.uri))
+      made[change.uri] = true -- the buffer of a file that is not there is empty, and writing it makes the file
     elseif change.kind then
       others[#others + 1] = change
     else
@@ -51,6 +50,7 @@ local function by_file(edit)
         bufnr = vim.uri_to_bufnr(change.textDocument.uri),
         version = change.textDocument.version,
         edits = change.edits,
+        made = made[change.textDocument.uri],
       }
     end
   end
@@ -136,6 +136,10 @@ end
 
 local function show(file, encoding, title)
   local proposed = proposal(file, encoding)
+  vim.bo[file.bufnr].buflisted = true -- what is taken is not on the disk yet, and must be seen in the list
+  if file.made then
+    make_folder_on_write(file.bufnr)
+  end
   vim.cmd('tab split')
   local tab = vim.api.nvim_get_current_tabpage()
   vim.api.nvim_win_set_buf(0, file.bufnr)

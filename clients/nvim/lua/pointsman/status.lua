@@ -1,10 +1,12 @@
 --- How the server is: a word for a status line, and a page for `:Pointsman status`.
 local M = {}
 
-local last = { kind = 'Normal', busy = false, message = '' }
+local NORMAL = { kind = 'Normal', busy = false, message = '' }
+---@type table<integer, table> by client
+local last = {}
 
-function M.changed(status)
-  last = status
+function M.changed(status, client_id)
+  last[client_id] = status
   vim.cmd('redrawstatus')
 end
 
@@ -12,13 +14,15 @@ end
 ---@return string
 function M.line()
   local bufnr = vim.api.nvim_get_current_buf()
-  if #vim.lsp.get_clients({ name = 'pointsman', bufnr = bufnr }) == 0 then
+  local client = vim.lsp.get_clients({ name = 'pointsman', bufnr = bufnr })[1]
+  if not client then
     return ''
   elseif require('pointsman.pause').paused(bufnr) then
     return 'Pointsman: paused'
   end
-  local text = last.message ~= '' and last.message or last.kind:lower()
-  return 'Pointsman: ' .. text .. (last.busy and ' …' or '')
+  local now = last[client.id] or NORMAL
+  local text = now.message ~= '' and now.message or now.kind:lower()
+  return 'Pointsman: ' .. text .. (now.busy and ' …' or '')
 end
 
 local function lines_of(status)
@@ -41,7 +45,8 @@ local function lines_of(status)
     )
   end
   if require('pointsman.pause').paused(0) then
-    lines[#lines + 1] = 'ghost text is paused here; :Pointsman pause switches it on'
+    local word = require('pointsman.pause').word(0)
+    lines[#lines + 1] = ('ghost text is paused here; :Pointsman pause%s switches it on'):format(word)
   end
   return lines
 end

@@ -1,4 +1,5 @@
-// Makes the private environment from the server that the extension carries: hashes of the lock are checked by pip.
+// Makes the private environment from the server that the extension carries: hashes of the lock are checked by pip; torch
+// and what its build needs beyond the lock come by version alone.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { disk, markComplete } from './disk';
