@@ -34,7 +34,7 @@ test-editors: $(READY)  ## bring a VS Code workbench once (minutes), then all te
 	POINTSMAN_TEST_WORKBENCH=1 $(BIN)/python -m pytest tests/editors
 
 screenshots: $(READY)  ## the pictures of docs/img, made by the tests in the VS Code workbench
-	POINTSMAN_TEST_WORKBENCH=1 POINTSMAN_SCREENSHOTS=docs/img $(BIN)/python -m pytest -q tests/editors/test_vscode_workbench.py tests/editors/test_vscode_changes.py
+	POINTSMAN_TEST_WORKBENCH=1 POINTSMAN_SCREENSHOTS=docs/img $(BIN)/python -m pytest -q tests/editors/test_vscode_workbench.py tests/editors/test_vscode_changes.py tests/editors/test_vscode_native_chat.py
 
 dist: $(READY)  ## the server's wheel, the .vsix and the Neovim plugin, into dist/
 	$(BIN)/python release/dist.py

@@ -90,7 +90,11 @@ def not_sent(refusal: PointsmanError) -> RouteTaken:
 
 def marks_of(preview: ClosedPreview) -> tuple[str, ...]:
     """Each placeholder of the preview, with the rule that put it there and how often it stands."""
-    return tuple(f"{mark.placeholder}: {mark.rule}, {mark.count} times" for mark in preview.marks)
+
+    def often(count: int) -> str:
+        return "once" if count == 1 else f"{count} times"
+
+    return tuple(f"{mark.placeholder}: {mark.rule}, {often(mark.count)}" for mark in preview.marks)
 
 
 def receipt_of(reply: ClosedReply, template: str) -> Receipt:

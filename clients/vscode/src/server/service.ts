@@ -139,7 +139,8 @@ export class Service implements vscode.Disposable {
     const type = new ProgressType<{ delta: string }>();
     const heard = client.onProgress(type, partialResultToken, (part) => onDelta(part.delta));
     try {
-      const asked = { ...params, ...(vscode.workspace.isTrusted ? {} : { target: 'local' }), partialResultToken };
+      const target = vscode.workspace.isTrusted ? {} : { target: 'local' };
+      const asked = { ...here(), ...params, ...target, partialResultToken };
       const { root, ...answer } = await client.sendRequest<Answer & { root: string }>('pointsman/ask', asked, token);
       return { ...answer, citations: answer.citations.map((citation) => ({ ...citation, root })) };
     } finally {
@@ -148,9 +149,7 @@ export class Service implements vscode.Disposable {
   }
 
   async search(query: string, k: number, token: vscode.CancellationToken = NONE): Promise<Hit[]> {
-    const about = vscode.window.activeTextEditor?.document;
-    const textDocument = about?.uri.scheme === 'file' ? { uri: about.uri.toString() } : undefined;
-    const asked = { query, k, ...(textDocument ? { textDocument } : {}) };
+    const asked = { ...here(), query, k };
     const { root, hits } = await this.running().sendRequest<{ root: string; hits: Hit[] }>('pointsman/search', asked, token);
     return hits.map((hit) => ({ ...hit, root }));
   }
@@ -263,6 +262,12 @@ export class Service implements vscode.Disposable {
     void vscode.commands.executeCommand('setContext', 'pointsman.ready', phase === 'running');
     this.phases.fire(phase);
   }
+}
+
+/** The document at hand, which says which of several folders is meant. */
+function here(): { textDocument?: { uri: string } } {
+  const document = (vscode.window.activeTextEditor ?? vscode.window.visibleTextEditors[0])?.document;
+  return document?.uri.scheme === 'file' ? { textDocument: { uri: document.uri.toString() } } : {};
 }
 
 /** An action with its edit, made by whom the settings name. The client's own way would tell of a refusal by itself. */
