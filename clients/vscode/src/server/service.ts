@@ -264,10 +264,10 @@ export class Service implements vscode.Disposable {
   }
 }
 
-/** The document at hand, which says which of several folders is meant. */
+/** The document at hand, which says which of the workspace's folders is meant. */
 function here(): { textDocument?: { uri: string } } {
   const document = (vscode.window.activeTextEditor ?? vscode.window.visibleTextEditors[0])?.document;
-  return document?.uri.scheme === 'file' ? { textDocument: { uri: document.uri.toString() } } : {};
+  return document && vscode.workspace.getWorkspaceFolder(document.uri) ? { textDocument: { uri: document.uri.toString() } } : {};
 }
 
 /** An action with its edit, made by whom the settings name. The client's own way would tell of a refusal by itself. */
