@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from pointsman.chat.citations import citations, ground, numbered, sentence
 from pointsman.chat.prompt import build_messages
 from pointsman.chat.quote import quoted
+from pointsman.chat.selected import selected
 from pointsman.chat.sources import Source, joined, passage, within_budget
 from pointsman.chat.stream import goes_round
-from pointsman.chat.types import Turn
+from pointsman.chat.types import Question, Turn
 from pointsman.chat.words import content_words, coverage
 from pointsman.hidden import IN_TEXT
 from pointsman.models.prompting import CHARS_PER_TOKEN, estimate_tokens, fence_for, fenced, neutralise, render_chat
-from tests.pipelines import CHAT, SPECIAL
+from tests.pipelines import CHAT, SPECIAL, rules, snapshot
 
 
 def source(text: str, *, path: str = "a.py", start: int = 1, symbol: str = "", sha: str = "s") -> Source:
@@ -50,6 +54,24 @@ def test_sources_keep_to_the_budget() -> None:
     fitted = within_budget([long, ROUTER, long, long, long, long], 200, frozenset())
     assert sum(estimate_tokens(s.text) for s in fitted) <= 200 and ROUTER in fitted and len(fitted) <= 4
     assert len(fitted[0].lines) < len(long.lines) and fitted[0].end_line == long.end_line
+
+
+def test_of_a_long_file_the_outline_goes_first() -> None:
+    body = "\n".join(f"        step_{n} = {n}" for n in range(30))
+    text = "class Till:\n" + "\n".join(
+        f"    @checked\n    def {name}(self):\n{body}" for name in ("open", "count_coins", "close")
+    )
+    question = Question(text="How are coins counted?", root=Path("/w"), selection=snapshot(text), end=len(text))
+    chosen = selected(question, rules)
+    assert chosen is not None and [dict(chosen.lines)[n].strip() for n in chosen.opening] == [
+        "class Till:", "def open(self):", "def count_coins(self):", "def close(self):",
+    ]  # fmt: skip
+    (cut, other) = within_budget([chosen, ROUTER], 400, content_words("How are coins counted?"))
+    assert {"class Till:", "    def open(self):", "    def close(self):"} <= {line for _, line in cut.lines}
+    assert "step_3 = 3" in cut.text and estimate_tokens(cut.text) <= 200 and other == ROUTER
+    assert cut.whole == chosen.lines and cut.start_line == 1
+    short = replace(question, end=40)
+    assert selected(short, rules) and not selected(short, rules).opening  # type: ignore[union-attr]
 
 
 def test_a_prompt_fences_its_sources_as_data() -> None:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 
 from pointsman.chat.kinds import Reading
 from pointsman.chat.relevance import Standing, called_by_name, judge, stands_in, subjects
-from pointsman.chat.sources import Source, joined, of_hit, passage, within_budget
+from pointsman.chat.selected import selected
+from pointsman.chat.sources import Source, joined, of_hit, within_budget
 from pointsman.chat.types import Question
 from pointsman.chat.words import content_words
-from pointsman.exclusion import ExclusionsOf, admitted, why_excluded
+from pointsman.exclusion import ExclusionsOf, admitted
 from pointsman.host.api import HostApi, OutlineParams, Place, SearchParams, UsesParams
 from pointsman.models.base import Priority
 
@@ -67,7 +68,7 @@ async def retrieve(
 
     Raises `PointsmanError` when the index cannot be asked.
     """
-    selected = await asyncio.to_thread(_selection, question, exclusions)
+    chosen = await asyncio.to_thread(selected, question, exclusions)
     look = _Look(host, exclusions, question)
     if reading.kind == "map":
         told = await _overview(look)
@@ -80,13 +81,13 @@ async def retrieve(
     query = question.text
     if reading.kind == "follow-up":
         query = f"{_asked_before(question)[:300]}\n{query}"
-    if selected:
-        query = f"{query}\n{selected.text[:500]}"
+    if chosen:
+        query = f"{query}\n{chosen.text[:500]}"
     hits, nearest = await look.search(query, _HITS) if reading.kind != "map" or not told else ([], None)
     sources = joined([*told, *hits])
     standing: Standing = "about"
     missing = ""
-    if not selected and not told:
+    if not chosen and not told:
         words = content_words(query, about_code=False)
         standing = judge(words, sources, nearest)
         if standing in ("about", "doubtful"):
@@ -96,7 +97,7 @@ async def retrieve(
             missing = unsaid[0] if unsaid else missing
     if standing == "foreign":
         sources = []
-    first = [selected] if selected else []
+    first = [chosen] if chosen else []
     found = Found(
         sources=(),
         candidates=(*first, *sources),
@@ -205,19 +206,3 @@ async def _unsaid(look: _Look, text: str, sources: Sequence[Source]) -> list[str
 def _asked_before(question: Question) -> str:
     """What the user asked last; what was answered says more about a model than about the code."""
     return next((turn.text for turn in reversed(question.history) if turn.role == "user"), "")
-
-
-def excluded_selection(question: Question, exclusions: ExclusionsOf) -> str | None:
-    """Why the selection must not be read, or None. Call it in a thread."""
-    snapshot = question.selection
-    return why_excluded(snapshot, exclusions) if snapshot and question.end > question.start else None
-
-
-def _selection(question: Question, exclusions: ExclusionsOf) -> Source | None:
-    snapshot = question.selection
-    if snapshot is None or question.end <= question.start or excluded_selection(question, exclusions):
-        return None
-    text = snapshot.text
-    first = text.count("\n", 0, question.start) + 1
-    chosen = text[question.start : question.end].rstrip("\r\n")
-    return passage(path=snapshot.relative, start_line=first, symbol="", sha=snapshot.sha, text=chosen)

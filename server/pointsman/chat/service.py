@@ -19,7 +19,8 @@ from pointsman.chat.kinds import read
 from pointsman.chat.local import LocalModel
 from pointsman.chat.quote import quoted
 from pointsman.chat.recall import recalled
-from pointsman.chat.retrieve import Found, excluded_selection, retrieve
+from pointsman.chat.retrieve import Found, retrieve
+from pointsman.chat.selected import why_left_out
 from pointsman.chat.sources import Source
 from pointsman.chat.types import Answer, Question
 from pointsman.chat.words import content_words, coverage
@@ -67,7 +68,7 @@ class ChatService:
         """
         if not question.text.strip():
             raise UsageError("the question is empty")
-        excluded = await asyncio.to_thread(excluded_selection, question, self._exclusions)
+        excluded = await asyncio.to_thread(why_left_out, question, self._exclusions)
         answer = await self._asked(question, on_delta)
         if excluded is None:
             return answer

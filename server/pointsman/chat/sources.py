@@ -1,7 +1,7 @@
 """Passages that an answer may rest on: pieces of a file with the numbers of their lines, joined and cut to a budget.
 
-A pure part. What is too long gives its head and the run of lines that names most of what is asked; what is left out
-shows as "…".
+A pure part. What is too long gives its head, or its outline where it has one, and the run of lines that names most of
+what is asked; what is left out shows as "…".
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ MOST = 5
 _LEFT_OUT = "…"
 _HEAD = 3
 """Lines that a cut passage always begins with: a signature and the first of its documentation."""
+_OUTLINE = 0.4
+"""Share of a cut passage that its outline may take."""
 _APART = 2
 """Lines between two passages that are read as one: neighbours in a file."""
 _LONGEST = 40
@@ -36,6 +38,9 @@ class Source:
     """What is shown, at least one: 1-based numbers, ascending, and the text. Numbers may be missing in between."""
     whole: tuple[tuple[int, str], ...] = ()
     """All lines of the passage, where `lines` are not all of them: the place that is cited, and what may be quoted."""
+    opening: tuple[int, ...] = ()
+    """Of a long passage that the question points at, the numbers of lines that open definitions, outer ones first: its
+    outline, which goes before the rest."""
 
     @property
     def start_line(self) -> int:
@@ -105,7 +110,8 @@ def within_budget(sources: Sequence[Source], budget: int, asked: frozenset[str])
     """
     fitted: list[Source] = []
     for source in sources:
-        share = max(budget // min(MOST - len(fitted), len(sources)), 64)
+        # What the question points at is not one passage among five.
+        share = budget // 2 if source.opening else max(budget // min(MOST - len(fitted), len(sources)), 64)
         cut = _cut(source, min(share, budget), asked)
         if cut is None:
             continue
@@ -122,17 +128,38 @@ def _cut(source: Source, tokens: int, asked: frozenset[str]) -> Source | None:
     words = [content_words(line) & asked for _, line in source.lines]
     costs = [len(line) + 1 for _, line in source.lines]
     room = int((tokens - 1) * CHARS_PER_TOKEN) - len(_LEFT_OUT) - 1
-    head = 0
-    while head < _HEAD and costs[head] <= room:
-        room -= costs[head]
-        head += 1
-    first, last = _best_run(words, costs, head, room)
-    chosen = (*source.lines[:head], *source.lines[first:last])
+    kept = _outline(source, words, costs, room) if source.opening else _head(costs, room)
+    room -= sum(costs[index] for index in kept)
+    first, last = _best_run(words, costs, 0 if source.opening else len(kept), room, latest=bool(source.opening))
+    chosen = tuple(source.lines[index] for index in sorted({*kept, *range(first, last)}))
     return replace(source, lines=chosen, whole=source.lines) if chosen else None
 
 
-def _best_run(words: Sequence[frozenset[str]], costs: Sequence[int], start: int, room: int) -> tuple[int, int]:
-    """Of the runs from `start` on that fill `room`, the first that names the most of what is asked: its two ends."""
+def _head(costs: Sequence[int], room: int) -> list[int]:
+    kept: list[int] = []
+    while len(kept) < min(_HEAD, len(costs)) and costs[len(kept)] <= room:
+        room -= costs[len(kept)]
+        kept.append(len(kept))
+    return kept
+
+
+def _outline(source: Source, words: Sequence[frozenset[str]], costs: Sequence[int], room: int) -> list[int]:
+    """Of the lines that open definitions, those that fit into a share of the room: first those that name what is asked.
+    Each costs a mark of what is left out before it as well."""
+    room = int(room * _OUTLINE)
+    kept: list[int] = []
+    for index in sorted((number - source.lines[0][0] for number in source.opening), key=lambda at: -len(words[at])):
+        if costs[index] + len(_LEFT_OUT) + 1 <= room:
+            room -= costs[index] + len(_LEFT_OUT) + 1
+            kept.append(index)
+    return kept
+
+
+def _best_run(
+    words: Sequence[frozenset[str]], costs: Sequence[int], start: int, room: int, *, latest: bool
+) -> tuple[int, int]:
+    """Of the runs from `start` on that fill `room`, the first that names the most of what is asked: its two ends. The
+    `latest` of those that name as much begins with what they name, so that its body follows."""
     best, ends = (-1, -1), (start, start)
     for first in range(start, len(costs)):
         last, left = first, room
@@ -141,7 +168,7 @@ def _best_run(words: Sequence[frozenset[str]], costs: Sequence[int], start: int,
             last += 1
         named = words[first:last]
         worth = (len(frozenset[str]().union(*named)), sum(map(len, named)))
-        if last > first and worth > best:
+        if last > first and (worth > best or (latest and worth == best and any(named))):
             best, ends = worth, (first, last)
         if last == len(costs):
             break

@@ -1,0 +1,50 @@
+"""The code that a question points at, as its first source; a long one is told by the definitions in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pointsman.chat.sources import Source, passage
+from pointsman.chat.types import Question
+from pointsman.exclusion import ExclusionsOf, why_excluded
+
+_LONG = 40
+"""Lines from which on a selection has an outline."""
+
+
+def selected(question: Question, exclusions: ExclusionsOf) -> Source | None:
+    """None when nothing is selected, or nothing that may be read. Reads the file system and parses: call it in a
+    thread."""
+    snapshot = question.selection
+    if snapshot is None or question.end <= question.start or why_left_out(question, exclusions):
+        return None
+    text = snapshot.text
+    first = text.count("\n", 0, question.start) + 1
+    chosen = text[question.start : question.end].rstrip("\r\n")
+    source = passage(path=snapshot.relative, start_line=first, symbol="", sha=snapshot.sha, text=chosen)
+    return replace(source, opening=_opening(source, text, snapshot.language)) if len(source.lines) >= _LONG else source
+
+
+def why_left_out(question: Question, exclusions: ExclusionsOf) -> str | None:
+    """Why what is selected must not be read, or None. Call it in a thread."""
+    snapshot = question.selection
+    return why_excluded(snapshot, exclusions) if snapshot and question.end > question.start else None
+
+
+def _opening(source: Source, text: str, language: str) -> tuple[int, ...]:
+    """Numbers of the lines in the source that open a definition, outer ones first."""
+    from pointsman_indexer.parse import parse
+
+    lines = dict(source.lines)
+    symbols = parse(text.encode("utf-8", "replace"), language).symbols
+    found = [
+        _line_of(symbol.signature, range(symbol.start_line, symbol.end_line + 1), lines)
+        for symbol in sorted(symbols, key=lambda symbol: symbol.depth)
+    ]
+    return tuple(dict.fromkeys(number for number in found if number))
+
+
+def _line_of(signature: str, numbers: Sequence[int], lines: dict[int, str]) -> int:
+    """0 when none of these lines is of the source. Comments and decorators stand before it."""
+    return next((n for n in numbers if signature and lines.get(n, "").strip().startswith(signature)), 0)
