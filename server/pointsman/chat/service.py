@@ -162,10 +162,12 @@ class ChatService:
                 return _answer(grounded.text, sources, grounded.places, route())
             failed, refused = "the draft did not hold, so ", refuses(draft)
         if sources and not refused:
+            # Behind a draft that is to be replaced it would be more of it, and what is doubtful may not stand.
+            at_once = not local.drafts and found.standing == "about"
             held: dict[int, Grounded] = {}
             async for number, one in local.sentences(question, sources):
                 held[number] = one
-                if not local.drafts:  # behind a draft that is to be replaced it would be more of it
+                if at_once:
                     on_delta(f"{harmless(one.text)} ")
             sources = await self._still_there(question, sources)
             grounded = _together(held, question, found, sources)
