@@ -1,6 +1,7 @@
 // The pure parts, by node's own test runner.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { intents } from '../src/audit';
 import { fromPage } from '../src/chat/messages';
 import { harmless, literal } from '../src/chat/harmless';
 import { approved } from '../src/chat/approved';
@@ -73,6 +74,13 @@ test('what a slash command asks or tells', () => {
   assert.equal(instruction(of('why?')), undefined);
   assert.equal(instruction(of('/refactor use a dict')), 'use a dict');
   assert.equal(instruction(of('/fix the off-by-one')), 'Fix the fault in this code: the off-by-one');
+});
+
+test('what was sent since a moment, by the log', () => {
+  const record = (kind: string, time: string) => ({ kind, time, id: `${kind}-${time}`, endpoint: 'vendor', body_bytes: 9 });
+  const json = JSON.stringify({ records: [record('intent', '2026-01-01T10:00:00Z'), record('intent', '2026-01-01T10:00:09Z'), record('outcome', '2026-01-01T10:00:09Z')] });
+  assert.deepEqual(intents(json, Date.parse('2026-01-01T10:00:05Z')).map((sent) => sent.id), ['intent-2026-01-01T10:00:09Z']);
+  assert.deepEqual(intents('no JSON', 0), []);
 });
 
 const done = (id: string): Turn =>

@@ -1,9 +1,10 @@
 // A conversation: questions go to the server, what comes back becomes turns, and all is kept for the workspace.
 import * as vscode from 'vscode';
+import { sentSince } from '../audit';
 import { refactor } from '../refactor/run';
 import { type Hit, receiptsOf } from '../protocol';
 import type { Service } from '../server/service';
-import { settings } from '../settings';
+import { environment, settings } from '../settings';
 import { approved } from './approved';
 import type { Scope } from './scope';
 import { type Wanted, changes, instruction, parse, question } from './slash';
@@ -92,6 +93,7 @@ export class Conversation {
     const source = new vscode.CancellationTokenSource();
     this.running = source;
     const id = `t${Date.now().toString(36)}${Math.random().toString(36).slice(2, 6)}`;
+    const began = Date.now();
     const before = history(this.turns);
     this.turns.push(begin(id, input));
     this.changes.fire({ kind: 'turn', turn: this.turn(id) });
@@ -118,6 +120,19 @@ export class Conversation {
         this.running = undefined;
       }
       source.dispose();
+      this.keep();
+    }
+    if (this.get(id)?.state === 'stopped') {
+      await this.tellSent(id, began);
+    }
+  }
+
+  /** A request that was stopped brings no receipt, though it may have been sent. */
+  private async tellSent(id: string, since: number): Promise<void> {
+    const sent = await sentSince(this.service.command, environment(), since);
+    if (sent.length) {
+      const lines = sent.map((one) => `Meanwhile ${one.body_bytes} bytes left for ${one.endpoint}: receipt ${one.id}.`);
+      this.put({ ...this.turn(id), text: [this.turn(id).text, ...lines].join('\n\n').trim() });
       this.keep();
     }
   }
