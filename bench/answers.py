@@ -41,6 +41,7 @@ from bench.names import PACKAGES
 from pointsman.build import build_services
 from pointsman.chat.citations import ground, numbered
 from pointsman.chat.kinds import read
+from pointsman.chat.quote import CLOSEST
 from pointsman.chat.retrieve import retrieve
 from pointsman.chat.sources import Source
 from pointsman.chat.types import Answer, Citation, Question
@@ -87,6 +88,11 @@ def cited(citation: Citation, root: Path) -> str | None:
     return f"{citation.path} {citation.symbol} " + "\n".join(lines)
 
 
+def written(answer: Answer) -> str:
+    """The answer without the passages that are quoted behind it."""
+    return answer.answer.split(CLOSEST)[0]
+
+
 def count_answer(count: Counter[str], answer: Answer, root: Path, row: dict[str, Any]) -> None:
     """Add up what one answer cites. A quoted passage is its own support."""
     places = {c.n: c for c in answer.citations}
@@ -97,7 +103,7 @@ def count_answer(count: Counter[str], answer: Answer, root: Path, row: dict[str,
     count["answers with right lines cited"] += bool(right)
     if "quoted" in answer.route.reason or answer.abstained:
         return
-    for piece in _SENTENCE.split(answer.answer):
+    for piece in _SENTENCE.split(written(answer)):
         said = content_words(_MARK.sub("", piece))
         for n in {int(n) for n in _MARK.findall(piece)}:
             held = coverage(said, content_words(texts.get(n) or "")) >= MOST_WORDS
@@ -112,7 +118,7 @@ def cited_sentences(answer: Answer, root: Path) -> Iterator[dict[str, Any]]:
     if "quoted" in answer.route.reason or answer.abstained:
         return
     places = {c.n: c for c in answer.citations}
-    for piece in _SENTENCE.split(answer.answer):
+    for piece in _SENTENCE.split(written(answer)):
         for n in sorted({int(n) for n in _MARK.findall(piece)} & places.keys()):
             c = places[n]
             place = f"{c.path}:{c.start_line}-{c.end_line} {c.symbol}"

@@ -50,7 +50,9 @@ async def test_of_the_smallest_models_only_sentences_that_hold_are_shown() -> No
     )
     host.hits = (DISCOUNT, STOCK)
     answer, shown = await ask(host)
-    assert answer.answer == shown.strip() == "The discount is applied to the total by percent [1]."
+    assert shown.strip() == "The discount is applied to the total by percent [1]."
+    assert answer.answer.startswith(f"{shown.strip()}\n\nClosest to the question:\n\n[1] shop/cart.py:39-40")
+    assert "return total * (100 - percent)" in answer.answer and len(answer.citations) == 1
     assert len(host.asked) == 2 and all(one.request.prompt.endswith('assistant\n"') for one in host.asked)
     assert "raise OutOfStock" in host.asked[1].request.prompt and "OutOfStock" not in host.asked[0].request.prompt
     quoted, shown = await ask(host)

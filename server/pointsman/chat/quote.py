@@ -10,9 +10,13 @@ from pointsman.models.prompting import ticks_for
 
 LINES = 10
 PASSAGES = 2
+CLOSEST = "Closest to the question:"
+"""What stands before passages, at the end of whatever introduces them."""
 
 
-def quoted(question: str, sources: Mapping[int, Source], introduction: str) -> tuple[str, dict[int, tuple[int, int]]]:
+def quoted(
+    question: str, sources: Mapping[int, Source], introduction: str, *, most: int = PASSAGES
+) -> tuple[str, dict[int, tuple[int, int]]]:
     """The text, behind `introduction`, and by the numbers of the sources in it the lines that are shown.
 
     `sources`, by their numbers, must not be empty.
@@ -20,7 +24,7 @@ def quoted(question: str, sources: Mapping[int, Source], introduction: str) -> t
     asked = content_words(question, about_code=False)
     blocks = [introduction]
     places: dict[int, tuple[int, int]] = {}
-    for number, source in sorted(sources.items())[:PASSAGES]:
+    for number, source in sorted(sources.items())[:most]:
         lines = _passage(source, asked)
         places[number] = (lines[0][0], lines[-1][0])
         place = f"{source.path}:{lines[0][0]}-{lines[-1][0]}"

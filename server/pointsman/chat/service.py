@@ -17,7 +17,7 @@ from pointsman.chat.citations import Grounded, add_places, citations, ground, nu
 from pointsman.chat.display import harmless, printable
 from pointsman.chat.kinds import read
 from pointsman.chat.local import LocalModel
-from pointsman.chat.quote import quoted
+from pointsman.chat.quote import CLOSEST, quoted
 from pointsman.chat.recall import recalled
 from pointsman.chat.retrieve import Found, retrieve
 from pointsman.chat.selected import why_left_out
@@ -37,7 +37,6 @@ _SPOKEN_OF = 0.5
 _WEAK = "The local model could not write an answer that the code supports"
 _UNSUPPORTED = "What the closed model wrote is not supported by the code"
 _NOT_ANSWERED = "This repository does not seem to answer that"
-_CLOSEST = "These places come closest:"
 _CHANGED = "The files that this answer came from were changed while it was written. Ask again."
 _NOTHING = "the search found nothing relevant"
 _RECALLED = "the question is about this conversation"
@@ -138,7 +137,7 @@ class ChatService:
         elif refuses(draft):
             answer = _abstained(question, found, sources, route)
         else:
-            text, places = quoted(question.text, sources, f"{_UNSUPPORTED}. {_CLOSEST}")
+            text, places = quoted(question.text, sources, f"{_UNSUPPORTED}. {CLOSEST}")
             answer = _answer(text, sources, places, route)
         return replace(answer, receipt=receipt_of(reply, closed.TEMPLATE), redactions=reply.redactions, note=note)
 
@@ -172,14 +171,20 @@ class ChatService:
             sources = await self._still_there(question, sources)
             grounded = _together(held, question, found, sources)
             if grounded.text:
-                return _answer(grounded.text, sources, grounded.places, route(f"{failed}each source was asked alone"))
+                taken = route(f"{failed}each source was asked alone")
+                if local.drafts:
+                    return _answer(grounded.text, sources, grounded.places, taken)
+                # A sentence that was copied may be beside the point, and the code speaks for itself.
+                text, places = quoted(question.text, sources, f"{grounded.text}\n\n{CLOSEST}", most=1)
+                add_places(places, grounded.places)
+                return _answer(text, sources, places, taken)
         if not sources:
             return replace(_answer(_CHANGED, {}, {}, route("the files changed meanwhile")), abstained=True)
         if found.standing == "doubtful" or refused:
             taken = route("nothing that was written is supported by the sources")
             return _abstained(question, found, sources, taken)
         weak = f"{_WEAK}, and {_silent(found.unsaid)}" if found.unsaid else _WEAK
-        text, places = quoted(question.text, sources, f"{weak}. {_CLOSEST}")
+        text, places = quoted(question.text, sources, f"{weak}. {CLOSEST}")
         return _answer(text, sources, places, route(f"{failed or 'no sentence held, so '}passages are quoted"))
 
     async def _still_there(self, question: Question, sources: Mapping[int, Source]) -> dict[int, Source]:
@@ -242,7 +247,7 @@ def _abstained(question: Question, found: Found, sources: Mapping[int, Source], 
         told = [f"{_NOT_ANSWERED}." if sources else f"{_NOT_ANSWERED}: nothing in its index is about it."]
     places: _Places = {}
     if sources:
-        near, places = quoted(question.text, sources, _CLOSEST)
+        near, places = quoted(question.text, sources, CLOSEST)
         told.append(near)
     if found.note:
         told.append(f"{found.note[:1].upper()}{found.note[1:]}.")
