@@ -239,6 +239,22 @@ def test_a_workspace_that_is_not_trusted_gets_local_work_and_runs_nothing_of_its
     assert session.home.run("policy", "show", session.folder, "--json").json["trusted"] is True
 
 
+def test_restricted_mode_is_local_whoever_trusted_the_repository(
+    tmp_path: Path, models_dir: Path, bench: Workbench, vsix: Path, httpserver: HTTPServer
+) -> None:
+    endpoint = Endpoint(httpserver)
+
+    def grant(home: Home, folder: Path) -> None:
+        home.environment["VENDOR_KEY"] = "canary-key-not-real"
+        write_policy(home, endpoint)
+        home.run("policy", "trust", folder)
+
+    asked: dict[str, Any] = {"machine": {"pointsman.refactor.target": "closed"}, "prepare": grant, "trusting": False}
+    session = run_session(tmp_path, models_dir, bench, vsix, ["ready", "restricted", "kept"], **asked)
+    assert all("on this machine" in route for route in went_well(session)["kept"]["routes"])
+    assert endpoint.bodies == []
+
+
 def test_what_leaves_is_shown_first_and_leaves_a_receipt(
     tmp_path: Path, models_dir: Path, bench: Workbench, vsix: Path, httpserver: HTTPServer
 ) -> None:

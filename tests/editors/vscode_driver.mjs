@@ -628,6 +628,23 @@ const steps = {
     return { label, shown };
   },
 
+  /** Where a change of the user's choice goes in Restricted Mode. */
+  async kept() {
+    await openChat();
+    const routes = [];
+    for (const question of ['/docs @apply_discount', 'How is a discount applied to a total?']) {
+      await ask(question);
+      const turn = chat().locator('article').last();
+      if (question.startsWith('/')) {
+        await previewed();
+        await discard();
+      }
+      await turn.locator('.route').waitFor({ timeout: 120 * SECONDS });
+      routes.push(await turn.locator('.route').innerText());
+    }
+    return { routes };
+  },
+
   async trusted() {
     await command('Workspaces: Manage Workspace Trust');
     await page.locator('.workspace-trust-editor').getByText('Trust', { exact: true }).first().click();
