@@ -220,6 +220,18 @@ def test_what_a_passage_is_called_said_again_is_no_support() -> None:
     assert ground(f"The `{name}` method unlocks it at the first use.", {1: text}).text
 
 
+def test_only_a_whole_name_of_the_passage_stands_and_only_once() -> None:
+    test = source(
+        "# As of version 4, ResolutionError is deprecated in favor of catching errors.", symbol="Tests.test_RefResolver"
+    )
+    held = "As of version 4, {} is deprecated in favor of catching errors."
+    assert ground(held.format("ResolutionError"), {1: test}).text
+    assert not ground(held.format("RefResolver"), {1: test}).text
+    run = source('"""Execute a rendering callable, with a context."""', symbol="_exec_template")
+    assert ground("The exec_template function executes a rendering callable with a context.", {1: run}).text
+    assert not ground("`_exec_template` executes a rendering callable with a template, a context.", {1: run}).text
+
+
 def test_a_model_that_names_its_sources_may_use_words_of_its_own() -> None:
     text = source("def take(self, count):\n    if count > self.stock:\n        raise OutOfStock(count)")
     said = "When the count is above the stock that is left, `take` raises `OutOfStock` [1]."
@@ -253,6 +265,7 @@ def test_a_sentence_of_one_source_may_be_wrapped_and_quoted() -> None:
         sentence("It raises out of stock at the count", STOCK, 2).text
         and not sentence("It raises out of stock at the count", STOCK, 2, cut=True).text
     )
+    assert not sentence("It raises `OutOfStock` at the count:", STOCK, 2).text
     assert not sentence("```\nraise\n```", STOCK, 2).text and not sentence("", STOCK, 2).text
 
 

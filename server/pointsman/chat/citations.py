@@ -108,7 +108,8 @@ def sentence(
     first = next((piece.strip().strip('"') for piece in _pieces(flat, {}) if piece.strip()), "")
     body = _NUMBER.sub("", first).strip()
     ended = body.endswith((".", "!", "?"))
-    if first.startswith("```") or not body or (cut and not ended):
+    # What ends in a colon leaves the rest to what is not copied.
+    if first.startswith("```") or not body or body.endswith(":") or (cut and not ended):
         return Grounded()
     return ground(f"{body[:1].upper()}{body[1:]}{'' if ended else '.'}", {number: source}, asked)
 

@@ -29,6 +29,7 @@ _OVERLAPS = 0.5
 """Share of a sentence's content words that a source named by a strong model must hold, in any order."""
 _QUOTED = re.compile(r"`+([^`\n]{1,80})`+")
 _NAME = re.compile(r"--?[A-Za-z][\w-]+|[A-Za-z_]\w*(?:\.\w+)+|\w*(?:[a-z\d][A-Z]|_\w|\w_)\w*|\d+(?:\.\d+)*")
+_PLACE = re.compile(r"[./\s:]+")
 _NOT = re.compile(r"\b(?:not?|never|none|nothing|cannot|without|unless|except|neither|nor)\b|n't\b", re.I)
 
 
@@ -41,10 +42,11 @@ def said(sentence: str, source: Source, asked: frozenset[str] = frozenset()) -> 
     told = set(words) - CONDITIONS
     called = names(sentence)
     # What the passage is called need not stand in its lines again.
-    free = content_words(" ".join(name for name in called if name in f"{source.symbol} {source.path}"))
-    if len(told) < _LEAST or len(told - free) < _LEAST_OWN or not told - asked:
+    bare = word_list(_without(sentence, [name for name in called if _is_called(source, name)]))
+    if len(told) < _LEAST or len(set(bare) - CONDITIONS) < _LEAST_OWN or not told - asked:
         return None
-    for first, last in sorted(set(_runs(words, source.lines, free)), key=lambda run: run[1] - run[0]):
+    runs = {*_runs(words, source.lines), *_runs(bare, source.lines)}
+    for first, last in sorted(runs, key=lambda run: run[1] - run[0]):
         text = "\n".join(line for number, line in source.lines if first <= number <= last)
         if _stand(called, source, text) and bool(_NOT.search(sentence)) == bool(_NOT.search(text)):
             return first, last
@@ -70,12 +72,26 @@ def names(sentence: str) -> list[str]:
     return [name.strip().rstrip("()") for name in (*_QUOTED.findall(sentence), *_NAME.findall(bare))]
 
 
+def _without(sentence: str, called: Sequence[str]) -> str:
+    """Each name taken out once: said again, its words are words of the sentence."""
+    for name in called:
+        sentence = sentence.replace(name, " ", 1)
+    return sentence
+
+
+def _is_called(source: Source, name: str) -> bool:
+    """Whether it is a whole name of the passage's place, underscores around it aside: `matches` or `Route.matches` of a
+    method, `routing.py`."""
+    own = {part.strip("_") for part in _PLACE.split(f"{source.symbol}/{source.path}")}
+    return all(part.strip("_") in own for part in _PLACE.split(name))
+
+
 def _stand(called: Sequence[str], source: Source, text: str) -> bool:
-    return all(name in f"{source.symbol}\n{source.path}\n{text}" for name in called)
+    return all(name in text or _is_called(source, name) for name in called)
 
 
-def _runs(words: Sequence[str], lines: Sequence[tuple[int, str]], free: frozenset[str]) -> Iterator[Lines]:
-    """Each run of at most `_WINDOW` lines that holds all of `words` in their order; those of `free` may be missing.
+def _runs(words: Sequence[str], lines: Sequence[tuple[int, str]]) -> Iterator[Lines]:
+    """Each run of at most `_WINDOW` lines that holds all of `words` in their order.
 
     A condition is not skipped, and none stands right before a run: what holds "if" something does is not said to hold.
     """
@@ -96,12 +112,9 @@ def _runs(words: Sequence[str], lines: Sequence[tuple[int, str]], free: frozense
                 begins += [at] if not begun and (at == 0 or condition < at - 1) else []
                 if begins:
                     found[at] = max(begins)
-        if word in free:
-            ends = {**ends, **found}
-        elif found:
-            ends, begun = found, True
-        else:
+        if not found:
             return
+        ends, begun = found, True
     for end, begin in ends.items():
         first, last = there[begin][1], there[end][1]
         if last < first + _WINDOW:
