@@ -232,6 +232,17 @@ def test_only_a_whole_name_of_the_passage_stands_and_only_once() -> None:
     assert not ground("`_exec_template` executes a rendering callable with a template, a context.", {1: run}).text
 
 
+def test_a_function_that_something_is_done_to_has_to_be_there() -> None:
+    text = source('"""Bind the words to the current context, for each call of the method."""', symbol="bound")
+    for said in (
+        "The function binds the words to the current context.",
+        "This binds words for each call of the method.",
+    ):
+        assert ground(said, {1: text}).text, said
+    assert not ground("The method binds the function to the current context.", {1: text}).text
+    assert not ground("`bound` binds the words to the current context of a function.", {1: text}).text
+
+
 def test_a_model_that_names_its_sources_may_use_words_of_its_own() -> None:
     text = source("def take(self, count):\n    if count > self.stock:\n        raise OutOfStock(count)")
     said = "When the count is above the stock that is left, `take` raises `OutOfStock` [1]."

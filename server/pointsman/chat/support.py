@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pointsman.chat.sources import Source
-from pointsman.chat.words import CONDITIONS, content_words, coverage, word_list
+from pointsman.chat.words import CONDITIONS, content_words, coverage, general_words, word_list
 
 Lines = tuple[int, int]
 """First and last, both counted from 1."""
@@ -42,13 +42,15 @@ def said(sentence: str, source: Source, asked: frozenset[str] = frozenset()) -> 
     told = set(words) - CONDITIONS
     called = names(sentence)
     # What the passage is called need not stand in its lines again.
-    bare = word_list(_without(sentence, [name for name in called if _is_called(source, name)]))
+    rest = _without(sentence, [name for name in called if _is_called(source, name)])
+    bare, general = word_list(rest), general_words(rest)
     if len(told) < _LEAST or len(set(bare) - CONDITIONS) < _LEAST_OWN or not told - asked:
         return None
     runs = {*_runs(words, source.lines), *_runs(bare, source.lines)}
     for first, last in sorted(runs, key=lambda run: run[1] - run[0]):
         text = "\n".join(line for number, line in source.lines if first <= number <= last)
-        if _stand(called, source, text) and bool(_NOT.search(sentence)) == bool(_NOT.search(text)):
+        stand = _stand(called, source, text) and all(word in text.lower() for word in general)
+        if stand and bool(_NOT.search(sentence)) == bool(_NOT.search(text)):
             return first, last
     return None
 

@@ -61,6 +61,14 @@ CONDITIONS = frozenset({"if", "unless", "until", "when", "whether"})
 """What makes another statement of the words that follow."""
 
 
+def general_words(text: str) -> frozenset[str]:
+    """The words that any text on code may hold, such as "function", behind the first content word of `text`: what it is
+    about may be called so, but what is said of it speaks of one."""
+    words = [word.lower() for word in _WORD.findall(text)]
+    begin = next((at for at, word in enumerate(words) if word_list(word)), len(words))
+    return frozenset(word.rstrip("s") for word in words[begin:] if word in _REPOSITORY)
+
+
 def content_words(text: str, *, about_code: bool = True) -> frozenset[str]:
     """The stems of `text`. With `about_code` false, words that any question on code may hold are left out too."""
     found = set()
