@@ -3,8 +3,8 @@
 SOURCES holds a folder for each package of `bench/data/questions.jsonl`, as its wheel unpacks. Every question of the
 part, and every one of `bench/data/unanswerable.jsonl`, goes through the chat's retrieval. The part `test` is reported;
 `dev` is for tuning (its questions are `dev` and `train` of the first file); `fresh` has only unanswerable ones, of a
-later list, a third of which was looked at while the rule on words that a repository never says was made. `names` and
-`names-later` are questions that `bench.names` made, of other packages.
+later list, a third of which was looked at while the rule on words that a repository never says was made. The parts
+with `names` are questions that `bench.names` made, of other packages each.
 
 Right lines: at least one line that a source shows (not: that lies between its first and its last) is of a place that
 answers, `also` included, and the source spans fewer than 120 lines.

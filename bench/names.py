@@ -49,6 +49,20 @@ PACKAGES = {
         "voluptuous": "0.16.0",
         "websockets": "17.4",
     },
+    "names-last": {
+        "beautifulsoup4": "4.15.0",
+        "dnspython": "2.9.2",
+        "docker": "7.2.0",
+        "fabric": "3.2.3",
+        "humanize": "4.17.0",
+        "kombu": "5.7.0",
+        "oauthlib": "4.0.1",
+        "passlib": "1.7.4",
+        "pika": "1.4.4",
+        "pluggy": "1.7.0",
+        "requests_toolbelt": "1.0.0",
+        "wtforms": "3.3.2",
+    },
 }
 """By part."""
 MOST = 25
