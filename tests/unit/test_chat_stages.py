@@ -232,6 +232,19 @@ def test_only_a_whole_name_of_the_passage_stands_and_only_once() -> None:
     assert not ground("`_exec_template` executes a rendering callable with a template, a context.", {1: run}).text
 
 
+def test_what_may_be_and_what_follows_from_a_condition_is_not_said_to_be() -> None:
+    text = source(
+        '"""The order of the rows may change with each call.\n\n    If nobody has sorted the table, then rows come in'
+        ' order of insertion. Columns keep their names."""'
+    )
+    assert ground("The order of the rows may change with each call.", {1: text}).text
+    assert not ground("The order of the rows changes with each call.", {1: text}).text
+    assert not ground("Rows come in order of insertion.", {1: text}).text
+    tags = source("# A tag that has contents is never an empty element.\n\n# Any other tag may be one.")
+    assert not ground("A tag that has no contents is an empty element.", {1: tags}).text
+    assert ground("If nobody has sorted the table, then rows come in order of insertion.", {1: text}).text
+
+
 def test_a_function_that_something_is_done_to_has_to_be_there() -> None:
     text = source('"""Bind the words to the current context, for each call of the method."""', symbol="bound")
     for said in (

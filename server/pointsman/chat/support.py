@@ -2,8 +2,8 @@
 
 A small model builds sentences out of the words that it is shown, and those words in a new order, or with the middle
 left out, say something else. So what it writes is `said` only where all content words stand in the passage in their
-order and close together, every name and number of it as it is written, with a "not" on both sides or on neither and no
-"if" left out: next to a quotation. A model that names its sources and writes in words of its own needs only to
+order and close together, every name and number of it as it is written, with the same "not" on both sides or on neither
+and no "may" or "if" left out: next to a quotation. A model that names its sources and writes in words of its own needs only to
 `overlap` with them.
 """
 
@@ -32,6 +32,9 @@ _NAME = re.compile(r"--?[A-Za-z][\w-]+|[A-Za-z_]\w*(?:\.\w+)+|\w*(?:[a-z\d][A-Z]
 _PLACE = re.compile(r"[./\s:]+")
 _NOT = re.compile(r"\b(?:not?|never|none|nothing|cannot|without|unless|except|neither|nor)\b|n't\b", re.I)
 
+_MODAL = re.compile(r"\b(?:may|might|can|could|should|must)\b", re.I)
+"""What "may" be is not said to be."""
+
 
 def said(sentence: str, source: Source, asked: frozenset[str] = frozenset()) -> Lines | None:
     """The fewest lines of `source` that say `sentence`; None when it does not.
@@ -50,7 +53,8 @@ def said(sentence: str, source: Source, asked: frozenset[str] = frozenset()) -> 
     for first, last in sorted(runs, key=lambda run: run[1] - run[0]):
         text = "\n".join(line for number, line in source.lines if first <= number <= last)
         stand = _stand(called, source, text) and all(word in text.lower() for word in general)
-        if stand and bool(_NOT.search(sentence)) == bool(_NOT.search(text)):
+        ours, theirs = _all(_NOT, sentence), _all(_NOT, text)
+        if stand and ours <= theirs and bool(ours) == bool(theirs) and _all(_MODAL, text) <= _all(_MODAL, sentence):
             return first, last
     return None
 
@@ -72,6 +76,10 @@ def names(sentence: str) -> list[str]:
     """What must be spelled in a passage as it is here: in backquotes, with an inner capital or underscore, a number."""
     bare = _QUOTED.sub(" ", sentence)
     return [name.strip().rstrip("()") for name in (*_QUOTED.findall(sentence), *_NAME.findall(bare))]
+
+
+def _all(words: re.Pattern[str], text: str) -> set[str]:
+    return {found.lower() for found in words.findall(text)}
 
 
 def _without(sentence: str, called: Sequence[str]) -> str:

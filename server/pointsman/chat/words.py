@@ -57,8 +57,8 @@ _REPOSITORY = frozenset(
     for plural in ("", "s")
 )
 
-CONDITIONS = frozenset({"if", "unless", "until", "when", "whether"})
-"""What makes another statement of the words that follow."""
+CONDITIONS = frozenset({"if", "unless", "until", "when", "whether", "then", "otherwise"})
+"""What makes another statement of the words that follow, or says that what came before them does."""
 
 
 def general_words(text: str) -> frozenset[str]:
