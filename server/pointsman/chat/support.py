@@ -3,8 +3,8 @@
 A small model builds sentences out of the words that it is shown, and those words in a new order, or with the middle
 left out, say something else. So what it writes is `said` only where all content words stand in the passage in their
 order and close together, every name and number of it as it is written, with the same "not" on both sides or on neither
-and no "may" or "if" left out: next to a quotation. A model that names its sources and writes in words of its own needs only to
-`overlap` with them.
+and no "may" or "if" left out: next to a quotation. A model that names its sources and writes in words of its own needs
+only to `overlap` with them.
 """
 
 from __future__ import annotations
