@@ -17,7 +17,7 @@ from pointsman.chat.types import Question, Turn
 from pointsman.chat.words import content_words, coverage
 from pointsman.hidden import IN_TEXT
 from pointsman.models.prompting import CHARS_PER_TOKEN, estimate_tokens, fence_for, fenced, neutralise, render_chat
-from tests.pipelines import CHAT, SPECIAL, rules, snapshot
+from tests.pipelines import CHAT, SPECIAL, snapshot
 
 
 def source(text: str, *, path: str = "a.py", start: int = 1, symbol: str = "", sha: str = "s") -> Source:
@@ -62,7 +62,7 @@ def test_of_a_long_file_the_outline_goes_first() -> None:
         f"    @checked\n    def {name}(self):\n{body}" for name in ("open", "count_coins", "close")
     )
     question = Question(text="How are coins counted?", root=Path("/w"), selection=snapshot(text), end=len(text))
-    chosen = selected(question, rules)
+    chosen = selected(question)
     assert chosen is not None and [dict(chosen.lines)[n].strip() for n in chosen.opening] == [
         "class Till:", "def open(self):", "def count_coins(self):", "def close(self):",
     ]  # fmt: skip
@@ -71,7 +71,7 @@ def test_of_a_long_file_the_outline_goes_first() -> None:
     assert "step_3 = 3" in cut.text and estimate_tokens(cut.text) <= 200 and other == ROUTER
     assert cut.whole == chosen.lines and cut.start_line == 1
     short = replace(question, end=40)
-    assert selected(short, rules) and not selected(short, rules).opening  # type: ignore[union-attr]
+    assert selected(short) and not selected(short).opening  # type: ignore[union-attr]
 
 
 def test_a_prompt_fences_its_sources_as_data() -> None:

@@ -68,7 +68,7 @@ async def retrieve(
 
     Raises `PointsmanError` when the index cannot be asked.
     """
-    chosen = await asyncio.to_thread(selected, question, exclusions)
+    chosen = await asyncio.to_thread(selected, question)
     look = _Look(host, exclusions, question)
     if reading.kind == "map":
         told = await _overview(look)

@@ -13,11 +13,11 @@ _LONG = 40
 """Lines from which on a selection has an outline."""
 
 
-def selected(question: Question, exclusions: ExclusionsOf) -> Source | None:
-    """None when nothing is selected, or nothing that may be read. Reads the file system and parses: call it in a
+def selected(question: Question) -> Source | None:
+    """None when nothing is selected. What is must be one that may be read (`why_left_out`). Parses: call it in a
     thread."""
     snapshot = question.selection
-    if snapshot is None or question.end <= question.start or why_left_out(question, exclusions):
+    if snapshot is None or question.end <= question.start:
         return None
     text = snapshot.text
     first = text.count("\n", 0, question.start) + 1

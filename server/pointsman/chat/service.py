@@ -68,9 +68,9 @@ class ChatService:
         if not question.text.strip():
             raise UsageError("the question is empty")
         excluded = await asyncio.to_thread(why_left_out, question, self._exclusions)
-        answer = await self._asked(question, on_delta)
         if excluded is None:
-            return answer
+            return await self._asked(question, on_delta)
+        answer = await self._asked(replace(question, selection=None), on_delta)
         return replace(answer, note=f"{answer.note} The selection was not read: {excluded}.".strip())
 
     async def _asked(self, question: Question, on_delta: Callable[[str], None]) -> Answer:

@@ -49,12 +49,13 @@ def said(sentence: str, source: Source, asked: frozenset[str] = frozenset()) -> 
     bare, general = word_list(rest), general_words(rest)
     if len(told) < _LEAST or len(set(bare) - CONDITIONS) < _LEAST_OWN or not told - asked:
         return None
+    denied, modal = _all(_NOT, sentence), _all(_MODAL, sentence)
     runs = {*_runs(words, source.lines), *_runs(bare, source.lines)}
     for first, last in sorted(runs, key=lambda run: run[1] - run[0]):
         text = "\n".join(line for number, line in source.lines if first <= number <= last)
         stand = _stand(called, source, text) and all(word in text.lower() for word in general)
-        ours, theirs = _all(_NOT, sentence), _all(_NOT, text)
-        if stand and ours <= theirs and bool(ours) == bool(theirs) and _all(_MODAL, text) <= _all(_MODAL, sentence):
+        there = _all(_NOT, text)
+        if stand and denied <= there and bool(denied) == bool(there) and _all(_MODAL, text) <= modal:
             return first, last
     return None
 

@@ -45,9 +45,7 @@ export class Conversation {
       return;
     }
     const wanted = parse(input);
-    const mentions = 'problem' in wanted ? [] : wanted.mentions;
-    const strict = !('problem' in wanted) && changes(wanted);
-    await this.run(input, wanted, () => this.scope.of(mentions, withSelection, strict));
+    await this.run(input, wanted, (found) => this.scope.of(found.mentions, withSelection, changes(found)));
   }
 
   /** Ask the last question again, about the same code. */
@@ -88,7 +86,7 @@ export class Conversation {
     }
   }
 
-  private async run(input: string, wanted: Wanted | { problem: string }, about: () => Promise<Context | undefined>): Promise<void> {
+  private async run(input: string, wanted: Wanted | { problem: string }, about: (wanted: Wanted) => Promise<Context | undefined>): Promise<void> {
     this.stop();
     const source = new vscode.CancellationTokenSource();
     this.running = source;
@@ -101,7 +99,7 @@ export class Conversation {
       if ('problem' in wanted) {
         throw new Error(wanted.problem);
       }
-      const context = await about();
+      const context = await about(wanted);
       if (context) {
         this.put({ ...this.turn(id), context });
       }
