@@ -99,6 +99,23 @@ def test_status_explanation_and_receipts(nvim: Open) -> None:
         editor.wait("the receipts", "vim.api.nvim_buf_get_name(0):find('pointsman://audit', 1, true)")
 
 
+def test_a_repository_is_trusted_when_the_user_says_so(nvim: Open, home: Home, repository: Path) -> None:
+    def trusted() -> bool:
+        known: bool = home.run("policy", "show", repository, "--json").json["trusted"]
+        return known
+
+    answer = "vim.fn.confirm = function(text) _G.asked = text return {} end return true"
+    with nvim() as editor:
+        editor.lua(answer.format(2))
+        editor.press(":Pointsman trust<CR>")
+        editor.wait("the question", f"_G.asked and _G.asked:find('{repository}', 1, true)")
+        assert not trusted()
+        editor.lua(answer.format(1))
+        editor.press(":Pointsman trust<CR>")
+        editor.wait("the word of it", "vim.fn.execute('messages'):find('trusted /', 1, true)")
+        assert trusted()
+
+
 def test_a_code_action_comes_for_review(nvim: Open, repository: Path) -> None:
     path = repository / "shop" / "bare.py"
     path.write_text("def subtract(a, b):\n    return a - b\n")

@@ -19,7 +19,7 @@ import { Setup } from './server/setup';
 import { serverKey } from './settings';
 import { StatusItem } from './status/item';
 import { showMenu } from './status/menu';
-import { tellTrust } from './trust';
+import { tellTrust, trustAgain } from './trust';
 
 const WELCOMED = 'welcomed';
 
@@ -53,6 +53,7 @@ export function activate(context: vscode.ExtensionContext): void {
     },
     showExplanation: () => showExplanation(service),
     openPolicy: () => openPolicy(service.known()),
+    trustAgain: () => trustAgain(service, context.workspaceState),
     doctor: () => doctor(service.known()),
     setUpServer: () => service.setUp(),
     restartServer: () => service.restart(),

@@ -66,6 +66,11 @@ local subcommands = {
     end,
     then_ = { 'buffer', 'filetype' },
   },
+  trust = {
+    run = function()
+      require('pointsman.trust').ask()
+    end,
+  },
   audit = {
     run = function(words)
       require('pointsman.audit').show(words.list)

@@ -39,6 +39,7 @@ function entries(service: Service, pause: Pause, item: StatusItem): Entry[] {
     running && vscode.workspace.isTrusted && { label: '$(chip) Choose the model', command: 'pointsman.chooseModel' },
     running && { label: '$(question) Explain the last suggestion', command: 'pointsman.showExplanation' },
     { label: '$(law) Open the policy', command: 'pointsman.openPolicy' },
+    running && { label: '$(workspace-trusted) Trust the workspace for closed models', command: 'pointsman.trustAgain' },
     { label: '$(pulse) Check the installation', command: 'pointsman.doctor' },
     running && { label: '$(debug-restart) Restart the server', command: 'pointsman.restartServer' },
     { label: '$(output) Show the log', command: 'pointsman.showLog' },
