@@ -1,4 +1,4 @@
-"""How an editor feels with Pointsman in it: `python -m bench.editors [start] [windows] [typing] [vscode]`.
+"""How an editor feels with Pointsman in it: `python -m bench.editors [start] [windows] [typing] [vscode] [--graphics]`.
 
 A real Neovim on a terminal of its own, the plugin, and the default models, in a fresh home; the standard library of
 Python is the repository. `start`: from starting Neovim to the server being attached, and to the first suggestion, the
@@ -7,7 +7,8 @@ second at the end of a file of 5,000 lines, while the repository is indexed, a q
 made: from each key to the end of the redraw that shows it, and how much of that was Neovim's own; beside it, how late a
 process wakes that only sleeps, for on a busy machine that is the scheduler's part. `vscode`, which is measured only
 when it is asked for: in a workbench, from the extension's start to its server being ready, and the same typing, from a
-key to the end of what it sets off, with suggestions and with suggestions paused.
+key to the end of what it sets off: with suggestions, with suggestions paused, and without the extension. Chromium draws
+by software; with `--graphics` by the machine's graphics card.
 """
 
 from __future__ import annotations
@@ -91,9 +92,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = {"start": start, "windows": windows, "typing": typing, "vscode": vscode}
     parser.add_argument("what", nargs="*", choices=[*known, []], help="which measurements; the first three by default")
-    chosen = parser.parse_args().what or ["start", "windows", "typing"]
+    parser.add_argument("--graphics", action="store_true", help="let the workbench draw with the graphics card")
+    given = parser.parse_args()
+    chosen = given.what or ["start", "windows", "typing"]
     with tempfile.TemporaryDirectory(prefix="pb-") as folder:
-        bench = Bench(Path(folder))
+        bench = Bench(Path(folder), given.graphics)
         try:
             for name in chosen:
                 known[name](bench)
@@ -104,13 +107,13 @@ def main() -> None:
 class Bench:
     """A home with the default models, and two repositories: a small one, and the standard library."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, graphics: bool) -> None:
         self.folder = folder
+        self.graphics = graphics
         self.models = models = Path(os.environ.get("POINTSMAN_TEST_MODELS") or Paths.resolve().models)
         if not (models / "smollm2-135m").exists():
             raise SystemExit("the default models are not here: run `pointsman models pull`")
         self.home: Home = make_home(folder / "home", models)
-        self.neovim = editors().neovim
         self.small = self._repository(
             "small", {"a.py": "def add(a, b):\n    return a + b\n\n\ndef subtract(a, b):\n    "}
         )
@@ -139,7 +142,7 @@ class Bench:
             wait("the first answer", kept.exists)  # Neovim is not asked: that would take of its time
             return {what: (at - begun) / 1e6 for what, at in json.loads(kept.read_text()).items()}
 
-        with at_terminal(self.neovim, init, root / file, self.home.environment, root) as typist:
+        with at_terminal(editors().neovim, init, root / file, self.home.environment, root) as typist:
             yield typist, times
 
     def status(self) -> Any:
@@ -206,29 +209,30 @@ def typing(bench: Bench) -> None:
 
 
 def vscode(bench: Bench) -> None:
-    for suggesting in (True, False):
+    def prepare(home: Home, root: Path) -> None:
+        copy_library(root / "lib")
+        (root / "long.py").write_text(long_file(5000))
+        home.run("complete", f"{root / 'shop' / 'cart.py'}:1:1")  # the host is warm then
+
+    for name in ("suggestions on", "suggestions paused", "without the extension"):
         folder = Path(tempfile.mkdtemp(dir=bench.folder))
-
-        def prepare(home: Home, root: Path) -> None:
-            copy_library(root / "lib")
-            (root / "long.py").write_text(long_file(5000))
-            home.run("complete", f"{root / 'shop' / 'cart.py'}:1:1")  # the host is warm then
-
+        there = name != "without the extension"
         session = run_session(
             folder,
             bench.models,
             workbench(),
-            built(),
-            ["ready", "walkthrough", "typing"],
+            built() if there else None,
+            ["ready", "walkthrough", "typing"] if there else ["opened", "typing"],
             prepare=prepare,
-            machine={"editor.autoIndent": "none", "pointsman.completion.enabled": suggesting},
+            machine={"editor.autoIndent": "none", "pointsman.completion.enabled": name == "suggestions on"},
             typing={"file": "long.py", "text": TYPED.rstrip("\n"), "every": 100, "pause": 150},
+            graphics=bench.graphics,
         )
-        (log,) = (folder / "profile").rglob("Pointsman.log")
-        ready = [int(ms) for ms in re.findall(r"ready after (\d+) ms", log.read_text())]
+        logs = "".join(log.read_text() for log in (folder / "profile").rglob("Pointsman.log"))
+        ready = re.search(r"ready after \d+ ms", logs)
         taken = [key["handled"] for key in went_well(session)["typing"]["keys"]]
-        print(f"VS Code, suggestions {'on' if suggesting else 'paused'}: server ready after {ready[0]} ms; {_load()}")
-        print(f"  {len(taken)} keys: {_quantiles(taken)}")
+        print(f"VS Code, {name}: {f'server {ready[0]}' if ready else 'no server'}; {_load()}")
+        print(f"  {len(taken)} keys: {_quantiles(taken)}", flush=True)
 
 
 def _quantiles(taken: list[float]) -> str:

@@ -93,7 +93,7 @@ def run_session(
     tmp: Path,
     models: Path,
     at: Workbench,
-    vsix: Path,
+    vsix: Path | None,
     steps: list[str],
     *,
     trusting: bool = True,
@@ -104,6 +104,7 @@ def run_session(
     settings: dict[str, Any] | None = None,
     more: Sequence[Path] = (),
     opened: str = "",
+    graphics: bool = False,
 ) -> Session:
     home, folder = _home(tmp / "home", models), _repository(tmp / "tiny")
     prepare(home, folder)
@@ -117,7 +118,7 @@ def run_session(
                 "home": str(home.path),
                 "steps": steps,
             }
-            plan |= {"typing": typing, "made": made}
+            plan |= {"typing": typing, "made": made, "graphics": graphics}
             return Session(drive(at, "vscode_driver.mjs", plan, shots.resolve()), home, folder)
     finally:
         home.run("host", "stop", code=None)
@@ -232,9 +233,10 @@ def test_a_workspace_that_is_not_trusted_gets_local_work_and_runs_nothing_of_its
         (folder / ".vscode").mkdir()
         (folder / ".vscode" / "settings.json").write_text(json.dumps({"pointsman.server.path": str(program)}))
 
-    steps = ["ready", "restricted", "trusted"]
+    steps = ["ready", "restricted", "trusted", "again"]
     session = run_session(tmp_path, models_dir, bench, vsix, steps, trusting=False, prepare=trap)
     assert went_well(session)["restricted"]["shown"].strip()
+    assert str(session.folder) in session.seen["again"]["asked"]
     assert not (tmp_path / "sprung").exists(), "a setting of the workspace was run"
     assert session.home.run("policy", "show", session.folder, "--json").json["trusted"] is True
 

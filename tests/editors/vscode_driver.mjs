@@ -1,17 +1,18 @@
 // Drives a VS Code workbench in Chromium through one session, step by step. Prints a JSON line for each step.
 // usage: node vscode_driver.mjs PLAN, a JSON object: url, folder, home, steps, shots, playwright, chromium,
-// made, a file that the step tests makes, and typing, which has file, text, every and pause in milliseconds, for the step of that name
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+// graphics, whether the machine's graphics card draws, made, a file that the step tests makes, and typing, which has file, text, every and pause in milliseconds, for the step of that name
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
 const plan = JSON.parse(process.argv[2]);
 const { chromium } = createRequire(plan.playwright + '/')('playwright-core');
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'];
+const DRAWING = plan.graphics ? ['--use-angle=gl-egl', '--ignore-gpu-blocklist', '--enable-gpu-rasterization'] : ['--disable-gpu'];
+const FLAGS = ['--no-sandbox', ...DRAWING, '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'];
 const SECONDS = 1000;
 const file = (name) => path.join(plan.folder, name);
 const read = (name) => readFileSync(file(name), 'utf8');
-const browser = await chromium.launch({ executablePath: plan.chromium, headless: true, args: FLAGS });
+const browser = await chromium.launch({ executablePath: plan.chromium, headless: true, args: FLAGS, ignoreDefaultArgs: plan.graphics ? ['--enable-unsafe-swiftshader'] : [] });
 const page = await (await browser.newContext({ viewport: { width: 1080, height: 660 }, colorScheme: 'light' })).newPage();
 page.setDefaultTimeout(30 * SECONDS);
 
@@ -227,9 +228,14 @@ const ready = () => until('a ready status', async () => {
 // --- the steps
 
 const steps = {
-  async ready() {
+  async opened() {
     await page.goto(`${plan.url}/?folder=${plan.folder}`);
     await page.locator('.monaco-workbench').waitFor({ timeout: 60 * SECONDS });
+    return {};
+  },
+
+  async ready() {
+    await steps.opened();
     await status().waitFor({ timeout: 60 * SECONDS });
     return { label: await ready() };
   },
@@ -654,6 +660,17 @@ const steps = {
     });
     await page.waitForTimeout(1500);
     return { label };
+  },
+
+  /** Rules of the workspace change, which ends the server's trust, and it is given again. */
+  async again() {
+    writeFileSync(file('.pointsmanignore'), 'notes/');
+    await command('Pointsman: Trust the Workspace for Closed Models');
+    const dialog = page.locator('.monaco-dialog-box');
+    const asked = plain(await dialog.innerText());
+    await dialog.getByRole('button', { name: 'Trust' }).click();
+    await page.getByText('the workspace is trusted').first().waitFor();
+    return { asked };
   },
 };
 

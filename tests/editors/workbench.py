@@ -49,7 +49,7 @@ class Site:
 @contextlib.contextmanager
 def serve(
     at: Workbench,
-    vsix: Path,
+    vsix: Path | None,
     profile: Path,
     environment: dict[str, str],
     *,
@@ -58,8 +58,8 @@ def serve(
     user: dict[str, Any] | None = None,
     more: Sequence[Path] = (),
 ) -> Iterator[Site]:
-    """A clean profile with the extension installed, and `more` packed ones. `trusting=False` leaves workspace trust to
-    the user; `machine` are settings of machine scope, `user` those that are not as usual."""
+    """A clean profile with the extension installed, if there is one, and `more` packed ones. `trusting=False` leaves
+    workspace trust to the user; `machine` are settings of machine scope, `user` those that are not as usual."""
     (profile / "Machine").mkdir(parents=True)
     (profile / "Machine" / "settings.json").write_text(json.dumps(machine or {}))
     (profile / "User").mkdir(parents=True)
@@ -71,7 +71,7 @@ def serve(
     log = profile / "code-server.log"
     with log.open("w") as out:
         command = [*at.code_server, *common]
-        for packed in (vsix, *more):
+        for packed in filter(None, (vsix, *more)):
             install = [*command, "--install-extension", str(packed), "--force"]
             subprocess.run(install, env=env, stdout=out, stderr=out, check=True, timeout=120)
         with socket.socket() as probe:
