@@ -245,6 +245,48 @@ def test_what_may_be_and_what_follows_from_a_condition_is_not_said_to_be() -> No
     assert ground("If nobody has sorted the table, then rows come in order of insertion.", {1: text}).text
 
 
+def test_half_of_a_sentence_and_two_made_one_are_no_support() -> None:
+    text = source(
+        '''def get_client():
+    """Get or create a thread-local client. The pool keeps idle ones."""
+    log.debug("Internal queue filled again")
+    # Returns the stored answer or asks the server anew.
+
+    # Closes the socket of the client when the pool is full. Callers make sure that the keys are sorted.
+''',
+        symbol="get_client",
+    )
+    for said in (
+        "The `get_client` function is used to create a thread-local client.",
+        "A thread-local client is what the pool keeps.",
+        "The pool keeps idle ones in the internal queue.",
+        "It returns the stored answer.",
+        "It closes the socket of the client.",
+        "The keys are sorted by callers.",
+        "The keys are sorted.",
+        "The `get_client` function in the `get_client` function creates or gets a client.",
+    ):
+        assert not ground(said, {1: text}).text, said
+    for said, line in (
+        ("`get_client` gets or creates a thread-local client.", 2),
+        ("The pool keeps idle ones.", 2),
+        ("It returns the stored answer or asks the server anew.", 4),
+        ("It closes the socket of the client when the pool is full.", 6),
+        ("Callers make sure that the keys are sorted.", 6),
+    ):
+        assert ground(said, {1: text}).places == {1: (line, line)}, said
+
+
+def test_how_many_is_said_and_one_word_says_nothing() -> None:
+    text = source(
+        '"""Format the output for display, for each of\n    all listeners."""\nraise ServerConnectionLost', path="f.py"
+    )
+    assert ground("Format the output for display, for each of all listeners.", {1: text}).text
+    assert ground("Format the output for display, for each of all.", {1: text}).text  # "all" is on the next line
+    assert not ground("Format any output for display.", {1: text}).text
+    assert not ground("ServerConnectionLost.", {1: text}).text
+
+
 def test_a_function_that_something_is_done_to_has_to_be_there() -> None:
     text = source('"""Bind the words to the current context, for each call of the method."""', symbol="bound")
     for said in (

@@ -12,8 +12,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pointsman.chat.runs import Lines
 from pointsman.chat.sources import Source
-from pointsman.chat.support import Lines, overlap, said
+from pointsman.chat.support import overlap, said
 from pointsman.chat.types import Citation
 from pointsman.chat.words import content_words
 from pointsman.models.prompting import ticks_for

@@ -57,8 +57,9 @@ _REPOSITORY = frozenset(
     for plural in ("", "s")
 )
 
-CONDITIONS = frozenset({"if", "unless", "until", "when", "whether", "then", "otherwise"})
-"""What makes another statement of the words that follow, or says that what came before them does."""
+CONDITIONS = frozenset({"if", "unless", "until", "when", "whether", "then", "otherwise", "or"})
+"""What makes another statement of the words that follow, or says that what came before them does. Of two that "or"
+joins neither is said alone."""
 
 
 def general_words(text: str) -> frozenset[str]:
