@@ -31,14 +31,21 @@ class PointsmanError(Exception):
 
     exit_code = 1
     code = "failed"
+    record = ""
+    """Number in the audit log of a request that had left the machine before this went wrong; "" when nothing left."""
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
 
+    @property
+    def told(self) -> str:
+        """`message`, and whether something had left."""
+        return f"{self.message}; the request was sent, receipt {self.record}" if self.record else self.message
+
     def __str__(self) -> str:
-        return f"{self.message} ({self.remedy})" if self.remedy else self.message
+        return f"{self.told} ({self.remedy})" if self.remedy else self.told
 
 
 class UsageError(PointsmanError):
@@ -98,11 +105,15 @@ class VerificationError(PointsmanError):
     code = "verification"
 
 
-def by_code(code: str, message: str, *, remedy: str = "", rule: str = "") -> PointsmanError:
+def by_code(code: str, message: str, *, remedy: str = "", rule: str = "", record: str = "") -> PointsmanError:
     """Rebuild an error that crossed a process boundary as `code`; an unknown code gives the base class."""
-    if code == PolicyRefusal.code:
-        return PolicyRefusal(message, rule=rule, remedy=remedy)
-    return _BY_CODE.get(code, PointsmanError)(message, remedy=remedy)
+    kind = _BY_CODE.get(code, PointsmanError)
+    if kind is PolicyRefusal:
+        error: PointsmanError = PolicyRefusal(message, rule=rule, remedy=remedy)
+    else:
+        error = kind(message, remedy=remedy)
+    error.record = record
+    return error
 
 
 def _subclasses(cls: type[PointsmanError]) -> list[type[PointsmanError]]:

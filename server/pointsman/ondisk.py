@@ -25,7 +25,9 @@ def snapshot_of(path: Path, root: Path | None = None) -> Snapshot:
             raise UsageError(f"{path.name} is not a regular file")
         if path.stat().st_size > _LARGEST:
             raise PointsmanError(f"{path.name} is larger than {_LARGEST // 2**20} MB")
-        data = path.read_bytes()
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PointsmanError(f"{path.name} is not UTF-8", remedy="save it as UTF-8") from error
     except FileNotFoundError as error:
         raise NotFound(f"{path.name} does not exist") from error
     except OSError as error:
@@ -37,5 +39,5 @@ def snapshot_of(path: Path, root: Path | None = None) -> Snapshot:
         root=root,
         language=language_of(path.relative_to(root).as_posix()) or "",
         version=0,
-        text=data.decode("utf-8", "replace"),
+        text=text,
     )

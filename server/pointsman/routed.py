@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from pointsman.errors import PointsmanError, PolicyRefusal
+from pointsman.errors import ConfigError, GatewayError, PointsmanError, PolicyRefusal, VerificationError
 from pointsman.host.api import ClosedPreview, ClosedReply, Message
 
 Target = Literal["auto", "local", "closed"]
+NO_CLOSED = (PolicyRefusal, GatewayError, ConfigError, VerificationError)
+"""What the closed way fails with where a local model may do: a no, no answer, no key, a damaged log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +84,13 @@ def route_of(closed: ClosedPreview | ClosedReply) -> RouteTaken:
     )
 
 
-def not_sent(refusal: PointsmanError) -> RouteTaken:
-    """The local route of a request that the gateway let nowhere."""
-    rule = refusal.rule if isinstance(refusal, PolicyRefusal) else ""
-    return RouteTaken(target="local", model="", reason=f"not sent: {refusal.message}", rule=rule)
+def instead(failure: PointsmanError) -> tuple[RouteTaken, str]:
+    """The local route of a request that no closed model answered, and what to tell the user: above all, whether it has
+    left the machine."""
+    rule = failure.rule if isinstance(failure, PolicyRefusal) else ""
+    how = "sent without an answer" if failure.record else "not sent"
+    note = f"The closed model was not used: {failure.told}."
+    return RouteTaken(target="local", model="", reason=f"{how}: {failure.message}", rule=rule), note
 
 
 def marks_of(preview: ClosedPreview) -> tuple[str, ...]:

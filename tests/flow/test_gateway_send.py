@@ -150,6 +150,7 @@ async def test_a_failing_endpoint_is_asked_once_and_not_quoted(site: Site) -> No
     assert "secret words" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert site.records()[-1]["status"] == "HTTP 500"
+    assert caught.value.record == site.records()[-1]["id"] and "was sent" in str(caught.value)
     bound = site.records()[0]["tokens"]
     assert usage(site)[:2] == (1, bound)
 
@@ -166,8 +167,9 @@ async def test_a_request_that_was_turned_down_costs_a_request_and_no_tokens(site
 async def test_where_nobody_listens_nothing_is_charged(site: Site) -> None:
     site.server.stop()
     try:
-        with pytest.raises(EndpointFailure, match="connection"):
+        with pytest.raises(EndpointFailure, match="connection") as caught:
             await site.gateway(retry=Retry(attempts=1)).send(site.request())
+        assert caught.value.record == "" and "sent" not in str(caught.value)
         assert usage(site) == (0, 0, 0)
         assert [r["kind"] for r in site.records()] == ["intent", "outcome"]
     finally:

@@ -8,8 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal, UsageError
+from pointsman.errors import (
+    ConfigError,
+    GatewayError,
+    PointsmanError,
+    PolicyRefusal,
+    UsageError,
+    VerificationError,
+    by_code,
+)
 from pointsman.host.api import Place, UsesReply
+from pointsman.host.wire import error_from_plain, error_to_plain
 from pointsman.models.base import Priority
 from pointsman.refactor.service import RefactorService
 from pointsman.refactor.types import Part, Refactoring, RefactorQuery
@@ -151,13 +160,30 @@ async def test_a_body_that_wants_approval_is_shown_first() -> None:
     assert done.edits and host.sent[0].approved_sha256 == shown.preview_sha256
 
 
-@pytest.mark.parametrize("error", [PolicyRefusal("quota used up", rule="closed.quota"), GatewayError("it timed out")])
+def _after_sending() -> PointsmanError:
+    return error_from_plain(error_to_plain(by_code("gateway", "it timed out", record="r1")))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PolicyRefusal("quota used up", rule="closed.quota"),
+        GatewayError("it timed out"),
+        ConfigError("there is no key"),
+        VerificationError("the audit log is damaged"),
+        _after_sending(),
+    ],
+)
 async def test_auto_falls_back_to_local_and_closed_does_not(error: PointsmanError) -> None:
     host = FakeHost(TYPED + "\n```")
     host.refusal = error
     done = await refactor(host, target="closed")
     assert done.route.target == "local" and error.message in done.note and error.message in done.route.reason
     assert done.edits and host.sent == []
+    if error.record:
+        assert "was sent, receipt r1" in done.note and done.route.reason.startswith("sent")
+    else:
+        assert "was sent" not in done.note and done.route.reason.startswith("not sent")
     with pytest.raises(type(error)):
         await refactor(host, query(target="closed"), target="closed")
 

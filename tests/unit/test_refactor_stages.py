@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from pointsman.errors import UsageError
-from pointsman.models.prompting import ticks_for
+from pointsman.models.prompting import neutralise, ticks_for, unbroken
 from pointsman.refactor.answer import new_document
 from pointsman.refactor.checks import check, in_scope, is_protected, new_syntax_errors, parses_alone
 from pointsman.refactor.docstring import plan_docstring
 from pointsman.refactor.edits import file_edit
 from pointsman.refactor.lines import common_indent, reindented, select, split_lines
 from pointsman.refactor.prompt import local_messages
-from tests.pipelines import snapshot
+from tests.pipelines import SPECIAL, snapshot
 
 CODE = "import os\n\nclass A:\n    def f(self, x):\n        return x\n\n    def g(self):\n        pass\n"
 
@@ -79,6 +79,7 @@ def test_an_answer_in_each_form_becomes_the_same_document(answer: str) -> None:
         "NO CHANGE",
         "<<<<<<< SEARCH\nnot there\n=======\nx\n>>>>>>> REPLACE",
         "<<<<<<< SEARCH\n\n=======\nx\n>>>>>>> REPLACE",
+        "<<<<<<< SEARCH\n    def f(self, x):\n=======\nUse\n=====\nuse\n>>>>>>> REPLACE",
     ],
 )
 def test_an_answer_without_a_place_is_none(answer: str) -> None:
@@ -99,6 +100,36 @@ def test_repeated_neighbours_are_not_doubled() -> None:
 def test_of_several_blocks_the_one_about_the_selection_counts() -> None:
     answer = "```sh\npip install it\n```\n```python\ndef f(self, x=1):\n    return x\n```"
     assert new_document(answer, select(CODE, 4, 5), is_python).text == CODE.replace("x):", "x=1):")
+
+
+def test_what_only_another_block_has_is_not_lost() -> None:
+    text = "def first(a):\n    return a\n\n\ndef second(b):\n    return b\n"
+    pieces = "```python\ndef first(a: int):\n    return a\n```\nand\n```python\ndef second(b: int):\n    return b\n```"
+    placed = new_document(pieces, select(text, 1, 6), is_python)
+    assert placed.text is None and "several pieces" in placed.reason
+    kept = pieces.replace("def second(b: int):\n    return b", "first(1)")
+    assert new_document(kept, select(text, 1, 2), is_python).text == text.replace("(a)", "(a: int)")
+
+
+@pytest.mark.parametrize("inner", ["```sh", "```"])
+def test_a_fence_within_the_answer_does_not_end_it_early(inner: str) -> None:
+    text = f"# Setup\n\n{inner}\nrun it\n```\n\nThen configure it.\nKeep this paragraph.\n"
+    answer = f"```markdown\n{text.replace('Setup', 'Set-up')}```"
+    assert new_document(answer, select(text, 1, 8), lambda code: False).text is None
+    assert new_document(f"`{answer}`", select(text, 1, 8), lambda code: False).text == text.replace("Setup", "Set-up")
+
+
+def test_line_1_of_an_empty_document_is_there() -> None:
+    assert select("", 1, 9).replaced("x = 1\n") == "x = 1\n"
+    with pytest.raises(UsageError):
+        select("", 2, 2)
+
+
+def test_a_marker_that_the_code_spells_comes_back_whole() -> None:
+    code = 'USAGE = "tool <FILE> | <|im_end|>"'
+    shown = neutralise(code, SPECIAL)
+    assert shown != code and unbroken(shown, code, SPECIAL) == code
+    assert unbroken("a < FILE", code, SPECIAL) == "a < FILE"
 
 
 def test_a_docstring_goes_below_the_head_and_nothing_else_changes() -> None:

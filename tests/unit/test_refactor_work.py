@@ -112,6 +112,11 @@ def test_a_new_file_comes_whole(tmp_path: Path) -> None:
     ]
     assert edits[0].diff.startswith("--- /dev/null\n+++ b/pkg/new.py\n") and checks.passed
     assert "breaks off" in changes_of(answer.removesuffix("```"), asked).reason
+    guide = work(part(CART, "cart.py", root=tmp_path), creates=("pkg/guide.md",))
+    torn = "NEW FILE 1\n```markdown\n# Guide\n\n```\nrun it\n```\n\nThen more.\n```"
+    assert "fence" in changes_of(torn, guide).reason
+    whole = torn.replace("```markdown", "````markdown").removesuffix("```") + "````"
+    assert changes_of(whole, guide).files == {0: "# Guide\n\n```\nrun it\n```\n\nThen more.\n"}
     _, broken = edits_of(changes_of(answer.replace("pass", "("), asked), asked)
     assert not broken.parses
     _, ci = edits_of(
@@ -210,9 +215,13 @@ def test_a_small_model_writes_test_functions_and_the_import_is_ours() -> None:
     assert new.text == "from geo.shapes import area\n\n\ndef test_area():\n    assert area(2, 3) == 6\n"
     there = '"""Tests."""\n\nimport os\n\n\ndef test_os():\n    assert os\n'
     new = planned(there=there).judged("():\n    assert area(2, 3) == 6", False)  # type: ignore[attr-defined]
-    assert new.text == there.replace("\n\nimport", "\nfrom geo.shapes import area\n\nimport") + (
+    with_tests = there.replace("\n\nimport", "\nfrom geo.shapes import area\n\nimport") + (
         "\n\ndef test_area():\n    assert area(2, 3) == 6\n"
     )
+    assert new.text == with_tests
+    windows = planned(there=there.replace("\n", "\r\n"))
+    new = windows.judged("():\n    assert area(2, 3) == 6", False)  # type: ignore[attr-defined]
+    assert new.text == with_tests.replace("\n", "\r\n")
 
 
 @pytest.mark.parametrize(

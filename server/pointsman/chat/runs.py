@@ -14,8 +14,8 @@ _WINDOW = 8
 """Lines of a passage that may support one sentence."""
 _SKIPPED = 2
 """Content words of the passage that may be left out between two of a sentence; more may be another statement."""
-_END = re.compile(r"(?<!e\.g)(?<!i\.e)[.!?][\"')\]]*(?:\s|$)|(?<=\S)(?:\"{3}|'{3})\s*$")
-"""Of a sentence, or of a docstring."""
+_END = re.compile(r"(?<!e\.g)(?<!i\.e)[.!?][\"')\]]*(?:\s|$)|(?<=\S)(?:\"{3}|'{3})\s*$|(?<=\S)\s+(?:#|//)\s")
+"""Of a sentence, of a docstring, or of code before a comment."""
 _BEGIN = re.compile(r"^\s*(?:[rfbu]?(?:\"{3}|'{3})|(?:[-*#]|//|\d+\.|[:@]\w+ ?\w*:)\s|$)")
 """Of what may be said for itself: a docstring, a comment, one of a list, a paragraph."""
 _CLOSED = re.compile(r"[:;)\]}\"']\s*$")

@@ -24,10 +24,10 @@ from pointsman.chat.selected import why_left_out
 from pointsman.chat.sources import Source
 from pointsman.chat.types import Answer, Question
 from pointsman.chat.words import content_words, coverage
-from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal, UsageError
+from pointsman.errors import PointsmanError, PolicyRefusal, UsageError
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import HostApi, ModelParams
-from pointsman.routed import Router, RouteTaken, not_sent, receipt_of, route_of
+from pointsman.routed import NO_CLOSED, Router, RouteTaken, instead, receipt_of, route_of
 from pointsman.settings import Settings
 
 _SOURCE_TOKENS = 1200
@@ -86,14 +86,23 @@ class ChatService:
         if route.target == "refused":
             raise PolicyRefusal(route.reason, rule=route.rule)
         if route.target == "closed":
+            shown = False
+
+            def show(delta: str) -> None:
+                nonlocal shown
+                shown = True
+                on_delta(delta)
+
             try:
-                answer = await self._closed(question, found.fitted(question, closed.SOURCE_TOKENS), on_delta)
+                answer = await self._closed(question, found.fitted(question, closed.SOURCE_TOKENS), show)
                 # The gateway knows only that the closed model was asked for; why it was is the route's to say.
                 return replace(answer, route=replace(answer.route, reason=route.reason))
-            except (PolicyRefusal, GatewayError) as refusal:
+            except NO_CLOSED as failure:
                 if question.target != "auto" or isinstance(local, PointsmanError):
                     raise
-                route, note = not_sent(refusal), f"The closed model was not used: {refusal.message}."
+                route, note = instead(failure)
+                if shown:
+                    on_delta("\n\n")
         if isinstance(local, PointsmanError):
             raise local
         return replace(await self._local(question, found, local, route.reason, on_delta), note=note)

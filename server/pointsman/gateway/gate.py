@@ -126,17 +126,19 @@ class Gateway:
 
     async def stream(self, request: ClosedRequest) -> _Parts:
         """As `send`, piece by piece when the request asks for that; the receipt last. Tried again only before the
-        first piece."""
-        tried = 0
+        first piece. An error says as its `record` which attempt left the machine last, if one did."""
+        tried, left = 0, ""
 
         async def opened() -> tuple[_Parts, ClosedPiece | ClosedReply]:
-            nonlocal tried
+            nonlocal tried, left
             tried += 1
             parts = self._attempt(request, tried)
             try:
                 return parts, await anext(parts)
-            except BaseException:
+            except BaseException as error:
                 await parts.aclose()
+                if isinstance(error, PointsmanError):
+                    error.record = left = error.record or left
                 raise
 
         retry = self._retry
@@ -216,6 +218,7 @@ class Gateway:
                 self._breaker.failed(endpoint.name, endpoint.base_url)
             charge = {"nothing": None, "request": Charge(tokens=0, micro_usd=0), "bound": bound}[failure.cost]
             await _to_its_end(asyncio.to_thread(self._end, run, prepared, failure.status, charge))
+            failure.record = "" if charge is None else run.record
             raise
         except BaseException:
             await _to_its_end(asyncio.to_thread(self._end, run, prepared, "broken off", bound))

@@ -111,7 +111,7 @@ def from_plain(value: Any, to: Any) -> Any:
 
 
 def error_to_plain(error: PointsmanError) -> dict[str, str]:
-    plain = {"code": error.code, "message": error.message, "remedy": error.remedy}
+    plain = {"code": error.code, "message": error.message, "remedy": error.remedy, "record": error.record}
     if isinstance(error, PolicyRefusal):
         plain["rule"] = error.rule
     return plain
@@ -120,5 +120,5 @@ def error_to_plain(error: PointsmanError) -> dict[str, str]:
 def error_from_plain(plain: Any) -> PointsmanError:
     if not isinstance(plain, dict):
         return HostError("the host answered with a malformed error")
-    text = {key: str(plain.get(key, "")) for key in ("code", "message", "remedy", "rule")}
-    return by_code(text["code"], text["message"], remedy=text["remedy"], rule=text["rule"])
+    text = {key: str(plain.get(key, "")) for key in ("code", "message", "remedy", "rule", "record")}
+    return by_code(**text)

@@ -180,7 +180,7 @@ class Protocol(LanguageServerProtocol):
             data = {"code": error.code, "remedy": error.remedy}
             if isinstance(error, PolicyRefusal):
                 data["rule"] = error.rule
-            self.refuse(msg_id, REQUEST_FAILED, error.message, data)
+            self.refuse(msg_id, REQUEST_FAILED, error.told, data)
         elif isinstance(error, InvalidParams):
             self.refuse(msg_id, INVALID_PARAMS, str(error))
         else:

@@ -35,6 +35,14 @@ def neutralise(text: str, special_tokens: Iterable[str]) -> str:
     return text
 
 
+def unbroken(text: str, original: str, special_tokens: Iterable[str]) -> str:
+    """`text`, copied from an `original` that was neutralised, with the markers that `original` spells whole again."""
+    for marker in (token for token in special_tokens if len(token) > 1 and token in original):
+        broken = f"{marker[0]} {marker[1:]}"
+        text = text if broken in original else text.replace(broken, marker)
+    return text
+
+
 def without_markers(text: str, special_tokens: Iterable[str]) -> str:
     """An answer up to the first marker in it: what a model writes after one is not meant for the user."""
     cuts = [text.find(token) for token in special_tokens if len(token) > 1 and token in text]

@@ -17,6 +17,7 @@ from pointsman.refactor.lines import Selection, reindented
 
 NO_CHANGE = "NO CHANGE"
 NOTHING_TO_DO = "the model says that nothing needs to change"
+TORN = "a fence inside of the code block ends it: the outer one has to be longer"
 _FENCE = re.compile(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)(?:(?P<end>^\1[ \t]*$)|\Z)", re.DOTALL | re.MULTILINE)
 _ALIKE = 0.6
 """How much of the selection's last line must be in that of an answer without an end."""
@@ -25,9 +26,14 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fenced:
+    fence: str
     text: str
     closed: bool
     """False for a fence that the answer forgot to close, or never came to."""
+
+    def torn(self, wanted: str = "") -> bool:
+        """Whether a fence of its own ended the block before its end, or one of what it has to hold would have."""
+        return any(line.startswith(self.fence) for line in f"{self.text}\n{wanted}".split("\n"))
 
 
 def says_no_change(answer: str) -> bool:
@@ -37,7 +43,9 @@ def says_no_change(answer: str) -> bool:
 def code_of(answer: str) -> list[Fenced]:
     """The fenced code blocks that are not blank."""
     return [
-        Fenced(text=match[2], closed=match["end"] is not None) for match in _FENCE.finditer(answer) if match[2].strip()
+        Fenced(fence=match[1], text=match[2], closed=match["end"] is not None)
+        for match in _FENCE.finditer(answer)
+        if match[2].strip()
     ]
 
 
@@ -51,7 +59,7 @@ def new_document(answer: str, selection: Selection, is_code: Callable[[str], boo
         return Placed(text=None, reason=NOTHING_TO_DO)
     found = blocks_of(answer)
     if found is None:
-        return Placed(text=None, reason="a search/replace block has no end")
+        return Placed(text=None, reason="a search/replace block has no end, or more than one middle")
     if found:
         change = placed(selection.text, found)
         return change if change.text is None else Placed(text=selection.replaced(change.text))
@@ -61,6 +69,10 @@ def new_document(answer: str, selection: Selection, is_code: Callable[[str], boo
         new = best.text.rstrip("\n")
         if not best.closed and not _ends_alike(new, selection.text):
             return Placed(text=None, reason="the answer breaks off in the middle")
+        if best.torn(selection.text):
+            return Placed(text=None, reason=TORN)
+        if any(_words(block.text) & _words(selection.text) - _words(new) for block in blocks):
+            return Placed(text=None, reason="the answer gives the code in several pieces")
     elif answer.strip() and _shared_words(answer, selection.text) and is_code(reindented(answer.strip("\n"), "")):
         new = answer.strip("\n").rstrip()
     else:
@@ -97,4 +109,8 @@ def _ends_alike(text: str, other: str) -> bool:
 
 
 def _shared_words(text: str, other: str) -> int:
-    return len(set(_WORD.findall(text)) & set(_WORD.findall(other)))
+    return len(_words(text) & _words(other))
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text))

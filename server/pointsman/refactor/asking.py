@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from pointsman.errors import GatewayError, PolicyRefusal
 from pointsman.host.api import ClosedPreview, ClosedReply, ClosedRequest, HostApi, Message
 from pointsman.refactor.answer import NOTHING_TO_DO
 from pointsman.refactor.changes import changes_of
@@ -20,7 +19,7 @@ from pointsman.refactor.context import Piece
 from pointsman.refactor.edits import edits_of
 from pointsman.refactor.types import UNTOUCHED, Refactoring
 from pointsman.refactor.work import Work
-from pointsman.routed import marks_of, messages_of, receipt_of, route_of
+from pointsman.routed import NO_CLOSED, marks_of, messages_of, receipt_of, route_of
 
 _UNUSED = "The answer was not used"
 _NEW_FILE_TOKENS = 4_000
@@ -48,7 +47,7 @@ def request_of(work: Work, context: Sequence[Piece], approved_sha256: str, least
 async def ask_closed(
     host: HostApi, work: Work, context: Sequence[Piece], request: ClosedRequest, *, dry_run: bool
 ) -> Refactoring:
-    """Raises `PolicyRefusal` and `GatewayError` only before an answer came."""
+    """Raises `PolicyRefusal` and `GatewayError` only before an answer came; see their `record`."""
     preview = await host.closed_preview(request)
     shown = replace(_previewed(preview, request), context=_told(context))
     if dry_run:
@@ -75,8 +74,8 @@ async def ask_closed(
         if preview.needs_approval:  # what the user approved was the first body
             return first
         reply = await host.closed_send(again)
-    except (PolicyRefusal, GatewayError) as refusal:
-        return replace(first, note=f"{first.note} It was not asked again: {refusal.message}.".strip())
+    except NO_CLOSED as failure:
+        return replace(first, note=f"{first.note} It gave no other: {failure.told}.".strip())
     second = await _judged(replace(_previewed(preview, again), context=shown.context), work, reply)
     note = f"The first answer was not usable ({wrong}), so the model was asked again."
     return replace(second, first_receipt=first.receipt, note=f"{note} {second.note}".strip())

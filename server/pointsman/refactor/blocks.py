@@ -28,7 +28,10 @@ class Placed:
 
 
 def blocks_of(answer: str) -> list[Block] | None:
-    """The blocks of an answer whose line ends are \\n; an empty list when it has none, None when one is not closed."""
+    """The blocks of an answer whose line ends are \\n; an empty list when it has none.
+
+    None when one is not closed, or has more than one middle: a heading underlined by "=" looks like one.
+    """
     found: list[Block] = []
     search: list[str] | None = None
     replace: list[str] | None = None
@@ -42,6 +45,8 @@ def blocks_of(answer: str) -> list[Block] | None:
         elif search is not None and replace is not None and _CLOSE.match(line):
             found.append(Block(search=tuple(search), replace=tuple(replace)))
             search = replace = None
+        elif replace is not None and _MIDDLE.match(line):
+            return None
         elif replace is not None:
             replace.append(line)
         elif search is not None:

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from pointsman.refactor.answer import NOTHING_TO_DO, code_of, new_document, says_no_change
+from pointsman.refactor.answer import NOTHING_TO_DO, TORN, code_of, new_document, says_no_change
 from pointsman.refactor.blocks import Placed
 from pointsman.refactor.checks import parses_alone
 from pointsman.refactor.lines import Selection, reindented
 from pointsman.refactor.sections import Section, sections_of
 from pointsman.refactor.work import Chosen, Work
 
+_FENCED = (".md", ".markdown", ".mdx", ".qmd", ".rmd")
+"""Files that hold code blocks of their own."""
 _COMMENTS = ("#", "//", "/*", "*", "--")
 
 
@@ -47,7 +49,7 @@ def changes_of(answer: str, work: Work) -> Changes:
         if not 1 <= number <= len(work.parts if kind == "part" else work.creates):
             return Changes(reason="it names a part that there is not")
         if kind == "new":
-            new = _new_file(own)
+            new = _new_file(own, work.creates[number - 1].relative)
         elif work.parts[number - 1].read_only:
             return Changes(reason="it changes lines that are there to be read only")
         else:
@@ -74,7 +76,7 @@ def _grouped(sections: list[Section], headed: bool) -> Iterator[tuple[tuple[str,
     yield from groups.items()
 
 
-def _new_file(sections: list[Section]) -> Placed:
+def _new_file(sections: list[Section], path: str) -> Placed:
     if len(sections) != 1 or sections[0].symbol:
         return Placed(text=None, reason="a new file has to come whole, in one block")
     blocks = code_of(sections[0].body)
@@ -83,6 +85,8 @@ def _new_file(sections: list[Section]) -> Placed:
     best = max(blocks, key=lambda block: len(block.text))
     if not best.closed:
         return Placed(text=None, reason="the answer breaks off in the middle")
+    if best.torn() or (path.lower().endswith(_FENCED) and len(blocks) > 1):
+        return Placed(text=None, reason=TORN)
     return Placed(text=best.text.strip("\n") + "\n")
 
 

@@ -52,13 +52,17 @@ class Selection:
 
 
 def select(text: str, start: int, end: int) -> Selection:
-    """Raises `UsageError` when the document has no such lines; an `end` beyond the last line is the last line."""
+    """Raises `UsageError` when the document has no such lines; an `end` beyond the last line is the last line.
+
+    Line 1 is there in an empty document too.
+    """
     lines = tuple(split_lines(text))
     if not 1 <= start <= end:
         raise UsageError(f"lines {start}-{end} are no range", remedy="START counts from 1, END is not before it")
-    if start > len(lines):
+    count = max(len(lines), 1)
+    if start > count:
         raise UsageError(f"line {start} is beyond the end: the document has {len(lines)} lines")
-    return Selection(lines=lines, start=start, end=min(end, len(lines)))
+    return Selection(lines=lines, start=start, end=min(end, count))
 
 
 def common_indent(text: str) -> str:

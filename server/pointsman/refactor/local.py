@@ -18,7 +18,7 @@ from pointsman.errors import PointsmanError
 from pointsman.host.api import GenerateParams, HostApi, ModelFacts
 from pointsman.models.base import Finish, GenerateRequest, Priority, Sampling
 from pointsman.models.card import ChatTemplate
-from pointsman.models.prompting import estimate_tokens, render_chat, ticks_for, without_markers
+from pointsman.models.prompting import estimate_tokens, render_chat, ticks_for, unbroken, without_markers
 from pointsman.refactor.answer import new_document
 from pointsman.refactor.blocks import Placed
 from pointsman.refactor.changes import Changes
@@ -147,10 +147,13 @@ async def change_locally(host: HostApi, facts: ModelFacts, work: Work, max_token
             sampling = Sampling(max_tokens=task.max_tokens, stop=task.stop)
             if temperature:
                 sampling = replace(sampling, temperature=temperature, top_p=0.95, seed=1)
-            written, finish = await _written(host, task, sampling, facts.special_tokens, str(work.root or ""))
+            written, finish = await _written(host, task, sampling, str(work.root or ""))
             spent += finish.prefill_ms + finish.decode_ms if finish else 0.0
-            cut_off = finish is not None and finish.reason == "length"
-            placed = await asyncio.to_thread(task.judge, written, cut_off)
+            text = without_markers(written, facts.special_tokens)
+            cut_off = text != written or (finish is not None and finish.reason == "length")
+            if task.kind == "part":
+                text = unbroken(text, work.parts[task.index].selection.text, facts.special_tokens)
+            placed = await asyncio.to_thread(task.judge, text, cut_off)
             if placed.text is not None:
                 break
         if placed.text is not None:
@@ -162,17 +165,15 @@ async def change_locally(host: HostApi, facts: ModelFacts, work: Work, max_token
     return LocalChange(changes=changes, notes=tuple(notes), generate_ms=round(spent, 3))
 
 
-async def _written(
-    host: HostApi, task: LocalTask, sampling: Sampling, special_tokens: tuple[str, ...], workspace: str
-) -> tuple[str, Finish | None]:
+async def _written(host: HostApi, task: LocalTask, sampling: Sampling, workspace: str) -> tuple[str, Finish | None]:
     request = GenerateRequest(prompt=task.prompt, sampling=sampling, priority=Priority.CHAT)
     text = ""
     async with aclosing(host.generate(GenerateParams(task="chat", request=request, workspace=workspace))) as stream:
         async for item in stream:
             if isinstance(item, Finish):
-                return without_markers(text, special_tokens), item
+                return text, item
             text += item.text
-    return without_markers(text, special_tokens), None
+    return text, None
 
 
 def _judged(

@@ -39,7 +39,9 @@ class TestsPlan:
     """Of the definitions to test, which can be imported."""
     imports: str
     base: str
-    """The test file as it is; "" for a new one."""
+    """The test file as it is, with \\n between its lines; "" for a new one."""
+    newline: str = "\n"
+    """What ends a line of it."""
 
     @property
     def fence(self) -> str:
@@ -74,7 +76,7 @@ class TestsPlan:
         ):
             return Placed(text=None, reason="the local model's answer tests nothing of the code")
         head = f"{self.base.rstrip()}\n\n\n" if self.base.strip() else ""
-        return Placed(text=f"{self._with_import(head)}{text}\n")
+        return Placed(text=f"{self._with_import(head)}{text}\n".replace("\n", self.newline))
 
     def _names(self, test: ast.FunctionDef) -> bool:
         return any(isinstance(node, ast.Name) and node.id in self.names for node in ast.walk(test))
@@ -119,7 +121,8 @@ def plan_tests(work: Work) -> TestsPlan | None:
         code=code,
         names=names,
         imports=f"from {_module(read[0].snapshot.relative)} import {', '.join(names)}",
-        base=target.text,
+        base=target.text.replace("\r\n", "\n"),
+        newline="\r\n" if "\r\n" in target.text else "\n",
     )
 
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from uuid import uuid4
 
-from pointsman.errors import GatewayError, PolicyRefusal
+from pointsman.errors import PolicyRefusal
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import HostApi, ModelFacts, ModelParams
 from pointsman.refactor.asking import ask_closed, request_of
@@ -21,7 +21,7 @@ from pointsman.refactor.edits import edits_of
 from pointsman.refactor.local import change_locally, local_tasks
 from pointsman.refactor.types import UNTOUCHED, Refactoring, RefactorQuery
 from pointsman.refactor.work import Work, work_of
-from pointsman.routed import Router, RouteTaken, Target, not_sent
+from pointsman.routed import NO_CLOSED, Router, RouteTaken, Target, instead
 from pointsman.settings import Settings
 from pointsman_indexer.effort import Effort, measure
 
@@ -89,11 +89,10 @@ class RefactorService:
         request = request_of(work, context, query.approved_sha256, self._settings.max_answer_tokens)
         try:
             result = await ask_closed(self._host, work, context, request, dry_run=query.dry_run)
-        except (PolicyRefusal, GatewayError) as refusal:
+        except NO_CLOSED as failure:
             if query.target != "auto":
                 raise
-            note = f"The closed model was not used: {refusal.message}."
-            return await self._local(work, query, not_sent(refusal), note)
+            return await self._local(work, query, *instead(failure))
         # The gateway knows only that the closed model was asked for; why it was is the route's to say.
         return replace(result, route=replace(result.route, reason=route.reason), timings_ms={"context": gathered})
 
