@@ -6,7 +6,7 @@ Offsets are code points; converting the editor's positions is `lsp/positions.py`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -113,8 +113,20 @@ class Session(Generic[B]):
     """What one editor window has open, and the folders it works in."""
 
     def __init__(self) -> None:
-        self.folders: list[Path] = []
+        self.folders: tuple[Path, ...] = ()
         self._documents: dict[str, Document[B]] = {}
+
+    def work_in(self, folders: Iterable[Path]) -> None:
+        """Take these as the folders of the workspace; what is open may belong to another root by that."""
+        self.folders = tuple(folders)
+        for document in self._documents.values():
+            document.root = self.root_of(document.path) if document.path is not None else None
+
+    def places(self) -> tuple[Path, ...]:
+        """What there is to index: the folders, and the repositories inside of them that something is open of."""
+        roots = (document.root for document in self._documents.values())
+        nested = (root for root in roots if root and any(f in root.parents for f in self.folders))
+        return tuple(dict.fromkeys((*self.folders, *nested)))
 
     def open(self, uri: str, path: Path | None, language: str, version: int, buffer: B) -> None:
         root = self.root_of(path) if path is not None else None
@@ -140,8 +152,8 @@ class Session(Generic[B]):
         folders = [folder for folder in self.folders if path.is_relative_to(folder)]
         return max(folders, key=lambda folder: len(folder.parts), default=path if path.is_dir() else path.parent)
 
-    def root_for(self, document: Document[B] | None) -> Path | None:
+    def root_for(self, asked: Snapshot | None) -> Path | None:
         """What a question is about: the document's root, else that of the first folder."""
-        if document is not None and document.root is not None:
-            return document.root
+        if asked is not None and asked.root is not None:
+            return asked.root
         return self.root_of(self.folders[0]) if self.folders else None

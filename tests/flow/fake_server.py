@@ -75,7 +75,9 @@ class Asker:
             raise PolicyRefusal("policy says no", rule="closed", remedy="ask locally")
         for word in () if "silent" in question.text else ("draft", " text"):
             on_delta(word)
-        return Answer(answer="final [1]", citations=(), abstained=False, route=ROUTE)
+        asked = question.selection.text[question.start : question.end] if question.selection else ""
+        answer = asked if "selected" in question.text else "final [1]"
+        return Answer(answer=answer, citations=(), abstained=False, route=ROUTE)
 
 
 class Refactorer:

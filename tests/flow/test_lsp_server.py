@@ -159,6 +159,39 @@ async def test_no_folder_waits_for_another_s_vectors(wire: Wire, tmp_path: Path)
     assert (await asyncio.wait_for(wire.ask("pointsman/ask", params), 20))["result"]["answer"] == "final [1]"
 
 
+async def test_a_repository_within_a_folder_is_indexed_and_trusted_once_something_of_it_is_open(
+    wire: Wire, tmp_path: Path
+) -> None:
+    inner = tmp_path / "work" / "inner"
+    (inner / ".git").mkdir(parents=True)
+    await wire.initialize((tmp_path / "work").as_uri(), window={"workDoneProgress": True})
+
+    async def trusted() -> Any:
+        command = {"command": "pointsman.trustWorkspace", "arguments": []}
+        return (await wire.ask("workspace/executeCommand", command))["result"]
+
+    assert await trusted() == [str(tmp_path / "work")]
+    await wire.open((inner / "a.py").as_uri(), "x")
+    assert await trusted() == [str(tmp_path / "work"), str(inner)]
+    await wire.until(lambda message: "Indexing inner" in json.dumps(message))
+    reports = await wire.ask("workspace/executeCommand", {"command": "pointsman.reindex", "arguments": []})
+    assert [report["root"] for report in reports["result"]] == [str(tmp_path / "work"), str(inner)]
+
+
+async def test_a_question_on_a_file_that_was_closed_is_still_about_it(ready: Wire, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    file = tmp_path / "b.py"
+    file.write_bytes("é = 1\r\nb = 2\r\n".encode())
+    place = {"start": {"line": 0, "character": 4}, "end": {"line": 1, "character": 1}}
+    params = {"question": "selected?", "textDocument": {"uri": file.as_uri()}, "range": place}
+    answer = (await ready.ask("pointsman/ask", params))["result"]
+    assert answer["answer"] == "1\r\nb" and answer["root"] == tmp_path.as_uri()
+    found = await ready.ask("pointsman/search", {"query": "b", "textDocument": {"uri": file.as_uri()}})
+    assert found["result"]["root"] == tmp_path.as_uri()
+    file.write_bytes(b"\xe9 = 1")
+    assert "not UTF-8" in (await ready.ask("pointsman/ask", params))["error"]["message"]
+
+
 async def test_a_refusal_has_a_remedy(ready: Wire) -> None:
     await ready.open(URI, "x")
     answer = await ready.ask("pointsman/ask", {"question": "refuse", "textDocument": {"uri": URI}})

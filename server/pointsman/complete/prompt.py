@@ -15,7 +15,7 @@ from pointsman.complete.context import Context
 from pointsman.models.card import FillInTheMiddle
 from pointsman.models.prompting import neutralise
 
-_HASH = {"python", "ruby", "bash", "shellscript", "yaml", "toml", "r", "perl", "makefile", "dockerfile", "elixir"}
+_HASH = {"python", "ruby", "bash", "yaml", "toml", "r", "perl", "make", "dockerfile", "elixir"}
 _DASH = {"sql", "lua", "haskell"}
 _FENCES = {"markdown", "restructuredtext"}
 _MARKUP = {"html", "xml", "markdown", "vue", "svelte"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from lsprotocol import types
@@ -9,7 +10,9 @@ from lsprotocol import types
 from pointsman.chat.types import Question, Turn
 from pointsman.host.wire import to_plain
 from pointsman.lsp import indexing
+from pointsman.lsp.documents import snapshot_at
 from pointsman.lsp.messages import ASK, AskParams
+from pointsman.lsp.positions import Lines
 from pointsman.lsp.protocol import InvalidParams
 from pointsman.routed import Target
 
@@ -27,7 +30,7 @@ async def ask(server: Server, params: AskParams) -> dict[str, Any]:
     """The interface's `ask` object, with the URI that its paths are below as `root`: it may lie above the folder that
     the editor opened. Deltas are what is written on the way; the result is what stood the checks.
     """
-    question = _question(server, params)
+    question = await _question(server, params)
     told = False
 
     def on_delta(delta: str) -> None:
@@ -46,25 +49,25 @@ async def ask(server: Server, params: AskParams) -> dict[str, Any]:
     return {**plain, "root": question.root.as_uri()}
 
 
-def _question(server: Server, params: AskParams) -> Question:
+async def _question(server: Server, params: AskParams) -> Question:
     if not params.question.strip():
         raise InvalidParams("the question is empty")
     if params.target not in get_args(Target):
         raise InvalidParams("a target is auto, local or closed")
-    document = server.session.get(params.textDocument.uri) if params.textDocument else None
-    root = server.session.root_for(document)
+    selection = await snapshot_at(server, params.textDocument.uri) if params.textDocument else None
+    root = server.session.root_for(selection)
     if root is None:
         raise InvalidParams("no workspace folder is open: there is no code to answer from")
     start = end = 0
-    if document is not None and params.range is not None:
+    if selection is not None and params.range is not None:
+        lines = await asyncio.to_thread(Lines, selection.text)
         (start, end) = (
-            document.buffer.offset(at.line, at.character, server.encoding)
-            for at in (params.range.start, params.range.end)
+            lines.offset(at.line, at.character, server.encoding) for at in (params.range.start, params.range.end)
         )
     return Question(
         text=params.question,
         root=root,
-        selection=document.snapshot() if document else None,
+        selection=selection,
         start=min(start, end),
         end=max(start, end),
         history=tuple(Turn(role=turn.role, text=turn.text) for turn in params.history),

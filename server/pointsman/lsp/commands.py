@@ -31,7 +31,7 @@ def register(server: Server) -> None:
 
     @server.command("pointsman.reindex")
     async def on_reindex(*arguments: Any) -> list[dict[str, Any]]:
-        return [await update(server, folder) for folder in server.session.folders]
+        return [await update(server, place) for place in server.session.places()]
 
     @server.command(ACCEPTED)
     async def on_accepted(*arguments: Any) -> None:
@@ -47,7 +47,7 @@ def register(server: Server) -> None:
     @server.command("pointsman.trustWorkspace")
     async def on_trust(*arguments: Any) -> list[str]:
         trust = (await server.services()).trust
-        return [trust(server.session.root_of(folder)) for folder in server.session.folders]
+        return [trust(root) for root in dict.fromkeys(map(server.session.root_of, server.session.places()))]
 
     @server.feature(PREVIEW)
     async def on_preview(params: RefactorParams) -> dict[str, Any]:

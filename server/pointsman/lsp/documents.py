@@ -3,16 +3,32 @@ what changed."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
 from pointsman.lsp import indexing
+from pointsman.lsp.languages import language_named
 from pointsman.lsp.positions import Lines
-from pointsman.session import Edit, difference
+from pointsman.ondisk import snapshot_of
+from pointsman.session import Edit, Snapshot, difference
 
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
+
+
+async def snapshot_at(server: Server, uri: str) -> Snapshot | None:
+    """The document as the editor has it, or the file as it is on disk: what is asked again may be closed by now.
+
+    None for a URI that is neither. Raises `PointsmanError` for what is no text file.
+    """
+    document, path = server.session.get(uri), server.path_of(uri)
+    if document is not None:
+        return document.snapshot()
+    if path is None or not path.is_file():
+        return None
+    return await asyncio.to_thread(snapshot_of, path, server.session.root_of(path))
 
 
 def register(server: Server) -> None:
@@ -25,7 +41,12 @@ def register(server: Server) -> None:
         document = params.text_document
         path = server.path_of(document.uri)
         left(document.uri)
-        server.session.open(document.uri, path, document.language_id, document.version, Lines(document.text))
+        known = server.session.places()
+        language = language_named(document.language_id)
+        server.session.open(document.uri, path, language, document.version, Lines(document.text))
+        for place in server.session.places():
+            if place not in known and indexing.is_automatic(server):
+                indexing.request_in(server, place)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     async def did_change(params: types.DidChangeTextDocumentParams) -> None:

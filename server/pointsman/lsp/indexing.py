@@ -1,4 +1,4 @@
-"""Keeps the index of each folder of the workspace fresh: one update at a time, requests meanwhile become one more."""
+"""Keeps the index of each place of the workspace fresh: one update at a time, requests meanwhile become one more."""
 
 from __future__ import annotations
 
@@ -31,46 +31,52 @@ def is_automatic(server: Server) -> bool:
 
 def request(server: Server, files: Iterable[Path] | None = None) -> None:
     """Bring the indexes up to date soon: with these files, or with everything."""
-    for folder in server.session.folders:
-        own = None if files is None else {str(file) for file in files if file != folder and file.is_relative_to(folder)}
-        known = server.stale.get(folder, set())
-        if own is None or known is None:
-            server.stale[folder] = None
-            server.read.setdefault(folder, asyncio.Event())
-        elif own:
-            server.stale[folder] = known | own
-        if folder in server.stale and not server.is_running(name := f"index {folder}"):
-            server.spawn(_update_while_stale(server, folder), name)
+    files = None if files is None else list(files)
+    for place in server.session.places():
+        request_in(server, place, files)
+
+
+def request_in(server: Server, place: Path, files: Sequence[Path] | None = None) -> None:
+    """The same for one place."""
+    own = None if files is None else {str(file) for file in files if place in file.parents}
+    known = server.stale.get(place, set())
+    if own is None or known is None:
+        server.stale[place] = None
+        server.read.setdefault(place, asyncio.Event())
+    elif own:
+        server.stale[place] = known | own
+    if place in server.stale and not server.is_running(name := f"index {place}"):
+        server.spawn(_update_while_stale(server, place), name)
 
 
 async def until_read(server: Server, root: Path) -> None:
     """Wait, within limits, until what this window indexes of a repository is found by its words."""
     reading = [
         event.wait()
-        for folder, event in server.read.items()
-        if folder in server.session.folders and (folder.is_relative_to(root) or root.is_relative_to(folder))
+        for place, event in server.read.items()
+        if place in server.session.places() and place.is_relative_to(root)
     ]
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.gather(*reading), _READING_SECONDS)
 
 
-async def _update_while_stale(server: Server, folder: Path) -> None:
-    while folder in server.stale:
+async def _update_while_stale(server: Server, place: Path) -> None:
+    while place in server.stale:
         await asyncio.sleep(_QUIET_SECONDS)
-        paths = server.stale.pop(folder)
+        paths = server.stale.pop(place)
         with contextlib.suppress(PointsmanError):  # the status shows it
-            await update(server, folder, sorted(paths or ()))
+            await update(server, place, sorted(paths or ()))
 
 
-async def update(server: Server, folder: Path, paths: Sequence[str] = ()) -> dict[str, Any]:
-    """Index one folder, or these paths of it, with progress in the editor; returns the report."""
-    read = server.read.setdefault(folder, asyncio.Event())
+async def update(server: Server, place: Path, paths: Sequence[str] = ()) -> dict[str, Any]:
+    """Index one place, or these paths of it, with progress in the editor; returns the report."""
+    read = server.read.setdefault(place, asyncio.Event())
     with contextlib.ExitStack() as ending, server.status.working():
         ending.callback(read.set)  # also where it fails: whoever waits hears from the index itself what is wrong
         host = (await server.services()).host
         async with (
-            Progress(server, f"Indexing {folder.name}") as progress,
-            contextlib.aclosing(host.index(IndexParams(path=str(folder), paths=tuple(paths)))) as stream,
+            Progress(server, f"Indexing {place.name}") as progress,
+            contextlib.aclosing(host.index(IndexParams(path=str(place), paths=tuple(paths)))) as stream,
         ):
             report: IndexReport | None = None
             async for item in stream:

@@ -25,7 +25,7 @@ def register(server: Server) -> None:
             server.options = params.initialization_options
         server.pace = Pace(params.client_info.name if params.client_info else "")
         folders = [folder.uri for folder in params.workspace_folders or []] or [params.root_uri or ""]
-        server.session.folders = [path for uri in folders if (path := server.path_of(uri)) is not None]
+        server.session.work_in(path for uri in folders if (path := server.path_of(uri)) is not None)
         documents = params.capabilities.text_document
         if documents is None or documents.inline_completion is None:
             completion.register(server)
@@ -43,7 +43,7 @@ def register(server: Server) -> None:
     async def folders_changed(params: types.DidChangeWorkspaceFoldersParams) -> None:
         gone = {server.path_of(folder.uri) for folder in params.event.removed}
         added = [path for folder in params.event.added if (path := server.path_of(folder.uri)) is not None]
-        server.session.folders = [*(f for f in server.session.folders if f not in gone), *added]
+        server.session.work_in([*(f for f in server.session.folders if f not in gone), *added])
         if added and indexing.is_automatic(server):
             indexing.request(server)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman.host import api
 from pointsman.host.wire import to_plain
+from pointsman.lsp.documents import snapshot_at
 from pointsman.lsp.messages import SEARCH, SearchParams
 from pointsman.lsp.protocol import InvalidParams
 
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 def register(server: Server) -> None:
     @server.feature(SEARCH)
     async def search(params: SearchParams) -> dict[str, Any]:
-        document = server.session.get(params.textDocument.uri) if params.textDocument else None
-        root = server.session.root_for(document)
+        asked = await snapshot_at(server, params.textDocument.uri) if params.textDocument else None
+        root = server.session.root_for(asked)
         if root is None:
             raise InvalidParams("no workspace folder is open: there is nothing to search")
         if not 1 <= params.k <= 100:
             raise InvalidParams("k must lie between 1 and 100")
         wanted = api.SearchParams(path=str(root), query=params.query, k=params.k, language=params.language)
         reply = await (await server.services()).host.search(wanted)
-        return {"query": params.query, "root": root.as_uri(), **to_plain(reply)}
+        return {**to_plain(reply), "query": params.query, "root": root.as_uri()}

@@ -14,14 +14,22 @@ from pointsman.lsp import indexing
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
 
+_MANY = 500
+"""Files of one change, as by a checkout, that are told one by one; of more, all places are looked through."""
+
 
 def register(server: Server) -> None:
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     async def changed(params: types.DidChangeWatchedFilesParams) -> None:
+        if not indexing.is_automatic(server):
+            return
+        if len(params.changes) > _MANY:
+            indexing.request(server)
+            return
         # git writes below .git all the time; its effect on the working tree is reported by itself.
         changes = (server.path_of(change.uri) for change in params.changes if "/.git/" not in change.uri)
         files = [path for path in changes if path is not None]
-        if indexing.is_automatic(server) and files:
+        if files:
             indexing.request(server, files)
 
 
