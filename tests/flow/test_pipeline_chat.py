@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -318,6 +319,18 @@ async def test_a_file_that_goes_while_the_model_writes_is_not_cited(blob: str | 
     answer, _ = await ask(host)
     assert answer.answer == "The discount is applied to the total by percent [1]."
     assert [c.path for c in answer.citations] == ["shop/cart.py"]
+
+
+async def test_the_file_in_front_that_was_saved_meanwhile_is_not_cited_by_its_old_lines() -> None:
+    host = FakeHost("The discount is applied to the total by percent [1].", hits=[DISCOUNT])
+    own = snapshot(DISCOUNT.text, name=DISCOUNT.path)
+    host.hits = (replace(DISCOUNT, sha=own.sha),)
+    host.blobs[DISCOUNT.path] = own.sha
+    answer, _ = await ask(host, selection=own)
+    assert [c.path for c in answer.citations] == [DISCOUNT.path]
+    host.blobs[DISCOUNT.path] = "b" * 40
+    answer, _ = await ask(host, selection=own)
+    assert answer.citations == () and "changed while" in answer.answer
 
 
 @pytest.mark.parametrize("draft", ["The discount is applied to the total by percent [1].", "Kubernetes."])

@@ -56,6 +56,15 @@ def test_sources_keep_to_the_budget() -> None:
     assert len(fitted[0].lines) < len(long.lines) and fitted[0].end_line == long.end_line
 
 
+def test_what_is_pointed_at_is_not_one_of_five() -> None:
+    line = "SELECT " + ", ".join(f"column_{n}" for n in range(400))
+    chosen = selected(Question(text="explain", root=Path("/r"), selection=snapshot(line), start=0, end=len(line)))
+    assert chosen
+    fitted = within_budget([chosen, *(replace(ROUTER, path=f"{n}.py") for n in range(5))], 600, frozenset())
+    assert fitted[0].path == chosen.path and 200 < estimate_tokens(fitted[0].text) <= 300
+    assert line.startswith(fitted[0].text) and len(fitted) > 1
+
+
 def test_of_a_long_file_the_outline_goes_first() -> None:
     body = "\n".join(f"        step_{n} = {n}" for n in range(30))
     text = "class Till:\n" + "\n".join(
@@ -322,6 +331,10 @@ def test_lines_copied_from_a_source_are_one_block_with_one_number() -> None:
     marked = "def take(self, count): [1]\n    raise OutOfStock(count) [2]\nBananas are yellow [1]."
     assert ground(marked, numbered([ROUTER, STOCK])).text == f"```\n{copied}```\n\n[2]"
     assert not ground("```\nrm -rf /\nraise OutOfStock(count)\n```", numbered([ROUTER, STOCK])).text
+    body = "    if x:\n        return y\n    return z\n"
+    twice = source(f"def one(x):\n{body}\ndef two(x):\n{body}", start=10)
+    assert ground(f"```\ndef one(x):\n{body}```", {1: twice}).places == {1: (10, 13)}
+    assert ground("```\ndef two(x):\n    return z\n```", {1: twice}).places == {1: (15, 18)}
 
 
 def test_a_sentence_of_one_source_may_be_wrapped_and_quoted() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 
 from pointsman.chat.runs import Lines
 from pointsman.chat.sources import Source
@@ -190,14 +191,17 @@ def _support(
 
 
 def _copies(block: str, sources: Mapping[int, Source]) -> dict[int, Lines]:
-    """The source that holds the most of the block's lines, and where, if that is enough of them."""
+    """The source that holds the most of the block's lines in their order, and where, if that is enough of them."""
     wanted = [line.strip() for line in block.split("\n")[1:] if line.strip().strip("`")]
     best: tuple[float, int, Lines] = (0.0, 0, (0, 0))
     for n, source in sources.items():
-        places = {line.strip(): number for number, line in source.lines if line.strip()}
-        found = [places[line] for line in wanted if line in places]
-        if found and len(found) / len(wanted) > best[0]:
-            best = (len(found) / len(wanted), n, (min(found), max(found)))
+        lines = [(number, line.strip()) for number, line in source.lines if line.strip()]
+        matcher = SequenceMatcher(a=wanted, b=[line for _, line in lines], autojunk=False)
+        run = matcher.find_longest_match()
+        runs = [run] if run.size >= _COPIED * len(wanted) else [r for r in matcher.get_matching_blocks() if r.size]
+        share = sum(run.size for run in runs) / len(wanted) if wanted else 0.0
+        if share > best[0]:
+            best = (share, n, (lines[runs[0].b][0], lines[runs[-1].b + runs[-1].size - 1][0]))
     return {best[1]: best[2]} if best[0] >= _COPIED else {}
 
 

@@ -23,6 +23,7 @@ def selected(question: Question) -> Source | None:
     first = text.count("\n", 0, question.start) + 1
     chosen = text[question.start : question.end].rstrip("\r\n")
     source = passage(path=snapshot.relative, start_line=first, symbol="", sha=snapshot.sha, text=chosen)
+    source = replace(source, pointed=True)
     return replace(source, opening=_opening(source, text, snapshot.language)) if len(source.lines) >= _LONG else source
 
 

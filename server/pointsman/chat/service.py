@@ -198,7 +198,7 @@ class ChatService:
 
     async def _still_there(self, question: Question, sources: Mapping[int, Source]) -> dict[int, Source]:
         """The sources whose files still have the text that they are of; a selection is of the editor's text."""
-        own = question.selection
+        own = question.selection if question.end > question.start else None
 
         def unchanged() -> dict[int, Source]:
             now = {path: self._blob_of(question.root, path) for path in {s.path for s in sources.values()}}

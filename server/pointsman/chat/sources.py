@@ -38,6 +38,8 @@ class Source:
     """What is shown, at least one: 1-based numbers, ascending, and the text. Numbers may be missing in between."""
     whole: tuple[tuple[int, str], ...] = ()
     """All lines of the passage, where `lines` are not all of them: the place that is cited, and what may be quoted."""
+    pointed: bool = False
+    """Whether the question points at it, so that it is not one passage among five."""
     opening: tuple[int, ...] = ()
     """Of a long passage that the question points at, the numbers of lines that open definitions, outer ones first: its
     outline, which goes before the rest."""
@@ -110,8 +112,7 @@ def within_budget(sources: Sequence[Source], budget: int, asked: frozenset[str])
     """
     fitted: list[Source] = []
     for source in sources:
-        # What the question points at is not one passage among five.
-        share = budget // 2 if source.opening else max(budget // min(MOST - len(fitted), len(sources)), 64)
+        share = budget // 2 if source.pointed else max(budget // min(MOST - len(fitted), len(sources)), 64)
         cut = _cut(source, min(share, budget), asked)
         if cut is None:
             continue
@@ -132,6 +133,9 @@ def _cut(source: Source, tokens: int, asked: frozenset[str]) -> Source | None:
     room -= sum(costs[index] for index in kept)
     first, last = _best_run(words, costs, 0 if source.opening else len(kept), room, latest=bool(source.opening))
     chosen = tuple(source.lines[index] for index in sorted({*kept, *range(first, last)}))
+    if not chosen and source.pointed:
+        number, line = source.lines[0]
+        chosen = ((number, line[:room]),)
     return replace(source, lines=chosen, whole=source.lines) if chosen else None
 
 
