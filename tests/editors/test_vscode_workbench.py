@@ -241,6 +241,17 @@ def test_a_workspace_that_is_not_trusted_gets_local_work_and_runs_nothing_of_its
     assert session.home.run("policy", "show", session.folder, "--json").json["trusted"] is True
 
 
+def test_models_that_are_missing_are_offered_and_fetched(
+    tmp_path: Path, models_dir: Path, bench: Workbench, vsix: Path
+) -> None:
+    def without_models(home: Home, folder: Path) -> None:
+        (home.path / "data" / "models").unlink()
+
+    session = run_session(tmp_path, models_dir, bench, vsix, ["fetched"], prepare=without_models)
+    seen = went_well(session)["fetched"]
+    assert "smollm2-135m" in seen["asked"] and "code-minilm" in seen["asked"] and seen["shown"].strip()
+
+
 def test_restricted_mode_is_local_whoever_trusted_the_repository(
     tmp_path: Path, models_dir: Path, bench: Workbench, vsix: Path, httpserver: HTTPServer
 ) -> None:

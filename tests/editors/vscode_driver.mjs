@@ -622,6 +622,22 @@ const steps = {
     return { before, after: servers(), shown };
   },
 
+  /** A machine without models: they are offered, fetched, and used. */
+  async fetched() {
+    await page.goto(`${plan.url}/?folder=${plan.folder}`);
+    const offer = page.locator('.notification-list-item', { hasText: 'models are not on this machine yet' });
+    await offer.waitFor({ timeout: 120 * SECONDS });
+    const asked = plain(await offer.innerText());
+    await offer.getByRole('button', { name: 'Download' }).click();
+    const fetching = page.locator('.notification-list-item', { hasText: 'downloading the models' });
+    await fetching.waitFor();
+    await fetching.waitFor({ state: 'hidden', timeout: 240 * SECONDS });
+    await until('the server', async () => (await status().locator('a').getAttribute('aria-label'))?.includes('smollm2'));
+    await open('shop/cart.py');
+    await press('Control+1');
+    return { asked, shown: await typeUntilGhost(' ') };
+  },
+
   async restricted() {
     const label = await until('local work only', async () => {
       const text = await status().locator('a').getAttribute('aria-label');

@@ -7,7 +7,7 @@ import { Scope } from './chat/scope';
 import { ChatView } from './chat/view';
 import { doctor } from './doctor';
 import { showExplanation } from './explain';
-import { chooseModel } from './models';
+import { chooseModel, offerModels, pullModels } from './models';
 import { Pause } from './pause';
 import { openPolicy } from './policy';
 import { registerOutgoing } from './refactor/carry';
@@ -51,6 +51,10 @@ export function activate(context: vscode.ExtensionContext): void {
         await service.restart();
       }
     },
+    pullModels: async () => {
+      await pullModels(service.known());
+      await service.restart(); // it reads the repository once there is a model for that
+    },
     showExplanation: () => showExplanation(service),
     openPolicy: () => openPolicy(service.known()),
     trustAgain: () => trustAgain(service, context.workspaceState),
@@ -77,9 +81,19 @@ export function activate(context: vscode.ExtensionContext): void {
       tellTrust(service, context.workspaceState).catch((error: unknown) => log.warn(`trust: ${String(error)}`));
     }
   };
+  let offered = false;
+  const models = async () => {
+    if (service.phase === 'running' && !offered) {
+      offered = true;
+      if (await offerModels(service.command)) {
+        await service.restart();
+      }
+    }
+  };
   let key = serverKey();
   context.subscriptions.push(
     service.onPhase(trust),
+    service.onPhase(() => void guarded(models)()),
     vscode.workspace.onDidGrantWorkspaceTrust(trust),
     vscode.workspace.onDidChangeWorkspaceFolders(() => setTimeout(trust)), // the server hears of them first
     vscode.workspace.onDidChangeConfiguration(() => {

@@ -24,10 +24,35 @@ export async function listModels(command: string): Promise<Model[]> {
   }
 }
 
+/** Offer to fetch what the settings use and is not here. Whether something was fetched. */
+export async function offerModels(command: string): Promise<boolean> {
+  const missing = (await listModels(command)).filter((model) => model.used_for.length > 0 && !model.installed);
+  if (missing.length === 0) {
+    return false;
+  }
+  const names = missing.map((model) => `${model.name} (${model.licence}, for ${model.used_for.join(' and ')})`).join(', ');
+  const text = `Pointsman's models are not on this machine yet: ${names}.`;
+  return (await vscode.window.showInformationMessage(text, 'Download', 'Not Now')) === 'Download' && pullModels(command);
+}
+
+/** Fetch what the settings use. Throws with the reason. */
+export async function pullModels(command: string): Promise<true> {
+  const title = 'Pointsman: downloading the models';
+  await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title }, () => models(command, 'pull'));
+  return true;
+}
+
+async function models(command: string, step: string, ...names: string[]): Promise<void> {
+  const ran = await run(command, ['models', step, ...names, '-q'], { env: environment() });
+  if (ran.code !== 0) {
+    throw new Error(lastLine(ran.stderr) || `pointsman models ${step} failed`);
+  }
+}
+
 /** Let the user choose; what is not installed is pulled first, with its size and licence shown. */
 export async function chooseModel(command: string): Promise<string | undefined> {
-  const models = (await listModels(command)).filter((model) => model.fit.ok && model.roles.some((role) => role !== 'embedding'));
-  const items = models.map((model) => ({
+  const fitting = (await listModels(command)).filter((model) => model.fit.ok && model.roles.some((role) => role !== 'embedding'));
+  const items = fitting.map((model) => ({
     label: model.name,
     description: model.used_for.length ? `in use for ${model.used_for.join(' and ')}` : model.installed ? 'installed' : 'to be downloaded',
     detail: `${model.title}, ${model.licence}, needs ${model.fit.needed_mb} MB`,
@@ -37,14 +62,11 @@ export async function chooseModel(command: string): Promise<string | undefined> 
   if (!chosen) {
     return undefined;
   }
-  const steps = chosen.model.installed ? [['use']] : [['pull'], ['use']];
   await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: `Pointsman: ${chosen.label}` }, async () => {
-    for (const [step] of steps) {
-      const ran = await run(command, ['models', step ?? '', chosen.label, '-q'], { env: environment() });
-      if (ran.code !== 0) {
-        throw new Error(lastLine(ran.stderr) || `pointsman models ${step} failed`);
-      }
+    if (!chosen.model.installed) {
+      await models(command, 'pull', chosen.label);
     }
+    await models(command, 'use', chosen.label);
   });
   return chosen.label;
 }

@@ -32,6 +32,8 @@ test('a relative entry of PATH is the workspace, and never searched', () => {
 test('an environment is made when it is missing or cut short; until then an older server goes on', () => {
   assert.deepEqual(locate(wishes, disk([])), { kind: 'make', instead: '' });
   assert.deepEqual(locate(wishes, disk([NEW], '/s/server-2')), { kind: 'make', instead: '' });
+  const windows = locate({ ...wishes, windows: true }, disk([]));
+  assert.ok(windows.kind === 'problem' && windows.message.includes('WSL'));
   const upgraded = { ...wishes, older: '/s/server-1' };
   assert.deepEqual(locate(upgraded, disk([OLD])), { kind: 'make', instead: OLD });
   assert.deepEqual(locate(upgraded, disk([OLD, NEW])), { kind: 'run', command: NEW, from: 'environment' });

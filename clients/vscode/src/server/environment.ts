@@ -31,9 +31,9 @@ export function bundle(folder: string): Bundle | undefined {
 }
 
 /** Python of the setting, else of PATH. Throws `SetUpError` with what to do. */
-export async function findPython(setting: string, searchPath: readonly string[], windows: boolean): Promise<string> {
+export async function findPython(setting: string, searchPath: readonly string[]): Promise<string> {
   const names = ['python3.13', 'python3.12', 'python3.11', 'python3', 'python'];
-  const found = names.map((name) => onSearchPath(name, { searchPath, windows }, disk));
+  const found = names.map((name) => onSearchPath(name, searchPath, disk));
   for (const candidate of setting ? [setting] : found) {
     if (candidate && isNewEnough((await run(candidate, ['--version'])).stdout)) {
       return candidate;
@@ -50,7 +50,6 @@ export interface Making {
   python: string;
   environment: string;
   bundle: Bundle;
-  windows: boolean;
   signal: AbortSignal;
   step: (message: string) => void;
   log: (line: string) => void;
@@ -59,7 +58,7 @@ export interface Making {
 /** A fresh environment; one of that name that was cut short goes. Throws `SetUpError` with the step that failed. */
 export async function makeEnvironment(making: Making): Promise<void> {
   const { environment, bundle: from } = making;
-  const python = inEnvironment(environment, 'python', making.windows);
+  const python = inEnvironment(environment, 'python');
   fs.rmSync(environment, { recursive: true, force: true });
   const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--no-deps'];
   const steps: [string, string, string[]][] = [
@@ -76,7 +75,9 @@ export async function makeEnvironment(making: Making): Promise<void> {
       throw new SetUpError('Setting up was cancelled.');
     }
     if (ran.code !== 0) {
-      throw new SetUpError(`${what} failed: ${lastLine(ran.stderr) || `code ${ran.code}`}. The log has the rest.`);
+      const why = lastLine(ran.stderr) || lastLine(ran.stdout) || `code ${ran.code}`;
+      const remedy = args[1] === 'venv' ? ' On Debian and Ubuntu, install python3-venv.' : '';
+      throw new SetUpError(`${what} failed: ${why}.${remedy} The log has the rest.`);
     }
   }
   markComplete(environment);

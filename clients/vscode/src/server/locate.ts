@@ -28,8 +28,8 @@ export type Found =
   | { kind: 'problem'; message: string };
 
 /** The program in a virtual environment. */
-export function inEnvironment(environment: string, name: string, windows: boolean): string {
-  return windows ? path.join(environment, 'Scripts', `${name}.exe`) : path.join(environment, 'bin', name);
+export function inEnvironment(environment: string, name: string): string {
+  return path.join(environment, 'bin', name);
 }
 
 export function locate(wishes: Wishes, disk: Disk): Found {
@@ -38,13 +38,13 @@ export function locate(wishes: Wishes, disk: Disk): Found {
       ? { kind: 'run', command: wishes.path, from: 'setting' }
       : { kind: 'problem', message: `The setting pointsman.server.path names ${wishes.path}, and no program is there.` };
   }
-  const onPath = onSearchPath('pointsman', wishes, disk);
+  const onPath = onSearchPath('pointsman', wishes.searchPath, disk);
   if (onPath) {
     return { kind: 'run', command: onPath, from: 'path' };
   }
   const made = [wishes.environment, wishes.older]
     .filter((folder) => folder !== '' && disk.isComplete(folder))
-    .map((folder) => inEnvironment(folder, 'pointsman', wishes.windows))
+    .map((folder) => inEnvironment(folder, 'pointsman'))
     .filter((program) => disk.isProgram(program));
   const own = made.find((program) => program.startsWith(wishes.environment + path.sep));
   const instead = made[0] ?? '';
@@ -57,15 +57,17 @@ export function locate(wishes: Wishes, disk: Disk): Found {
       message: 'No pointsman program is on PATH, and this build of the extension carries no server. Install the server, or name it in pointsman.server.path.',
     };
   }
+  if (wishes.windows) {
+    return { kind: 'problem', message: 'The server runs on Linux and macOS. On Windows, open the folder in WSL.' };
+  }
   return { kind: 'make', instead };
 }
 
 /** The first program of that name; relative entries of PATH are skipped, for they would mean the workspace. */
-export function onSearchPath(name: string, wishes: Pick<Wishes, 'searchPath' | 'windows'>, disk: Disk): string | undefined {
-  const file = wishes.windows ? `${name}.exe` : name;
-  return wishes.searchPath
+export function onSearchPath(name: string, searchPath: readonly string[], disk: Disk): string | undefined {
+  return searchPath
     .filter((folder) => path.isAbsolute(folder))
-    .map((folder) => path.join(folder, file))
+    .map((folder) => path.join(folder, name))
     .find((candidate) => disk.isProgram(candidate));
 }
 

@@ -8,8 +8,6 @@ import { type Bundle, bundle, findPython, makeEnvironment } from './environment'
 import { type Found, inEnvironment, locate } from './locate';
 import { run } from './run';
 
-const windows = process.platform === 'win32';
-
 export class Setup {
   private readonly storage: string;
   private readonly environment: string;
@@ -32,7 +30,7 @@ export class Setup {
         environment: this.environment,
         older: this.others().find((folder) => disk.isComplete(folder)) ?? '',
         bundled: this.carried?.version ?? '',
-        windows,
+        windows: process.platform === 'win32',
       },
       disk,
     );
@@ -68,7 +66,7 @@ export class Setup {
       void vscode.window.showWarningMessage('Pointsman: the newer server could not be set up; the older one goes on. The log says why.');
       return instead;
     }
-    return inEnvironment(this.environment, 'pointsman', windows);
+    return inEnvironment(this.environment, 'pointsman');
   }
 
   /** Whether the user wants an environment made, where there is one to make. */
@@ -80,7 +78,7 @@ export class Setup {
     const yes = 'Set Up';
     const text = found.instead
       ? 'This version of Pointsman brings a newer server. Your index, policy and history stay.'
-      : 'Pointsman can set up its server in a folder of its own. It downloads about 2 GB.';
+      : 'Pointsman can set up its server in a folder of its own. It downloads about 2 GB, or more where torch comes with CUDA.';
     return (await vscode.window.showInformationMessage(text, yes, 'Not Now')) === yes;
   }
 
@@ -100,7 +98,7 @@ export class Setup {
     if (!carried) {
       throw new Error('This build of the extension carries no server.');
     }
-    const python = await findPython(settings.python(), searchPath(), windows);
+    const python = await findPython(settings.python(), searchPath());
     const abort = new AbortController();
     await vscode.window.withProgress(
       { location: vscode.ProgressLocation.Notification, title: 'Pointsman', cancellable: true },
@@ -110,7 +108,6 @@ export class Setup {
           python,
           environment: this.environment,
           bundle: carried,
-          windows,
           signal: abort.signal,
           step: (message) => progress.report({ message }),
           log: (line) => this.log.info(line),
