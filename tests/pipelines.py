@@ -216,8 +216,9 @@ def rules(root: Path) -> Rules:
 class FixedRouter:
     """Gives one target, and remembers what it was asked."""
 
-    def __init__(self, target: str, reason: str = "because") -> None:
+    def __init__(self, target: str, reason: str = "because", *, reviews: bool = False) -> None:
         self.target = target
+        self.reviews = reviews
         self.reason = reason
         self.asked: list[tuple[object, ...]] = []
 
@@ -228,6 +229,9 @@ class FixedRouter:
 
     def may_leave(self, root: Path, paths: frozenset[str]) -> frozenset[str]:
         return frozenset(path for path in paths if "kept" not in path)
+
+    def wants_review(self, root: Path | None) -> bool:
+        return self.reviews
 
 
 def snapshot(text: str, *, root: Path = Path("/repo"), name: str = "pkg/a.py", language: str = "python") -> Snapshot:

@@ -262,6 +262,11 @@ class _Router:
         patterns = layers.load(self._paths, root).local_paths
         return frozenset(path for path in paths if not (patterns and kept_local(root, (path,), patterns)))
 
+    def wants_review(self, root: Path | None) -> bool:
+        from pointsman.policy import layers
+
+        return layers.load(self._paths, root).review_edits == "always"
+
     def _quota_left(self, limits: Quota) -> bool | None:
         """None when it cannot be said: the gateway, which reserves, then says no."""
         from pointsman.errors import GatewayError

@@ -72,6 +72,10 @@ class Router(Protocol):
         """Those of the root-relative paths that policy does not keep for the local model."""
         ...
 
+    def wants_review(self, root: Path | None) -> bool:
+        """Whether policy wants every edit looked at as those of protected paths are."""
+        ...
+
 
 def messages_of(pairs: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
     """(role, content) pairs as what is sent; nobody but the system and the user speaks in a first request."""
@@ -82,6 +86,12 @@ def route_of(closed: ClosedPreview | ClosedReply) -> RouteTaken:
     return RouteTaken(
         target="closed", model=closed.model, reason=closed.reason, endpoint=closed.endpoint, rule=closed.rule
     )
+
+
+def refusal(reason: str, rule: str) -> PolicyRefusal:
+    """With what to do about it."""
+    remedy = "pointsman policy trust" if rule == "workspace.untrusted" else "pointsman policy explain"
+    return PolicyRefusal(reason, rule=rule, remedy=remedy)
 
 
 def instead(failure: PointsmanError) -> tuple[RouteTaken, str]:

@@ -126,6 +126,12 @@ def test_a_trusted_workspace_gets_the_closed_model_with_a_receipt(
 
 def test_applying_keeps_the_secret_and_the_rest_of_the_file(home: Home, repository: Path, place: str) -> None:
     home.run("policy", "trust", repository)
+    policy, before = home.path / "config" / "policy.toml", (repository / "shop" / "cart.py").read_text()
+    allowed = policy.read_text()
+    policy.write_text(f'{allowed}edits = "always"\n')
+    refused = home.run("refactor", place, "rename percent to share", "--target", "closed", "--apply", code=1)
+    assert "protected: shop/cart.py" in refused.err and (repository / "shop" / "cart.py").read_text() == before
+    policy.write_text(allowed)
     home.run("refactor", place, "rename percent to share", "--target", "closed", "--apply")
     text = (repository / "shop" / "cart.py").read_text()
     assert SECRET in text and "POINTSMAN_" not in text

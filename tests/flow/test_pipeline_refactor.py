@@ -224,6 +224,12 @@ async def test_protected_files_are_marked() -> None:
     assert done.edits and done.checks.protected == ("conftest.py",) and not done.checks.passed
 
 
+async def test_policy_may_want_every_edit_looked_at() -> None:
+    router = FixedRouter("local", reviews=True)
+    done = await RefactorService(FakeHost(TYPED + "\n```"), router, rules, Settings()).refactor(query())
+    assert done.checks.protected == (done.edits[0].path,) and done.checks.sound and not done.checks.passed
+
+
 def two(tmp_path: Path, **more: object) -> RefactorQuery:
     """A file, and one that uses it."""
     (tmp_path / "b.py").write_text("from a import area\n\n\ndef room():\n    return area(2, 3)\n")

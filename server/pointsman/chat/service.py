@@ -27,7 +27,7 @@ from pointsman.chat.words import content_words, coverage
 from pointsman.errors import PointsmanError, PolicyRefusal, UsageError
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import HostApi, ModelParams
-from pointsman.routed import NO_CLOSED, Router, RouteTaken, instead, receipt_of, route_of
+from pointsman.routed import NO_CLOSED, Router, RouteTaken, instead, receipt_of, refusal, route_of
 from pointsman.settings import Settings
 
 _SOURCE_TOKENS = 1200
@@ -84,7 +84,7 @@ class ChatService:
             return _abstained(question, found, numbered(found.sources), _unasked(local, _NOTHING))
         route, note = await self._route(question, found), ""
         if route.target == "refused":
-            raise PolicyRefusal(route.reason, rule=route.rule)
+            raise refusal(route.reason, route.rule)
         if route.target == "closed":
             shown = False
 

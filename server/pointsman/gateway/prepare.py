@@ -27,6 +27,7 @@ from pointsman.host.api import ClosedRequest, Message
 from pointsman.policy.effective import Effective
 from pointsman.policy.route import Decision, Facts, decide
 from pointsman.policy.schema import Endpoint, Quota, Task
+from pointsman.routed import refusal
 from pointsman_indexer.errors import ExclusionsInvalid
 from pointsman_indexer.exclude import Exclusions
 
@@ -97,8 +98,7 @@ class Preparer:
         )
         decision = decide(facts, policy)
         if decision.target != "closed" or decision.endpoint is None:
-            remedy = "pointsman policy trust" if decision.rule == "workspace.untrusted" else "pointsman policy explain"
-            raise PolicyRefusal(decision.reason, rule=decision.rule, remedy=remedy)
+            raise refusal(decision.reason, decision.rule)
         _check_files(workspace, files, policy.exclude)
         endpoint = decision.endpoint
         body, redactor = self._redacted(request, policy, endpoint, decision.model)

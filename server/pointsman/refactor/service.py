@@ -21,7 +21,7 @@ from pointsman.refactor.edits import edits_of
 from pointsman.refactor.local import change_locally, local_tasks
 from pointsman.refactor.types import UNTOUCHED, Refactoring, RefactorQuery
 from pointsman.refactor.work import Work, work_of
-from pointsman.routed import NO_CLOSED, Router, RouteTaken, Target, instead
+from pointsman.routed import NO_CLOSED, Router, RouteTaken, Target, instead, refusal
 from pointsman.settings import Settings
 from pointsman_indexer.effort import Effort, measure
 
@@ -45,8 +45,12 @@ class RefactorService:
         work = await asyncio.to_thread(work_of, query, self._exclusions)
         route = await self._route(work, query.target)
         if route.target == "refused":
-            raise PolicyRefusal(route.reason, rule=route.rule)
+            raise refusal(route.reason, route.rule)
         result = await (self._closed if route.target == "closed" else self._local)(work, query, route)
+        if result.edits:
+            reviewed = await asyncio.to_thread(self._router.wants_review, work.root)
+            protected = tuple(edit.path for edit in result.edits) if reviewed else result.checks.protected
+            result = replace(result, checks=replace(result.checks, protected=protected))
         total = round((time.perf_counter() - begun) * 1000, 3)
         return replace(result, timings_ms={**result.timings_ms, "total": total})
 

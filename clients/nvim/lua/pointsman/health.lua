@@ -25,7 +25,7 @@ local function command()
   local cmd = require('pointsman.config').current.cmd
   if vim.fn.executable(cmd[1]) == 0 then
     health.error(cmd[1] .. ' is not on the PATH', {
-      'install the server: pipx install pointsman',
+      'install the server: pipx install dist/pointsman-*.whl, or see README.md',
       'or name it: require("pointsman").setup { cmd = { "/path/to/pointsman", "serve" } }',
     })
     return false
