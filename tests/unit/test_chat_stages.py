@@ -286,6 +286,16 @@ def test_half_of_a_sentence_and_two_made_one_are_no_support() -> None:
         assert ground(said, {1: text}).places == {1: (line, line)}, said
 
 
+def test_lines_that_were_left_out_of_a_passage_still_turn_the_next() -> None:
+    whole = source(
+        'def receive(self):\n    """Blocks until a message is there or\n    the socket is disconnected now.\n    """'
+    )
+    shown = replace(whole, lines=(whole.lines[0], whole.lines[2]), whole=whole.lines)
+    assert not ground("The socket is disconnected now.", {1: shown}).text
+    held = ground("It blocks until a message is there or the socket is disconnected now.", {1: shown})
+    assert held.places == {1: (2, 3)}
+
+
 def test_how_many_is_said_and_one_word_says_nothing() -> None:
     text = source(
         '"""Format the output for display, for each of\n    all listeners."""\nraise ServerConnectionLost', path="f.py"

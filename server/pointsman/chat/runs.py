@@ -75,8 +75,10 @@ def _goes_on(there: Sequence[_Word], end: int) -> bool:
 
 def _words(lines: Sequence[tuple[int, str]]) -> Iterator[_Word]:
     at, statement, nth, condition = 0, 0, 0, -1
-    before = ""
+    before, expected = "", lines[0][0] if lines else 0
     for number, line in lines:
+        if number != expected:  # nobody knows what the line goes on with
+            statement, nth, before = statement + 1, _SKIPPED + 1, ""
         if _CLOSED.search(before) or (_BEGIN.match(line) and not _goes_on_as_comment(before, line)):
             nth = 0
         for piece_number, piece in enumerate(_END.split(line)):
@@ -86,7 +88,7 @@ def _words(lines: Sequence[tuple[int, str]]) -> Iterator[_Word]:
                 yield _Word(stem, number, statement, nth, condition)
                 condition = at if stem in CONDITIONS else condition
                 at, nth = at + 1, nth + 1
-        before = line
+        before, expected = line, number + 1
 
 
 def _goes_on_as_comment(before: str, line: str) -> bool:

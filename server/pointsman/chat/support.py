@@ -52,11 +52,13 @@ def said(sentence: str, source: Source, asked: frozenset[str] = frozenset()) -> 
     few = min(len(told), len(sentence.split())) < _LEAST or len(set(bare) - CONDITIONS) < _LEAST_OWN
     if few or not told - asked or len(own) > len(set(own)):
         return None
-    found = {*runs(words, source.lines), *runs(bare, source.lines)}
+    # Of what was left out of a passage, a line may turn the next one's meaning.
+    lines = source.whole or source.lines
+    found = {*runs(words, lines), *runs(bare, lines)}
     for first, last in sorted(found, key=lambda run: run[1] - run[0]):
-        text = _text(source, first, last)
+        text = _text(lines, first, last)
         stand = _stand(called, source, text) and all(word in text.lower() for word in general)
-        if stand and _same_claim(sentence, text, _text(source, first, last + 1)):
+        if stand and _same_claim(sentence, text, _text(lines, first, last + 1)):
             return first, last
     return None
 
@@ -91,8 +93,8 @@ def _same_claim(sentence: str, text: str, further: str) -> bool:
     return _all(_MODAL, text) <= _all(_MODAL, sentence) and _all(_QUANTITY, sentence) <= _all(_QUANTITY, further)
 
 
-def _text(source: Source, first: int, last: int) -> str:
-    return "\n".join(line for number, line in source.lines if first <= number <= last)
+def _text(lines: Sequence[tuple[int, str]], first: int, last: int) -> str:
+    return "\n".join(line for number, line in lines if first <= number <= last)
 
 
 def _all(words: re.Pattern[str], text: str) -> set[str]:
