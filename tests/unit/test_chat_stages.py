@@ -294,6 +294,8 @@ def test_lines_that_were_left_out_of_a_passage_still_turn_the_next() -> None:
     assert not ground("The socket is disconnected now.", {1: shown}).text
     held = ground("It blocks until a message is there or the socket is disconnected now.", {1: shown})
     assert held.places == {1: (2, 3)}
+    apart = replace(whole, lines=shown.lines)  # two passages read as one
+    assert not ground("The socket is disconnected now.", {1: apart}).text
 
 
 def test_how_many_is_said_and_one_word_says_nothing() -> None:
