@@ -179,7 +179,10 @@ def _may_be_offered(server: Server, result: Refactoring) -> bool:
 
 
 async def annotated_edits(server: Server, found: Proposal) -> types.WorkspaceEdit:
-    """The edits, each bound to the version or the text that it was made from, so a stale one cannot apply."""
+    """The edits, each bound to the version of the document that it was made from, so that a stale one cannot apply.
+
+    LSP cannot bind one to a file that is not open: that is as it was when the edit is offered, which is checked here.
+    """
     confirm = _support(server).confirmed
     changes: list[Any] = []
     for edit in found.result.edits:
