@@ -19,6 +19,7 @@ import { Setup } from './server/setup';
 import { serverKey } from './settings';
 import { StatusItem } from './status/item';
 import { showMenu } from './status/menu';
+import { told } from './told';
 import { tellTrust, trustAgain } from './trust';
 
 const WELCOMED = 'welcomed';
@@ -114,7 +115,7 @@ function guarded(action: (...args: never[]) => unknown): (...args: never[]) => P
     try {
       await action(...args);
     } catch (error) {
-      void vscode.window.showErrorMessage(`Pointsman: ${error instanceof Error ? error.message : String(error)}`);
+      void vscode.window.showErrorMessage(`Pointsman: ${told(error)}`);
     }
   };
 }

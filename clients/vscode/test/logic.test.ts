@@ -12,6 +12,7 @@ import { isInside } from '../src/paths';
 import { Crashes } from '../src/server/crashes';
 import { type Disk, type Wishes, isNewEnough, locate } from '../src/server/locate';
 import { readToday, shown, todayLines } from '../src/status/view';
+import { told } from '../src/told';
 
 const wishes: Wishes = { path: '', searchPath: ['bin', '/usr/bin'], environment: '/s/server-2', older: '', bundled: '2', windows: false };
 const NEW = '/s/server-2/bin/pointsman';
@@ -194,4 +195,11 @@ test('a question that policy wants seen first is asked again with the user\u2019
   assert.deepEqual(shown, [{ body: '{"model":"big"}', sha256: 'abc', model: 'big', endpoint: 'vendor', redactions: 0, marks: [] }]);
   assert.deepEqual(asked, [{}, {}, { approvedSha256: 'abc' }]);
   assert.equal(await approved(() => Promise.resolve(done), () => Promise.reject(new Error('not to be asked'))), done);
+});
+
+test('an error is told with its remedy', () => {
+  const refusal = Object.assign(new Error('this workspace is not trusted'), { data: { code: 'refused', remedy: 'pointsman policy trust' } });
+  assert.equal(told(refusal), 'this workspace is not trusted (pointsman policy trust)');
+  assert.equal(told(Object.assign(new Error('no'), { data: { remedy: '' } })), 'no');
+  assert.equal(told('why'), 'why');
 });

@@ -104,7 +104,8 @@ function M.ask(method, params, take, bufnr, failed)
   local id = M.send(client, method, params, function(err, result)
     ours[mark] = nil
     if err then
-      fail(err.message or 'the request failed')
+      local remedy = vim.tbl_get(err, 'data', 'remedy') or ''
+      fail((err.message or 'the request failed') .. (remedy ~= '' and (' (%s)'):format(remedy) or ''))
     else
       take(without_nulls(result))
     end

@@ -5,6 +5,7 @@ import { refactor } from '../refactor/run';
 import { type Hit, receiptsOf } from '../protocol';
 import type { Service } from '../server/service';
 import { environment, settings } from '../settings';
+import { told } from '../told';
 import { approved } from './approved';
 import type { Scope } from './scope';
 import { type Wanted, changes, instruction, parse, question } from './slash';
@@ -108,7 +109,7 @@ export class Conversation {
       }
     } catch (error) {
       const stopped = source.token.isCancellationRequested;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = told(error);
       this.put({ ...this.turn(id), state: stopped ? 'stopped' : 'failed', ...(stopped ? {} : { error: message }) });
     } finally {
       if (this.turn(id).state === 'writing') {

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { resolve } from '../places';
 import type { Service } from '../server/service';
 import { confirmed } from '../refactor/carry';
+import { told } from '../told';
 import { approved } from './approved';
 import { literal } from './harmless';
 import { type Out, reply } from './native';
@@ -25,7 +26,9 @@ export function registerParticipant(service: Service, scope: Scope): vscode.Disp
       search: (query: string, k: number) => service.search(query, k, token),
       about: (mentions: readonly string[]) => scope.of(mentions, true, false),
     };
-    await reply(asked, sources, to(stream));
+    await reply(asked, sources, to(stream)).catch((error: unknown) => {
+      throw new Error(told(error));
+    });
     return {};
   });
 }

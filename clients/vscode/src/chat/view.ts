@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { open } from '../places';
+import { told } from '../told';
 import type { Change, Conversation } from './conversation';
 import { type FromPage, type ToPage, fromPage } from './messages';
 import { page } from './page';
@@ -40,7 +41,7 @@ export class ChatView implements vscode.WebviewViewProvider {
     view.webview.onDidReceiveMessage((value: unknown) => {
       const message = fromPage(value);
       if (message) {
-        this.receive(message).catch((error: unknown) => void vscode.window.showErrorMessage(`Pointsman: ${String(error)}`));
+        this.receive(message).catch((error: unknown) => void vscode.window.showErrorMessage(`Pointsman: ${told(error)}`));
       }
     });
     view.onDidDispose(() => {

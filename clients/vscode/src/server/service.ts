@@ -12,6 +12,7 @@ import type {
 } from '../protocol';
 import { environment, settings } from '../settings';
 import { type ActionData, reviewed, wantsReview } from '../refactor/reviewed';
+import { told } from '../told';
 import { Crashes } from './crashes';
 import type { Setup } from './setup';
 
@@ -91,7 +92,7 @@ export class Service implements vscode.Disposable {
       }
     } catch (error) {
       if (turn === this.turn) {
-        this.fail(error instanceof Error ? error.message : String(error));
+        this.fail(told(error));
       }
     }
   }
@@ -285,7 +286,7 @@ async function resolved(client: LanguageClient, action: vscode.CodeAction, token
       return reviewed(action, data);
     }
     if (!token.isCancellationRequested) {
-      void vscode.window.showErrorMessage(`Pointsman: ${error instanceof Error ? error.message : String(error)}`);
+      void vscode.window.showErrorMessage(`Pointsman: ${told(error)}`);
     }
     return action;
   }
