@@ -286,6 +286,13 @@ def test_half_of_a_sentence_and_two_made_one_are_no_support() -> None:
         assert ground(said, {1: text}).places == {1: (line, line)}, said
 
 
+def test_an_end_that_points_at_something_is_the_passage_s_own() -> None:
+    text = source("# Reserved for callers who need traversal. Keeps rows sorted because callers need\n# them.")
+    assert not ground("It is reserved for callers who need it.", {1: text}).text
+    assert ground("It is reserved for callers who need traversal.", {1: text}).text
+    assert ground("It keeps rows sorted because callers need them.", {1: text}).text
+
+
 def test_lines_that_were_left_out_of_a_passage_still_turn_the_next() -> None:
     whole = source(
         'def receive(self):\n    """Blocks until a message is there or\n    the socket is disconnected now.\n    """'

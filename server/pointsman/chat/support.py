@@ -35,6 +35,8 @@ _QUANTITY = re.compile(
 """How many or which of them is as much of a claim as what: it has to be there."""
 _MODAL = re.compile(r"\b(?:may|might|can|could|should|must)\b", re.I)
 """What "may" be is not said to be."""
+_POINTS = re.compile(r"\w+\s+(?:it|them|this|that|these|those|ones?)$", re.I)
+"""An end that stands for something, which may be what the passage names in its place."""
 
 
 def said(sentence: str, source: Source, asked: frozenset[str] = frozenset()) -> Lines | None:
@@ -83,12 +85,15 @@ def names(sentence: str) -> list[str]:
 
 
 def _same_claim(sentence: str, text: str, further: str) -> bool:
-    """Whether `sentence` denies, doubts and counts as `text` does.
+    """Whether `sentence` denies, doubts, counts and ends as `text` does.
 
-    `further` is the text with its next line, where "all" may stand: a run ends with its last content word.
+    `further` is the text with its next line, where "all" or "it" may stand: a run ends with its last content word.
     """
     denied, there = _all(_NOT, sentence), _all(_NOT, text)
     if not denied <= there or bool(denied) != bool(there):
+        return False
+    end = _POINTS.search(sentence.rstrip(" .!"))
+    if end and not re.search(r"\W+".join(end[0].split()), further, re.I):
         return False
     return _all(_MODAL, text) <= _all(_MODAL, sentence) and _all(_QUANTITY, sentence) <= _all(_QUANTITY, further)
 
