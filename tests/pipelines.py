@@ -91,6 +91,7 @@ class FakeHost:
         self.heals = True
         """Whether answers begin with what the prompt held back, as those of our engines do."""
         self.search_delay = 0.0
+        self.redactions = 1
         self.closed_answer = ""
         self.closed_answers: list[str] = []
         """Taken one by one before `closed_answer`."""
@@ -169,7 +170,7 @@ class FakeHost:
             reason="allowed",
             body=body,
             sha256=f"sha-of-{len(body)}",
-            redactions=1,
+            redactions=self.redactions,
             needs_approval=self.needs_approval,
         )
 
@@ -190,7 +191,7 @@ class FakeHost:
             rule="closed.endpoints.openai",
             reason="allowed",
             record_id="r1",
-            redactions=1,
+            redactions=self.redactions,
             input_tokens=10,
             output_tokens=10,
             usd=0.0,

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pointsman.lsp.services import Completer, Services
 from pointsman.settings import Paths, Settings, SettingsFile
@@ -166,7 +167,7 @@ def build_host(
             engines.embedder,
             Surroundings(
                 exclusions=exclusions,
-                store=lambda: _vector_server(paths, current()),
+                store=lambda root: _vector_server(paths, current(), root),
                 pause=lambda: pause.reason(current().index_pause, pause.on_battery, pause.is_loaded),
             ),
             Adaptations(_Learner(maker, current), exclusions),
@@ -185,12 +186,12 @@ def gguf_weights(paths: Paths, settings: Settings) -> tuple[Path | None, str]:
     return maker.checked(card) / card.gguf, ""
 
 
-def _vector_server(paths: Paths, settings: Settings) -> tuple[str, str]:
+def _vector_server(paths: Paths, settings: Settings, root: Path) -> tuple[str, str]:
     """URL and API key of the Qdrant server that the user chose; ("", "") for none, or where policy wants no other."""
     from pointsman.gateway import keys
     from pointsman.policy import layers
 
-    if settings.store_url and layers.load(paths, None).local_only:
+    if settings.store_url and layers.load(paths, root).nothing_out:
         return "", ""
     key = keys.resolve(settings.store_key).reveal() if settings.store_url and settings.store_key else ""
     return settings.store_url, key
@@ -369,11 +370,18 @@ class _Maker:
     def admit(self, settings: Settings, workspace: str) -> None:
         from pointsman.errors import PolicyRefusal
         from pointsman.policy import layers
+        from pointsman.policy.baseurl import loopback
 
         if settings.engine != "own" or not workspace:
             return
-        entry = self._own_entry(settings)
-        if entry.name not in {listed.name for listed in layers.load(self._paths, Path(workspace)).own}:
+        entry, policy = self._own_entry(settings), layers.load(self._paths, Path(workspace))
+        if not policy.trusted and not loopback(urlsplit(entry.base_url).hostname or ""):
+            raise PolicyRefusal(
+                f"this workspace is not trusted, so nothing of it goes to {entry.name}",
+                rule="workspace.untrusted",
+                remedy="pointsman policy trust",
+            )
+        if entry.name not in {listed.name for listed in policy.own}:
             raise PolicyRefusal(
                 f"this repository's policy does not allow the own endpoint {entry.name}",
                 rule="own.endpoints",

@@ -317,11 +317,19 @@ models = ["other"]
 key = "env:VENDOR_KEY"
 usd_per_mtok = {{ input = 1.0, output = 1.0 }}
 """
-    site.policy(entry=entry)
+    site.policy(entry=entry, outbound="always")
     failing(site, *[503] * 3)
     try:
+        gateway = site.gateway()
+        shown = await gateway.preview(site.request())
+        assert shown.endpoint == "vendor"
+        approved = site.request(approved_sha256=shown.sha256)
         with pytest.raises(EndpointFailure):
-            await (gateway := site.gateway()).send(site.request())
+            await gateway.send(approved)
+        with pytest.raises(PolicyRefusal) as refused:  # what was approved was for the first
+            await gateway.send(approved)
+        assert refused.value.rule == "endpoint.down"
+        site.policy(entry=entry)
         assert (await gateway.send(site.request())).endpoint == "second"
     finally:
         second.stop()

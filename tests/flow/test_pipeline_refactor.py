@@ -195,8 +195,19 @@ async def test_a_closed_answer_without_a_change_says_so() -> None:
     assert done.edits == () and "nothing needs to change" in done.note and len(host.sent) == 1
 
 
+async def test_an_answer_with_values_in_place_of_placeholders_is_not_sent_back() -> None:
+    host = FakeHost()
+    host.closed_answers = ["the password is correcthorse", TYPED]
+    await refactor(host, target="closed")
+    first, second = host.sent
+    assert [message.role for message in second.messages] == ["system", "user"]
+    assert second.messages[-1].content.startswith(first.messages[-1].content)
+    assert "cannot be used" in second.messages[-1].content and "correcthorse" not in str(second.messages)
+
+
 async def test_an_answer_without_a_place_is_told_to_the_model_once() -> None:
     host = FakeHost()
+    host.redactions = 0
     block = "<<<<<<< SEARCH\n{}\n=======\ndef area(w: int, h: int) -> int:\n>>>>>>> REPLACE"
     host.closed_answers = [block.format("def volume(x):"), block.format("def area(w, h):")]
     done = await refactor(host, target="closed")

@@ -63,12 +63,38 @@ async def test_a_trusted_repository_may_forbid_it_for_its_own_text(paths: Paths,
     await engines.stop()
 
 
-def test_local_only_turns_own_endpoint_and_vector_server_off(paths: Paths) -> None:
+def test_another_machine_s_endpoint_wants_a_trusted_workspace(paths: Paths, tmp_path: Path) -> None:
+    settings, maker = Settings(engine="own"), _Maker(paths)
     grant(paths, 8001)
-    settings = Settings(engine="own", store_url="https://vectors.example")
-    assert _vector_server(paths, settings) == ("https://vectors.example", "")
+    maker.admit(settings, str(tmp_path))  # a server of this very machine
+    file = paths.config / "policy.toml"
+    file.write_text(POLICY.format(port=8001).replace("http://127.0.0.1:8001", "https://models.example"))
+    with pytest.raises(PolicyRefusal, match="not trusted") as refused:
+        maker.admit(settings, str(tmp_path))
+    assert refused.value.rule == "workspace.untrusted"
+    Trust(paths.config).trust(tmp_path)
+    maker.admit(settings, str(tmp_path))
+
+
+@pytest.mark.parametrize("wrong", ["local_only = true", "local_only = 'true'", "local_only = true\nnonsense", "["])
+def test_local_only_and_mistakes_turn_the_vector_server_off(paths: Paths, tmp_path: Path, wrong: str) -> None:
+    settings = Settings(store_url="https://vectors.example")
+    assert _vector_server(paths, settings, tmp_path) == ("https://vectors.example", "")
+    (paths.config / "policy.toml").write_text(f"version = 1\n{wrong}\n")
+    assert _vector_server(paths, settings, tmp_path) == ("", "")
+
+
+def test_a_trusted_repository_may_keep_its_vectors_here(paths: Paths, tmp_path: Path) -> None:
+    (tmp_path / ".pointsman").mkdir()
+    (tmp_path / ".pointsman" / "policy.toml").write_text("version = 1\nlocal_only = true\n")
+    Trust(paths.config).trust(tmp_path)
+    assert _vector_server(paths, Settings(store_url="https://vectors.example"), tmp_path) == ("", "")
+
+
+def test_local_only_turns_own_endpoint_off(paths: Paths) -> None:
+    grant(paths, 8001)
+    settings = Settings(engine="own")
     file = paths.config / "policy.toml"
     file.write_text("version = 1\nlocal_only = true\n" + POLICY.format(port=8001).split("\n", 1)[1])
-    assert _vector_server(paths, settings) == ("", "")
     with pytest.raises(ConfigError, match="no own endpoint"):
         _Maker(paths).grant(_Maker(paths).card("smollm2-135m"), settings)

@@ -238,7 +238,12 @@ def _may_download(cli: Cli) -> None:
     """Raises `PolicyRefusal` where policy keeps everything on this machine."""
     from pointsman.policy import layers
 
-    if layers.load(cli.paths, None).local_only:
+    policy = layers.load(cli.paths, None)
+    if policy.problems:
+        raise PolicyRefusal(
+            "policy has mistakes, so no model is downloaded", rule="policy.problems", remedy="pointsman policy check"
+        )
+    if policy.local_only:
         raise PolicyRefusal(
             "policy keeps everything on this machine, so no model is downloaded",
             rule="local_only",

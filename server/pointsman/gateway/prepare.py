@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import get_args
 
@@ -97,6 +97,10 @@ class Preparer:
             quota_left=self._quota_left(policy.quota) if policy.enabled else None,
         )
         decision = decide(facts, policy)
+        first = decide(replace(facts, down=frozenset()), policy)
+        # A body that is to be approved goes where it was shown to go: no other endpoint takes over unseen.
+        if first.endpoint and self._needs_approval(policy, workspace, first.endpoint):
+            decision = decide(facts, replace(policy, endpoints=(first.endpoint,)))
         if decision.target != "closed" or decision.endpoint is None:
             raise refusal(decision.reason, decision.rule)
         _check_files(workspace, files, policy.exclude)
@@ -111,9 +115,13 @@ class Preparer:
             sha256=hashlib.sha256(body).hexdigest(),
             finder=redactor.finder,
             redactor=redactor,
-            needs_approval=policy.review_outbound == "always"
-            or (policy.review_outbound == "first" and not self._reviews.approved(workspace, endpoint.base_url)),
+            needs_approval=self._needs_approval(policy, workspace, endpoint),
         )
+
+    def _needs_approval(self, policy: Effective, workspace: Path, endpoint: Endpoint) -> bool:
+        if policy.review_outbound == "first":
+            return not self._reviews.approved(workspace, endpoint.base_url)
+        return policy.review_outbound == "always"
 
     def _redacted(
         self, request: ClosedRequest, policy: Effective, endpoint: Endpoint, model: str

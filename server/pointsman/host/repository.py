@@ -56,7 +56,7 @@ class Surroundings:
 
     exclusions: Callable[[Path], Sequence[str]]
     """The policy's patterns for a root, read anew whenever the index is used."""
-    store: Callable[[], tuple[str, str]] = lambda: ("", "")
+    store: Callable[[Path], tuple[str, str]] = lambda root: ("", "")
     """URL and key of the server that keeps the vectors; two "" for none."""
     pause: Callable[[], str] = lambda: ""
     """Why indexing is to pause now, or ""; asked between batches."""
@@ -342,7 +342,7 @@ class Repository:
             self._index.close()
             self._index = None
         if self._index is None:
-            url, key = self._around.store()
+            url, key = self._around.store(self.root)
             self._index = Index.open(
                 self.root, self._folder, self._bridge, exclude=patterns, store_url=url, store_key=key
             )

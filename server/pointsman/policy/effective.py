@@ -50,6 +50,11 @@ class Effective:
     provenance: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Dotted key → layer that its value came from; "default" where no layer speaks."""
 
+    @property
+    def nothing_out(self) -> bool:
+        """Whether nothing at all may leave this machine: so too where a layer cannot be read as it was meant."""
+        return self.local_only or bool(self.problems)
+
     @cached_property
     def sha256(self) -> str:
         """Of the canonical form (RFC 8785) of everything that decides; the same rules give the same hash anywhere."""

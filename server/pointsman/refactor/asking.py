@@ -62,11 +62,7 @@ async def ask_closed(
     again = replace(
         request,
         request_id=uuid4().hex,
-        messages=(
-            *request.messages,
-            Message(role="assistant", content=reply.text),
-            Message(role="user", content=retry_message(wrong)),
-        ),
+        messages=_again(request.messages, reply, wrong),
         approved_sha256="",
     )
     try:
@@ -79,6 +75,15 @@ async def ask_closed(
     second = await _judged(replace(_previewed(preview, again), context=shown.context), work, reply)
     note = f"The first answer was not usable ({wrong}), so the model was asked again."
     return replace(second, first_receipt=first.receipt, note=f"{note} {second.note}".strip())
+
+
+def _again(asked: tuple[Message, ...], reply: ClosedReply, wrong: str) -> tuple[Message, ...]:
+    """The request with what was wrong, and with the answer itself only where nothing was redacted: its placeholders are
+    the user's values again, and alone these no longer look like secrets."""
+    told = retry_message(wrong)
+    if reply.redactions:
+        return (*asked[:-1], Message(role="user", content=f"{asked[-1].content}\n\n{told}"))
+    return (*asked, Message(role="assistant", content=reply.text), Message(role="user", content=told))
 
 
 async def _judged(shown: Refactoring, work: Work, reply: ClosedReply) -> Refactoring:
