@@ -67,6 +67,24 @@ def test_longer_matches_weigh_more_and_sureness_follows_the_votes() -> None:
     assert text_of("self.a.b.‸\n", "self.a.b.close()\n" + "x.b.open()\n" * 3) == "close()"
 
 
+ELSEWHERE = """def report(rows):
+    if rows:
+        for row in rows:
+            total = total + row.price
+            count = count + 1
+        return total
+    return None
+"""
+
+
+def test_further_lines_are_as_deep_from_here_as_they_were_there() -> None:
+    deep = "def g(rows):\n    for row in rows:\n        ‸"
+    lines = "total = total + row.price\n        count = count + 1\n    return total"
+    assert text_of(deep, ELSEWHERE, several=True).startswith(lines)
+    tabs = text_of("def g(rows):\n\tfor row in rows:\n\t\t‸", ELSEWHERE, several=True)
+    assert tabs.startswith(lines.replace("    ", "\t"))
+
+
 @pytest.fixture
 def query(tmp_path: Path) -> CompletionQuery:
     plain, at = marked("import near\nx = ‸\n")

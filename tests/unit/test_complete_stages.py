@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from pointsman.complete.fit import fit
 from pointsman.complete.generate import draft
 from pointsman.complete.prefilter import MAX_CHARS, MAX_LINE_CHARS, exclusion, pointless, too_large
 from pointsman.complete.prompt import build_prompt
+from pointsman.complete.related import Related
 from pointsman.complete.scope import scope_at, within
 from pointsman.complete.types import CompletionQuery, SelectedCompletion
+from pointsman.host.api import SearchParams, SearchReply
 from pointsman.models.card import FillInTheMiddle
-from tests.pipelines import FIM, SPECIAL, TINY, FakeHost, facts, marked, rules, snapshot
+from tests.pipelines import FIM, SPECIAL, TINY, FakeHost, facts, hit, marked, rules, snapshot
 
 
 def at(text: str, **more: object) -> Cursor:
@@ -274,3 +277,47 @@ def test_the_cache_forgets_the_oldest() -> None:
         cache.put("u", at(f"{name} = ‸"), 1, (Suggestion("1", 0.0),))
     assert cache.get("u", at("a = ‸"), 1) is None
     assert cache.get("u", at("c = ‸"), 1) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("function f() {\n  x();\n  ‸\n}\n", "if (x) {\n    g();\n  }"),
+        ("func f() {\n\tx := 1\n\t‸\n}\n", "for i := range x {\n\t\tg(i)\n\t}"),
+        ("function f()\n  if x then‸\nend\n", "\n    g()\n  end"),
+    ],
+)
+def test_a_block_keeps_its_own_end_where_an_outer_one_stands_below(text: str, written: str) -> None:
+    cursor = at(text)
+    assert clean(written, cursor, scope_at(cursor), ()) == (written, "")
+
+
+def test_the_end_that_stands_below_is_not_written_again() -> None:
+    cursor = at("function f() {\n  ‸\n}\n")
+    assert clean("g();\n}", cursor, scope_at(cursor), ()) == ("g();", "")
+
+
+async def test_a_late_answer_of_one_repository_is_not_another_s(tmp_path: Path) -> None:
+    class Slow(FakeHost):
+        def __init__(self) -> None:
+            super().__init__()
+            self.go = asyncio.Event()
+
+        async def search(self, params: SearchParams) -> SearchReply:
+            if params.path.endswith("one"):
+                await self.go.wait()
+            return SearchReply(root=params.path, hits=(hit("a.py", params.path, symbol="s"),))
+
+    host = Slow()
+    related = Related(host, lambda root: rules(root))
+    queries = [
+        CompletionQuery(snapshot=snapshot("def f():\n    return 1\n", root=tmp_path / name, name="b.py"), offset=20)
+        for name in ("one", "two")
+    ]
+    first = asyncio.create_task(related.hits(queries[0], cursor_of(queries[0])))
+    await asyncio.sleep(0)
+    hits, _ = await related.hits(queries[1], cursor_of(queries[1]))
+    host.go.set()
+    await first
+    again, told = await related.hits(queries[1], cursor_of(queries[1]))
+    assert told.endswith("as a moment ago") and again == hits and hits[0].text.endswith("two")

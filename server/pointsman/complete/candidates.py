@@ -23,7 +23,7 @@ from pointsman.complete.prompt import build_prompt
 from pointsman.complete.ranking import Candidate, by_confidence, evidence_of
 from pointsman.complete.recent import Recent
 from pointsman.complete.related import Related
-from pointsman.complete.scope import Scope, scope_at
+from pointsman.complete.scope import Scope, scope_at, within
 from pointsman.complete.secrets import FindSecrets, new_secret
 from pointsman.complete.trail import Trail
 from pointsman.complete.types import CompletionQuery
@@ -86,7 +86,8 @@ class Candidates:
         reason = ""
         candidates: list[Candidate] = []
         if found is not None:
-            reason = await self._add(candidates, found.text, evidence_of(found), cursor, scope, facts, trail)
+            inside, _ = within(found.text, scope, finished=True)
+            reason = await self._add(candidates, inside, evidence_of(found), cursor, scope, facts, trail)
             first = by_confidence(candidates, cursor)
             if query.count == 1 and first and first[0].confidence >= sure:
                 trail.note("generate", "not asked: the repository is sure")

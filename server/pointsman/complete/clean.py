@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 
 from pointsman.complete.cursor import Cursor
-from pointsman.complete.scope import Scope
+from pointsman.complete.scope import Scope, width
 from pointsman.hidden import IN_TEXT
 from pointsman.models.prompting import without_markers
 
 _STUTTER = re.compile(r"(\S.{0,23}?)\1{4,}")
 NOTHING = "the model had nothing to add here"
 _SHORT = 3
-"""Lines of up to this many characters, such as `}`, may well occur twice in a row."""
+"""Lines of up to this many characters, such as `}`, may well occur twice in a row, and at another depth are others."""
 
 
 def clean(text: str, cursor: Cursor, scope: Scope, special_tokens: tuple[str, ...]) -> tuple[str, str]:
@@ -64,8 +64,9 @@ def _before_next_line(text: str, cursor: Cursor) -> str:
         return text
     lines = text.split("\n")
     for index, line in enumerate(lines):
-        whole = line.strip() if index or not cursor.line_before.strip() else (cursor.line_before + line).strip()
-        if whole == below and (len(below) > _SHORT or index == len(lines) - 1):
+        whole = line if index else cursor.line_before + line
+        closes = index == len(lines) - 1 and width(whole) == width(cursor.next_line)
+        if whole.strip() == below and (len(below) > _SHORT or closes):
             return "\n".join(lines[:index])
     return text
 

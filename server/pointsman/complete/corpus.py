@@ -5,6 +5,7 @@ search finds. Read from disk when they are wanted, each only if the exclusions a
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -40,6 +41,7 @@ class Corpus:
     def __init__(self, exclusions: ExclusionsOf) -> None:
         self._exclusions = exclusions
         self._texts: OrderedDict[tuple[str, object], Lexed] = OrderedDict()
+        self._changing = threading.Lock()  # a request that was cancelled may still read on its thread
         self._open: OrderedDict[str, Snapshot] = OrderedDict()
         """Documents that were completed in, by URI."""
 
@@ -68,8 +70,8 @@ class Corpus:
             Source(Lexed(recent), _OWN),
             Source(self._lexed(snapshot.uri, below), _BELOW),
         ]
-        for other in reversed(self._open.values()):
-            alike = other.uri != snapshot.uri and other.language == snapshot.language
+        for other in reversed(tuple(self._open.values())):
+            alike = other.uri != snapshot.uri and (other.root, other.language) == (snapshot.root, snapshot.language)
             if alike and not why_excluded(other, self._exclusions):
                 out.append(Source(self._lexed(other.uri, other.text[:_LARGEST_FILE]), _OPEN))
         if snapshot.root is not None and snapshot.path is not None:
@@ -97,15 +99,18 @@ class Corpus:
             return None
 
     def _kept(self, key: tuple[str, object], text: Callable[[], str]) -> Lexed:
-        if key not in self._texts:
-            self._texts[key] = Lexed(text())
-        self._texts.move_to_end(key)
-        return self._texts[key]
+        known = self._texts.get(key)
+        known = Lexed(text()) if known is None else known
+        with self._changing:
+            self._texts[key] = known
+            self._texts.move_to_end(key)
+        return known
 
     def _shrink(self) -> None:
-        size = sum(one.characters for one in self._texts.values())
-        while size > _MOST_CHARACTERS and self._texts:
-            size -= self._texts.popitem(last=False)[1].characters
+        with self._changing:
+            size = sum(one.characters for one in self._texts.values())
+            while size > _MOST_CHARACTERS and self._texts:
+                size -= self._texts.popitem(last=False)[1].characters
 
 
 def _split(before: str) -> tuple[str, str]:
@@ -118,8 +123,8 @@ def _split(before: str) -> tuple[str, str]:
 
 def _neighbours(path: Path, root: Path) -> list[str]:
     """Root-relative paths of files of the same kind in the same folder, those changed last first."""
-    if not path.is_relative_to(root):
-        return []
+    if not path.is_relative_to(root) or path.parent.resolve() != root.resolve() / path.parent.relative_to(root):
+        return []  # through a linked folder, the rules that are read by name do not hold
     found: list[tuple[float, str]] = []
     try:
         with os.scandir(path.parent) as entries:

@@ -27,8 +27,7 @@ class InScope:
     def __init__(self, host: HostApi, exclusions: ExclusionsOf) -> None:
         self._host = host
         self._exclusions = exclusions
-        self._known = ("", 0.0)
-        self._places: tuple[Place, ...] = ()
+        self._known: tuple[str, float, tuple[Place, ...]] = ("", 0.0, ())
 
     async def chunks(self, query: CompletionQuery, cursor: Cursor, budget: int) -> tuple[Chunk, ...]:
         """Signatures out of other files, within so many tokens. Waits 50 ms at most, and goes without rather than
@@ -36,7 +35,7 @@ class InScope:
         snapshot, root = query.snapshot, query.snapshot.root
         if root is None:
             return ()
-        uri, until = self._known
+        uri, until, places = self._known
         if uri != snapshot.uri or time.monotonic() >= until:
             params = InScopeParams(path=str(root), file=snapshot.relative, line=cursor.before.count("\n") + 1)
             try:
@@ -44,11 +43,11 @@ class InScope:
                     reply = await self._host.in_scope(params)
             except (TimeoutError, PointsmanError):
                 return ()
-            self._places = tuple(place for place in reply.definitions if place.path != snapshot.relative)
-            self._known = snapshot.uri, time.monotonic() + _FRESH_SECONDS
-        allowed = await asyncio.to_thread(admitted, root, {place.path for place in self._places}, self._exclusions)
+            places = tuple(place for place in reply.definitions if place.path != snapshot.relative)
+            self._known = snapshot.uri, time.monotonic() + _FRESH_SECONDS, places
+        allowed = await asyncio.to_thread(admitted, root, {place.path for place in places}, self._exclusions)
         files: dict[str, list[str]] = {}
-        for place in self._places:
+        for place in places:
             cost = estimate_tokens(place.signature) + 1
             if place.path in allowed and place.signature and cost <= budget:
                 files.setdefault(place.path, []).append(place.signature)

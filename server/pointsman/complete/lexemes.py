@@ -29,6 +29,12 @@ def key(lexeme: str) -> str:
     return NEWLINE if lexeme[0] == NEWLINE else lexeme
 
 
+def columns(lexeme: str) -> int:
+    """Of its white space; a tab counts as four."""
+    blanks = lexeme.lstrip(NEWLINE)
+    return len(blanks[: len(blanks) - len(blanks.lstrip())].expandtabs(4))
+
+
 class Lexed:
     """A text that can be searched for what went before and after."""
 
@@ -55,6 +61,13 @@ class Lexed:
             end = at if self.keys[at] == NEWLINE else end
             found[at] = end
         return found
+
+    def indent_at(self, place: int) -> int:
+        """Columns of white space that the line of `place` begins with; of a line end, the line that it ends."""
+        for at in range(place - 1, -1, -1):
+            if self.keys[at] == NEWLINE:
+                return columns(self.lexemes[at])
+        return columns(self.lexemes[0]) if self.lexemes else 0
 
     @cached_property
     def words(self) -> dict[str, int]:

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pointsman.complete.lexemes import NEWLINE, Lexed, key, length_of_match, lexemes
+from pointsman.complete.lexemes import NEWLINE, Lexed, columns, key, length_of_match, lexemes
 
 _LONGEST = 24
 """Lexemes of a match that count; a line has about fifteen."""
@@ -53,7 +53,7 @@ class Found:
 
 def look_up(before: str, after: str, sources: Sequence[Source], *, several: bool = False) -> Found | None:
     """What follows `before` to the end of the line, best where the lines of `after` follow as well; with `several` as
-    many more lines as the votes are sure of.
+    many more lines as the votes are sure of: each as deep below the one before it as where it was found.
 
     None when nothing matches, or when the line is most likely over.
     """
@@ -61,10 +61,13 @@ def look_up(before: str, after: str, sources: Sequence[Source], *, several: bool
     at = after.find("\n")
     below = [key(one) for one in lexemes(after[at : at + 400])][:_BELOW] if at >= 0 else []
     started = context.pop() if context and _is_word(context[-1]) else ""
+    line = before[before.rfind("\n") + 1 :]
+    blank = line[: len(line) - len(line.lstrip())]
+    indent, tab = columns(line), "\t" in blank if blank else "\n\t" in before
     out: list[str] = []
     logprob, weakest, match, places, first = 0.0, 1.0, 0, 0, -1
     while len(out) < _MOST_LEXEMES * (_MOST_LINES if several else 1):
-        choice = _vote(context, below if first < 0 else [], sources, "" if out else started)
+        choice = _vote(context, below if first < 0 else [], sources, "" if out else started, indent)
         if choice is None:
             break
         lexeme, share, length, count = choice
@@ -78,6 +81,9 @@ def look_up(before: str, after: str, sources: Sequence[Source], *, several: bool
             logprob, weakest = logprob + math.log(share), min(weakest, share)
         if not out:
             match, places = length, count
+        if lexeme[0] == NEWLINE:
+            indent = columns(lexeme)
+            lexeme = lexeme.replace("    ", "\t") if tab else lexeme
         out.append(lexeme)
         context.append(key(lexeme))
     if several and first >= 0:
@@ -92,9 +98,12 @@ def look_up(before: str, after: str, sources: Sequence[Source], *, several: bool
 
 
 def _vote(
-    context: Sequence[str], below: Sequence[str], sources: Iterable[Source], started: str
+    context: Sequence[str], below: Sequence[str], sources: Iterable[Source], started: str, indent: int
 ) -> tuple[str, float, int, int] | None:
-    """The next lexeme, its share of all votes, the longest match behind it and the places that voted for it."""
+    """The next lexeme, its share of all votes, the longest match behind it and the places that voted for it.
+
+    `indent` is the depth of the current line, in columns: that of the next one is as far from it as at the place.
+    """
     votes: dict[str, float] = defaultdict(float)
     longest: dict[str, int] = defaultdict(int)
     count: dict[str, int] = defaultdict(int)
@@ -105,6 +114,8 @@ def _vote(
             lexeme = text.lexemes[place]
             if started and (not lexeme.startswith(started) or place == len(text.keys) - 1):
                 continue  # another word, or the very one that is being typed
+            if lexeme[0] == NEWLINE:
+                lexeme = NEWLINE + " " * max(indent + columns(lexeme) - text.indent_at(place), 0)
             length = length_of_match(text.keys, place, context, _LONGEST)
             under = text.length_below(place, below) if below else 0
             votes[lexeme] += source.weight * length**3 * (1 + max(under - 1, 0)) ** 2

@@ -24,7 +24,8 @@ _QUERY_LINES = 6
 _HITS = 8
 _NEAR_LINES = 4
 _FRESH_SECONDS = 30.0
-_NOWHERE = ("", 0, 0.0)
+_Place = tuple[str, int, float]
+_NOWHERE: _Place = ("", 0, 0.0)
 
 
 class Related:
@@ -33,8 +34,7 @@ class Related:
     def __init__(self, host: HostApi, exclusions: ExclusionsOf) -> None:
         self._host = host
         self._exclusions = exclusions
-        self._place = _NOWHERE
-        self._hits: tuple[SearchHit, ...] = ()
+        self._known: tuple[_Place, tuple[SearchHit, ...]] = (_NOWHERE, ())
 
     async def hits(self, query: CompletionQuery, cursor: Cursor) -> tuple[tuple[SearchHit, ...], str]:
         """Fresh hits in other files, best first, and what happened, in words."""
@@ -42,9 +42,9 @@ class Related:
         if root is None:
             return (), "no search: no repository"
         line = cursor.before.count("\n")
-        uri, near, until = self._place
+        (uri, near, until), known = self._known
         if uri == snapshot.uri and abs(near - line) <= _NEAR_LINES and time.monotonic() < until:
-            hits = await self._admitted(root, self._hits)
+            hits = await self._admitted(root, known)
             return hits, f"{len(hits)} hits, as a moment ago"
         wanted = "\n".join(cursor.before[-2000:].split("\n")[-_QUERY_LINES:]).strip()
         if not wanted:
@@ -52,19 +52,23 @@ class Related:
         params = SearchParams(
             path=str(root), query=wanted, k=_HITS, language=snapshot.language, priority=Priority.TYPING
         )
-        self._place, self._hits = (snapshot.uri, line, time.monotonic() + _FRESH_SECONDS), ()
+        place = (snapshot.uri, line, time.monotonic() + _FRESH_SECONDS)
+        self._known = mine = (place, ())
         try:
             async with asyncio.timeout(SEARCH_SECONDS):
                 reply = await self._host.search(params)
         except asyncio.CancelledError:
-            self._place = _NOWHERE  # the next key asks again
+            if self._known is mine:
+                self._known = (_NOWHERE, ())  # the next key asks again
             raise
         except TimeoutError:
             return (), f"search took longer than {SEARCH_SECONDS * 1000:.0f} ms"
         except PointsmanError as error:
             return (), f"search failed: {error.code}"
-        self._hits = tuple(hit for hit in reply.hits if hit.fresh and hit.path != snapshot.relative)
-        hits = await self._admitted(root, self._hits)
+        hits = tuple(hit for hit in reply.hits if hit.fresh and hit.path != snapshot.relative)
+        if self._known is mine:  # or another document, of another repository perhaps, was asked about meanwhile
+            self._known = (place, hits)
+        hits = await self._admitted(root, hits)
         return hits, f"{len(hits)} hits"
 
     async def _admitted(self, root: Path, hits: tuple[SearchHit, ...]) -> tuple[SearchHit, ...]:
