@@ -209,6 +209,8 @@ class Rules:
     def excludes(self, relative: str) -> str | None:
         return "built-in: secret" if "secret" in relative else None
 
+    fingerprint = "secret"
+
 
 def rules(root: Path) -> Rules:
     return Rules()

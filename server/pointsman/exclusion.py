@@ -19,6 +19,11 @@ class Excluder(Protocol):
         """The rule that excludes a root-relative path with `/`, in words; None when it may be used."""
         ...
 
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same rules."""
+        ...
+
 
 ExclusionsOf = Callable[[Path], Excluder]
 """Gives the rules of a root, as they are now; raises `PointsmanError` when they cannot be read."""

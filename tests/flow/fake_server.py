@@ -23,6 +23,7 @@ from pointsman.observe.recorder import Recorder
 from pointsman.observe.store import Store
 from pointsman.refactor.types import UNTOUCHED, Checks, FileEdit, Refactoring, RefactorQuery
 from pointsman.routed import RouteTaken
+from pointsman.session import Snapshot
 
 ROUTE = RouteTaken(target="local", model="scripted", reason="no closed endpoint")
 
@@ -54,6 +55,9 @@ class Completer:
 
     def accepted(self, item_id: str) -> None:
         self.accepted_ids.append(item_id)
+
+    def closed(self, snapshot: Snapshot) -> None:
+        return None
 
     def withheld(self, uri: str, why: str) -> None:
         return None

@@ -10,17 +10,18 @@ from pointsman.complete.gate import Gate
 from pointsman.complete.service import CompletionService
 from pointsman.complete.types import Completion, CompletionQuery, SelectedCompletion
 from pointsman.errors import EngineError
+from pointsman.exclusion import ExclusionsOf
 from pointsman.gateway.finder import Finder
 from pointsman.host.api import Place
 from pointsman.models.base import Priority
 from pointsman.settings import Settings
-from tests.pipelines import FIM, FakeHost, facts, hit, marked, rules, snapshot
+from tests.pipelines import FIM, FakeHost, Rules, facts, hit, marked, rules, snapshot
 
 AWS = "AKIA" + "Q3EGWZ7PLXD5TNVM"
 
 
-def service(host: FakeHost, **settings: int) -> CompletionService:
-    return CompletionService(host, rules, Settings(**settings), Gate(0.0), lambda text: ())  # type: ignore[arg-type]
+def service(host: FakeHost, exclusions: ExclusionsOf = rules, **settings: int) -> CompletionService:
+    return CompletionService(host, exclusions, Settings(**settings), Gate(0.0), lambda text: ())  # type: ignore[arg-type]
 
 
 async def complete(host: FakeHost, text: str, **more: object) -> Completion:
@@ -141,6 +142,27 @@ async def test_an_excluded_file_never_reaches_the_model() -> None:
     host = FakeHost()
     done = await service(host).complete(query("KEY = ‸", name="secret.env"))
     assert "excluded" in (done.reason or "") and host.asked == [] and host.searched == []
+
+
+async def test_other_exclusions_than_before_empty_the_cache() -> None:
+    host, now = FakeHost("one", "two"), Rules()
+    completer = service(host, lambda root: now)
+    assert (await completer.complete(query("a‸\n"))).items[0].text == "one"
+    assert (await completer.complete(query("a‸\n"))).items[0].text == "one"
+    now.fingerprint = "others"
+    assert (await completer.complete(query("a‸\n"))).items[0].text == "two"
+
+
+async def test_a_document_that_was_closed_is_offered_nowhere_else() -> None:
+    host = FakeHost("", "", "")
+    completer = service(host)
+    pasted = query("first = self.discarded.value_of(total)\n‸\n", name="a.py")
+    other = query("second = self.discarded.‸\n", name="b.py")
+    await completer.complete(pasted)
+    assert "value_of" in str((await completer.complete(other)).items)
+    completer.closed(pasted.snapshot)
+    completer._cache.clear()
+    assert "value_of" not in str((await completer.complete(other)).items)
 
 
 async def test_typing_along_asks_the_model_once() -> None:

@@ -30,6 +30,7 @@ from pointsman.complete.types import CompletionQuery
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import HostApi, ModelFacts, SearchHit
 from pointsman.models.prompting import estimate_tokens
+from pointsman.session import Snapshot
 from pointsman.settings import Settings
 
 SURE = 0.6
@@ -58,10 +59,10 @@ class Candidates:
         """Remember the document as one that is worked on."""
         self._recent.noted(self._corpus.noted(query), query.snapshot)
 
-    def forget(self, query: CompletionQuery) -> None:
-        """The document is excluded now."""
-        self._corpus.forget(query.snapshot.uri)
-        self._recent.forget(query.snapshot)
+    def forget(self, snapshot: Snapshot) -> None:
+        """The document was closed, or is excluded now."""
+        self._corpus.forget(snapshot.uri)
+        self._recent.forget(snapshot)
 
     async def gather(
         self, query: CompletionQuery, cursor: Cursor, facts: ModelFacts, trail: Trail

@@ -54,7 +54,7 @@ class Recent:
         self._edits = deque([*kept, made], maxlen=_EDITS)
 
     def forget(self, snapshot: Snapshot) -> None:
-        """The document is excluded now."""
+        """The document was closed, or is excluded now."""
         kept = (one for one in self._edits if (one.root, one.path) != (snapshot.root, snapshot.relative))
         self._edits = deque(kept, maxlen=_EDITS)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from uuid import uuid4
 
 from pointsman.complete.cache import Suggestion, SuggestionCache
@@ -23,6 +24,7 @@ from pointsman.complete.types import Completion, CompletionQuery, Item
 from pointsman.errors import PointsmanError
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import HostApi, ModelFacts, ModelParams
+from pointsman.session import Snapshot
 from pointsman.settings import Settings
 
 
@@ -40,6 +42,8 @@ class CompletionService:
         self._forward = Forward(self._ahead)
         self._model = ""
         self._memory = Memory()
+        self._rules: dict[Path | None, str] = {}
+        """Fingerprint of each repository's exclusions, as of its last completion."""
 
     async def complete(self, query: CompletionQuery) -> Completion:
         """Items, or the reason why there is none. Raises `PointsmanError` when the model cannot be asked."""
@@ -68,6 +72,10 @@ class CompletionService:
     def accepted(self, item_id: str) -> bool:
         """Note that the user took an item; False when no remembered completion holds it."""
         return self._memory.accepted(item_id)
+
+    def closed(self, snapshot: Snapshot) -> None:
+        """The document was closed, or is excluded now: what it held is offered nowhere else."""
+        self._candidates.forget(snapshot)
 
     async def close(self) -> None:
         """Stop what is done ahead."""
@@ -108,14 +116,23 @@ class CompletionService:
 
     async def _admitted(self, query: CompletionQuery) -> tuple[Cursor | None, str]:
         """The cursor when the request deserves an answer, else the reason why not."""
-        if reason := await asyncio.to_thread(exclusion, query, self._exclusions):
-            self._candidates.forget(query)
+        reason, rules = await asyncio.to_thread(self._judged, query)
+        if self._rules.setdefault(query.snapshot.root, rules) != rules:
+            self._rules[query.snapshot.root] = rules
+            self._cache.clear()  # what is excluded now may have been behind a suggestion
+        if reason:
+            self.closed(query.snapshot)
             return None, reason
         if reason := too_large(query.snapshot.text):
             return None, reason
         cursor = cursor_of(query)
         reason = pointless(cursor)
         return (None, reason) if reason else (cursor, "")
+
+    def _judged(self, query: CompletionQuery) -> tuple[str | None, str]:
+        """Why the document is excluded, and which rules of its repository say so."""
+        root = query.snapshot.root
+        return exclusion(query, self._exclusions), self._exclusions(root).fingerprint if root else ""
 
     async def _facts(self) -> ModelFacts:
         facts = await self._host.model(ModelParams(task="completion"))

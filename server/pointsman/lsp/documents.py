@@ -75,6 +75,9 @@ def register(server: Server) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     async def did_close(params: types.DidCloseTextDocumentParams) -> None:
+        document = server.session.get(params.text_document.uri)
+        if document is not None and server.made is not None:
+            server.made.completer.closed(document.snapshot())
         server.session.close(params.text_document.uri)
         left(params.text_document.uri)
 

@@ -86,12 +86,16 @@ class Server(LanguageServer):
             raise
 
     @property
-    def recorder(self) -> Recorder | None:
-        """None before the pipelines are made: there is nothing to observe then."""
+    def made(self) -> Services | None:
+        """None before the pipelines are made: there is nothing to observe or to forget then."""
         making = self._services
         if making is None or not making.done() or making.cancelled() or making.exception() is not None:
             return None
-        return making.result().recorder
+        return making.result()
+
+    @property
+    def recorder(self) -> Recorder | None:
+        return self.made.recorder if self.made else None
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Run `work` in the background, kept alive until it ends and cancelled at shutdown."""

@@ -13,12 +13,15 @@ from pointsman.complete.types import Completion, CompletionQuery
 from pointsman.host.api import HostApi
 from pointsman.observe.recorder import Recorder
 from pointsman.refactor.types import Refactoring, RefactorQuery
+from pointsman.session import Snapshot
 
 
 class Completer(Protocol):
     async def complete(self, query: CompletionQuery) -> Completion: ...
 
     def accepted(self, item_id: str) -> bool: ...
+
+    def closed(self, snapshot: Snapshot) -> None: ...
 
     def withheld(self, uri: str, why: str) -> None: ...
 
