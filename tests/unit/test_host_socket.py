@@ -263,6 +263,9 @@ async def test_a_host_that_serves_others_stays(paths: Paths, service: Service, c
 def test_the_environment_of_settings_and_policy_tells_hosts_apart() -> None:
     plain = wire.identity({"HOME": "/h", "POINTSMAN_HOME": "/x", "VENDOR_KEY": "k"})
     assert plain == wire.identity({})
+    home = {"HOME": "/h"}
+    assert wire.identity(home) == wire.identity({**home, "XDG_CONFIG_HOME": "/h/.config", "XDG_DATA_HOME": ""})
+    assert wire.identity(home) != wire.identity({**home, "XDG_CONFIG_HOME": "/h/alt"})
     for name in ("POINTSMAN_POLICY", "POINTSMAN_ENGINE"):
         assert wire.identity({name: "a"}) != plain
         assert wire.identity({name: "a"}) != wire.identity({name: "b"})

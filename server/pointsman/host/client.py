@@ -35,6 +35,8 @@ class HostClient:
         """Whether a missing host is started; False makes a missing host an error."""
         self._identity = wire.identity()
         self._link: _Link | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        """The host that was started here last: a request that is cancelled while it starts leaves it to the next."""
         self._connecting = asyncio.Lock()
 
     async def close(self) -> None:
@@ -122,7 +124,6 @@ class HostClient:
 
     async def _connect(self) -> _Link:
         deadline = time.monotonic() + _START_SECONDS
-        child: subprocess.Popen[bytes] | None = None
         lock = SingleHost(self._paths)
         while True:
             link = await self._try()
@@ -131,9 +132,10 @@ class HostClient:
             if not lock.held():
                 if not self._start:
                     raise HostError("no host is running")
-                if child is None or child.poll() == 0:
-                    child = self._spawn()
-            if child is not None and child.poll() not in (None, 0):
+                if self._child is None or self._child.poll() == 0:
+                    self._child = self._spawn()
+            if self._child is not None and self._child.poll() not in (None, 0):
+                self._child = None
                 raise HostError("the host could not start", remedy=f"see {self._paths.logs / 'host.log'}")
             if time.monotonic() > deadline:
                 raise HostError("the host did not answer in time", remedy="pointsman host stop, then try again")
@@ -183,8 +185,11 @@ class HostClient:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         """Start the host on its own: it outlives this process, and a Ctrl-C here does not reach it."""
-        self._paths.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(self._paths.logs / "host.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            self._paths.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle = os.open(self._paths.logs / "host.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise HostError(f"the host's log in {self._paths.logs} cannot be written: {error.strerror}") from error
         try:
             return subprocess.Popen(
                 [sys.executable, "-P", "-m", "pointsman.host"],

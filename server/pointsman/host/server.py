@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import socket
@@ -142,8 +143,14 @@ class _Connection:
             call = message.get("id")
             if not isinstance(call, int) or call in self._calls:
                 raise HostError("a call without a fresh id")
-            self._calls[call] = asyncio.create_task(self._answer(call, message), name=f"call {call}")
+            task = asyncio.create_task(self._answer(call, message), name=f"call {call}")
+            self._calls[call] = task
+            task.add_done_callback(functools.partial(self._over, call))  # one cancelled before it began runs nothing
             self._changed()
+
+    def _over(self, call: int, task: asyncio.Task[None]) -> None:
+        self._calls.pop(call, None)
+        self._changed()
 
     async def close(self) -> None:
         tasks = list(self._calls.values())
@@ -180,9 +187,6 @@ class _Connection:
             )
             inner = HostError("internal error in the host", remedy="its log names the kind; -vv shows more")
             await self._close_call(call, {"error": wire.error_to_plain(inner)})
-        finally:
-            self._calls.pop(call, None)
-            self._changed()
 
     async def _run(
         self, call: int, message: dict[str, Any], write: Callable[[dict[str, Any]], Awaitable[None]]

@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import cattrs
@@ -65,11 +66,17 @@ _converter = cattrs.Converter(forbid_extra_keys=True)
 def identity(env: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What must be equal at both ends: the version, and the variables that settings and policy are read from.
 
-    A host keeps the environment of whoever started it, so a client with another `POINTSMAN_POLICY` must not use it.
+    A host keeps the environment of whoever started it, so a client with another `POINTSMAN_POLICY`, or with another
+    folder for its configuration, must not use it.
     """
     env = os.environ if env is None else env
     names = sorted(["POINTSMAN_POLICY", *(f"POINTSMAN_{field.name.upper()}" for field in fields(Settings))])
-    chosen = json.dumps([[name, env[name]] for name in names if name in env])
+    values = [[name, env[name]] for name in names if name in env]
+    if "POINTSMAN_HOME" not in env:
+        usual = {"XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share"}
+        places = {name: str(Path(env.get("HOME", "")) / folder) for name, folder in usual.items()}
+        values += [[name, env[name]] for name, place in places.items() if env.get(name) not in (None, "", place)]
+    chosen = json.dumps(values)
     digest = hashlib.sha256(chosen.encode("utf-8", "surrogatepass")).hexdigest()
     return {"version": __version__, "protocol": PROTOCOL, "environment": digest}
 
