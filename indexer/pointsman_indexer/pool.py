@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from pointsman_indexer.children import environment
 from pointsman_indexer.errors import IndexerError
 from pointsman_indexer.parse_worker import READY, Source, receive, send
 from pointsman_indexer.parsing import ParsedFile
@@ -145,6 +146,7 @@ class _Child:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
+                env=environment(),
                 start_new_session=True,  # the terminal's interrupt is for the parent
             )
             try:

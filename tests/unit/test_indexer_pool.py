@@ -134,3 +134,13 @@ def test_children_that_do_not_start_are_an_error(parsers: Parsers, monkeypatch: 
     monkeypatch.setattr(pool, "COMMAND", ("-c", "raise SystemExit(3)"))
     with pytest.raises(IndexerError, match="does not start"):
         list(parsers.parse(sources("a.py")))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads what a process was started with from /proc")
+def test_a_child_sees_no_key_of_the_shell(parsers: Parsers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VENDOR_KEY", "canary")
+    list(parsers.parse(sources("a.py")))
+    (process,) = (child._process for child in parsers._idle)
+    assert process is not None
+    started_with = Path(f"/proc/{process.pid}/environ").read_bytes()
+    assert b"PATH=" in started_with and b"VENDOR_KEY" not in started_with
