@@ -1,5 +1,7 @@
-"""What a child process of the indexer sees of the environment: a list of what passes, so that no key of the user's shell
-is within reach of a grammar that reads hostile bytes."""
+"""What a child process of the indexer sees of the environment.
+
+A list of what passes, so that no key of the user's shell is within reach of a grammar that reads hostile bytes.
+"""
 
 from __future__ import annotations
 
