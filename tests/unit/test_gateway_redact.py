@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import base64
+import hashlib
 import json
+import random
 import sys
 from pathlib import Path
 
@@ -166,3 +169,63 @@ def test_a_text_of_secrets_alone_is_refused_soon(finder: Finder) -> None:
         redactor(finder).redact(["".join(f"password = 'xk{n:05d}-qqpz'\n" for n in range(3000))])
     (clean,) = redactor(finder).redact(["password = 'xk29-qqpz-771' " * 3000])
     assert "xk29" not in clean
+
+
+_PRIVATE = "PRIVATE " + "KEY"
+
+
+def _wrapped(width: int, count: int = 12, tail: int = 30, start: bytes = b"") -> list[str]:
+    data = start + random.Random(width).randbytes(width * (count + 1))
+    text = base64.b64encode(data).decode()[: width * count + tail]
+    return [text[at : at + width] for at in range(0, len(text), width)]
+
+
+@pytest.mark.parametrize("width", [64, 70, 76])
+@pytest.mark.parametrize("around", ["{}", "    {}", "# {}", "+{}", '"{}\\n"', "{}\r"])
+def test_what_a_window_leaves_of_a_private_key_is_replaced(finder: Finder, width: int, around: str) -> None:
+    body = _wrapped(width)
+    key = [f"-----BEGIN RSA {_PRIVATE}-----", *body, f"-----END RSA {_PRIVATE}-----"]
+    for first, last in ((0, 15), (0, 5), (1, 15), (2, 15), (12, 15), (13, 15), (4, 8), (1, 14)):
+        for cut in (0, 20):
+            text = "\n".join(around.format(line) for line in key[first:last])
+            text = text[cut:] if first else text
+            ours = redactor(finder)
+            (clean,) = ours.redact([text])
+            assert not [line for line in body if line in clean or line[25:] in clean], (first, last, cut)
+            assert ours.restore(clean) == text
+
+
+def test_the_end_of_a_key_is_replaced_and_what_stands_around_it_stays(finder: Finder) -> None:
+    body = "\n".join(_wrapped(64, count=2))
+    (clean,) = redactor(finder).redact([f"import os\n\n{body}\n-----END {_PRIVATE}-----\nnext = 1\n"])
+    assert clean.startswith("import os\n\nPOINTSMAN_SECRET_1_") and clean.endswith("\nnext = 1\n")
+
+
+def _block(kind: str, lines: list[str], first: int = 0) -> str:
+    return "\n".join([f"-----BEGIN {kind}-----", *lines, f"-----END {kind}-----"][first:])
+
+
+_PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAA")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _block("CERTIFICATE", _wrapped(64)),
+        _block("CERTIFICATE", _wrapped(64)) + "\n" + _block("CERTIFICATE", _wrapped(64)),
+        _block("CERTIFICATE", _wrapped(64))[:600],
+        _block("CERTIFICATE", _wrapped(64), first=3),
+        "x = 1\n" + _block("CERTIFICATE", _wrapped(64), first=3),
+        _block("PUBLIC " + "KEY", _wrapped(64)),
+        "img = '''\n" + "\n".join(_wrapped(76, start=_PNG)) + "\n'''",
+        "data:image/png;base64," + "\n".join(_wrapped(76, start=_PNG)),
+        "\n".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(9)),
+        "\n".join(hashlib.sha256(bytes([n])).hexdigest().upper() for n in range(9)),
+        base64.encodebytes(b"Only text, line by line.\n" * 20).decode(),
+        "\n".join(_wrapped(64, count=2)),
+        "\n".join(_wrapped(60)),
+        f"A key ends with\n\n    -----END {_PRIVATE}-----\n\nand nothing else.",
+    ],
+)
+def test_blocks_that_are_no_private_key_stay(finder: Finder, text: str) -> None:
+    assert redactor(finder).redact([text]) == [text]

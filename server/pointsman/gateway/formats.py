@@ -5,6 +5,7 @@ Facts from the makers' documentation and from tokens in their examples; one line
 
 from __future__ import annotations
 
+from pointsman.gateway.pem import PRIVATE_KEYS
 from pointsman.gateway.rules import Rule, always, compiled, random
 
 _AN = "[A-Za-z0-9]"
@@ -166,15 +167,6 @@ _CHECKED = frozenset(
 )
 """Shapes that a name or a sentence could take: these must look random as well."""
 
-PRIVATE_KEY = Rule(
-    "private-key",
-    compiled(
-        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-        r"(?s:.*?)(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\z)"
-    ),
-    keywords=("private key",),
-    shaped=True,
-)
 CRYPT_HASH = Rule(
     "crypt-hash",
     compiled(r"\$(?:1|2[aby]|5|6|7|y|gy|apr1|argon2(?:id|i|d)|pbkdf2-\w+)\$[./A-Za-z0-9$=,+]{20,200}"),
@@ -182,7 +174,7 @@ CRYPT_HASH = Rule(
     shaped=True,
 )
 FORMATS = (
-    PRIVATE_KEY,
+    *PRIVATE_KEYS,
     CRYPT_HASH,
     *(
         Rule(

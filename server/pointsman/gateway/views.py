@@ -1,28 +1,36 @@
 """Other readings of a text in which a disguised secret stands plainly, each with its way back to the text itself.
 
 `folded` drops characters that nobody sees, decodes escapes of JSON, source code and URLs, and joins literals that the
-language would join. `run_on` also joins lines and the items of a list. `blobs` decodes hexadecimal and base64 runs.
+language would join. `run_on` also joins lines and the items of a list. `blobs` decodes runs of `encodings`.
 Pure; offsets are code points.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import bisect
-import string
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import re2
 
+from pointsman.gateway import encodings
+
 Span = tuple[int, int]
 
-# Characters of Unicode's category Cf that occur in text, and the variation selectors: none has a width.
+# Control characters but for tab and line ends, those of Unicode's category Cf that occur in text, the variation
+# selectors and the fillers of Hangul and Khmer: none shows.
 _UNSEEN = (
-    r"\x{AD}\x{34F}\x{61C}\x{180B}-\x{180F}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{206F}\x{FE00}-\x{FE0F}\x{FEFF}"
-    r"\x{FFF9}-\x{FFFB}\x{E0000}-\x{E007F}\x{E0100}-\x{E01EF}"
+    r"\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}"
+    r"\x{AD}\x{34F}\x{61C}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{180B}-\x{180F}\x{200B}-\x{200F}\x{202A}-\x{202E}"
+    r"\x{2060}-\x{206F}\x{3164}\x{FE00}-\x{FE0F}\x{FEFF}\x{FFA0}\x{FFF9}-\x{FFFB}\x{E0000}-\x{E007F}\x{E0100}-\x{E01EF}"
+)
+# Octal with a zero before it is how shells write it; two digits that begin with less than 4 are a reference or \0.
+_ESCAPE = (
+    r"\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|U[0-9A-Fa-f]{8}|[ux]\{[0-9A-Fa-f]{1,8}\}"
+    r"|0(?:0[4-7]|1[0-7])[0-7]|[0-3][0-7]{2}|[4-7][0-7]|[^\r\n])"
+    r"|&#(?:[0-9]{1,7}|[xX][0-9A-Fa-f]{1,6});?"
 )
 _OPERATOR = r"(?:\+{1,2}=?|\.{1,2}|&|~|\|\||<>)"
 _GAP = r"(?:\s|\\\r?\n){0,80}"
@@ -34,20 +42,16 @@ _JOINED = "|".join(
 )
 _FOLD = re2.compile(
     rf"[{_UNSEEN}]+|\\\r?\n|(?:%[0-9A-Fa-f]{{2}})+"
-    rf"|\\(?:u[0-9A-Fa-f]{{4}}|x[0-9A-Fa-f]{{2}}|[^\r\n])|{_JOINED}".encode()
+    rf"|{_ESCAPE}|{_JOINED}".encode()
 )
 _BREAK = r"(?:\r?\n|\r)[\s#*/>|-]{0,40}"
 _RUN_ON = re2.compile(
     rf"[\"'`]\s{{0,40}}[+,.]?\s{{0,40}}{_BREAK}[+.]?\s{{0,9}}[\"'`]|[\"']\s{{0,9}},\s{{0,9}}[\"']|{_BREAK}".encode()
 )
-_BACKSLASH, _PERCENT, _LINE_ENDS = ord("\\"), ord("%"), b"\r\n"
+_BACKSLASH, _MARKS, _LINE_ENDS = ord("\\"), b"%&", b"\r\n"
 _JOINTS = b"\"'`\r\n"
 """What syntax between two literals, or the end of a line, starts with."""
-_HEX = re2.compile(r"(?:\b0[xX])?(?:[0-9A-Fa-f]{2}){12,}(?:\s{1,40}[0-9A-Fa-f]{24,})*")
-_BASE64 = re2.compile(r"[A-Za-z0-9+/_-]{20,}(?:\s{1,40}[A-Za-z0-9+/_-]{20,})*={0,2}")
 _CONTROL = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "b": "\b", "f": "\f"}
-_PRINTABLE = frozenset(string.printable)
-_LARGEST_BLOB = 1 << 16
 
 
 _Piece = tuple[int, int, int, int, bool]
@@ -92,11 +96,11 @@ def run_on(text: str) -> View | None:
 
 
 def blobs(text: str) -> Iterator[tuple[int, int, str]]:
-    """(start, end, what it decodes to) of each run of hexadecimal or base64 that hides printable text."""
-    for pattern, decode in ((_HEX, _from_hex), (_BASE64, _from_base64)):
-        for match in pattern.finditer(text):
-            if match.end() - match.start() <= _LARGEST_BLOB and (plain := decode(match.group())) is not None:
-                yield match.start(), match.end(), plain
+    """(start, end, what it says) of each run of hexadecimal or base64 that hides text: as it is, and folded."""
+    for start, end, plain in encodings.hidden_texts(text):
+        yield start, end, plain
+        if (view := folded(plain)) is not None:
+            yield start, end, view.text
 
 
 def _rewritten(text: str, pattern: Any) -> View | None:
@@ -114,7 +118,7 @@ def _rewritten(text: str, pattern: Any) -> View | None:
             parts.append(plain)
             at, shown = at + len(plain), shown + len(plain)
         first = data[start]
-        if (first == _BACKSLASH and data[start + 1] not in _LINE_ENDS) or first == _PERCENT:
+        if (first == _BACKSLASH and data[start + 1] not in _LINE_ENDS) or first in _MARKS:
             escape = data[start:end].decode("utf-8")
             for left, right, decoded in _unescaped(escape):
                 pieces.append((at, len(decoded), shown + left, shown + right, False))
@@ -147,29 +151,13 @@ def _unescaped(escape: str) -> Iterator[tuple[int, int, str]]:
             width = 3 * (len(char.encode("utf-8")) if len(decoded) != len(data) else 1)
             yield at, at + width, char
             at += width
-    elif escape[1] in "ux" and len(escape) > 2:
-        char = chr(int(escape[2:], 16))
-        yield 0, len(escape), "\ufffd" if 0xD800 <= ord(char) < 0xE000 else char
     else:
-        yield 0, 2, _CONTROL.get(escape[1], escape[1])
+        yield 0, len(escape), _meaning(escape)
 
 
-def _from_hex(run: str) -> str | None:
-    digits = "".join(run.split())
-    digits = digits[2:] if digits[:2] in ("0x", "0X") else digits
-    return _readable(bytes.fromhex(digits)) if len(digits) % 2 == 0 else None
-
-
-def _from_base64(run: str) -> str | None:
-    letters = "".join(run.split()).rstrip("=").translate(str.maketrans("-_", "+/"))
-    if len(letters) % 4 == 1:
-        return None
-    try:
-        return _readable(base64.b64decode(letters + "=" * (-len(letters) % 4)))
-    except binascii.Error:
-        return None
-
-
-def _readable(data: bytes) -> str | None:
-    plain = data.decode("latin-1")
-    return plain if len(plain) >= 12 and _PRINTABLE.issuperset(plain) else None
+def _meaning(escape: str) -> str:
+    if len(escape) == 2:
+        return _CONTROL.get(escape[1], escape[1])
+    base = 16 if escape[1] in "uUx" or escape[2] in "xX" else 10 if escape[0] == "&" else 8
+    code = int(escape.strip("\\&#uUxX{};"), base)
+    return chr(code) if code < 0xD800 or 0xE000 <= code <= sys.maxunicode else "\ufffd"
