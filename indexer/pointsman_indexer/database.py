@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pointsman_indexer.chunk import VERSION as CHUNK_VERSION
+from pointsman_indexer.errors import StoreError
 from pointsman_indexer.parsing import CHUNK_FIELDS, weighing
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,10 @@ _META = "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NU
 
 
 class Database:
-    """One SQLite file with `TABLES` and the tables of `more`, a script of `CREATE` statements."""
+    """One SQLite file with `TABLES` and the tables of `more`, a script of `CREATE` statements.
+
+    One that is damaged, or of another schema, is made anew. Raises `StoreError` for one that cannot be opened now.
+    """
 
     def __init__(self, file: Path, more: str = "") -> None:
         schema = hashlib.sha256(f"{CHUNK_VERSION}\0{TABLES}\0{more}".encode() + weighing()).hexdigest()[:16]
@@ -61,7 +65,10 @@ class Database:
             if self.meta("schema") == schema:
                 return
             self.connection.close()
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            # A full disk, a lock or too many open files are no reason to lose hours of embedding.
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise StoreError(f"the index's catalogue cannot be opened: {error.sqlite_errorname}") from error
             log.warning("the catalogue does not open and is made anew")
         for leftover in file.parent.glob(file.name + "*"):
             leftover.unlink()
