@@ -13,6 +13,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from pointsman_indexer.children import environment
 from pointsman_indexer.niceness import give_way
 from pointsman_indexer.store import Point, Store
 from pointsman_indexer.store_edge import EdgeStore
@@ -31,6 +32,7 @@ class Compaction:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=environment(),
             start_new_session=True,
         )
 

@@ -6,6 +6,7 @@ takes over, so a process that dies in between finds either the old store or the 
 
 from __future__ import annotations
 
+import logging
 import shutil
 import uuid
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from pointsman_indexer.intake import point
 from pointsman_indexer.store import Store, file_key
 from pointsman_indexer.store_edge import EdgeStore
 from pointsman_indexer.store_server import ServerStore
+
+log = logging.getLogger(__name__)
 
 _FEW = 5_000
 """Points that are compacted in place: it takes a moment."""
@@ -71,14 +74,20 @@ class Stores:
         points = self._catalog.counts()[1]
         if self._compaction is not None or int(self._catalog.meta("churn") or 0) <= points * _CHURN:
             return
-        self._catalog.set_meta("churn", "0")
         if self._url or points <= _FEW:
+            self._catalog.set_meta("churn", "0")
             self.live.compact()
             return
         self.live.flush()
+        source, copy = self._data_dir / self._catalog.meta("store"), self._data_dir / _new_name()
+        try:
+            self._compaction = Compaction(source, copy, _dimension(self.serving))
+        except OSError as error:  # no room for a copy, most likely: the store serves on as it is
+            log.warning("the store is not compacted: %s", error.strerror)
+            shutil.rmtree(copy, ignore_errors=True)
+            return
         self.live = Noting(self.live)
-        source = self._data_dir / self._catalog.meta("store")
-        self._compaction = Compaction(source, self._data_dir / _new_name(), _dimension(self.serving))
+        self._catalog.set_meta("churn", "0")
 
     def adopt(self, *, wait: bool = False) -> None:
         """Let a compacted copy serve, once it is ready and up to date. Not while an update is under way."""

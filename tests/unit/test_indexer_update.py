@@ -421,6 +421,24 @@ def test_a_compacted_copy_takes_over_with_all_that_was_written_meanwhile(
     assert len(list((tmp_path / "data").glob("vectors*"))) == 1
 
 
+def test_no_room_for_a_copy_leaves_the_store_as_it_is(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pointsman_indexer.stores._FEW", 0)
+
+    def full(source: Path, copy: Path) -> None:
+        copy.mkdir()
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pointsman_indexer.compaction.shutil.copytree", full)
+        index.update()
+    assert index._stores._compaction is None and index.search("vat_rate", 1)
+    assert len(list((tmp_path / "data").glob("vectors*"))) == 1
+    index._stores.compact()
+    assert index._stores._compaction is not None, "it is tried again"
+
+
 def test_what_is_excluded_leaves_the_copy_as_well(
     repo: Repo, tmp_path: Path, embedder: CountingEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
