@@ -339,3 +339,31 @@ def test_a_log_that_is_a_link_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(GatewayError):
         AuditLog(folder).append("intent", {})
     assert (tmp_path / "target").read_bytes() == b""
+
+
+def test_a_full_disk_closes_the_log_for_as_long_as_it_is_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = filled(folder)
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:  # the line finds room in its block, the new head does not
+        patched.setattr("pointsman.gateway.audit.safefile.replace", full)
+        for kind in ("intent", "refused"):
+            with pytest.raises((OSError, GatewayError)):
+                log.append(kind, {"id": "late"})
+    assert log.append("intent", {"id": "later"}) == 11
+    assert log.verify().sound
+    change(folder, 10, lambda line: line.replace(b"late", b"lane"))
+    assert log.verify().bad_seq == 10
+
+
+def test_a_torn_checkpoint_is_no_part_of_the_next(folder: Path) -> None:
+    log = filled(folder)
+    checkpoints = folder.parent / "audit-checkpoints.jsonl"
+    whole = checkpoints.read_bytes()
+    checkpoints.write_bytes(whole + b'{"head": {"seq"')
+    for number in range(9):
+        log.append("intent", {"id": f"s{number}", "usd": 0.25, "files": ["é"]})
+    assert log.verify().sound and checkpoints.read_bytes().startswith(whole)
+    assert len(checkpoints.read_bytes().splitlines()) > len(whole.splitlines())

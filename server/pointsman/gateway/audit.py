@@ -8,6 +8,7 @@ removed by policy. A segment holds one day at most. Holds hashes and sizes, neve
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -222,11 +223,14 @@ class AuditLog:
 
     def _sound_tail(self) -> _Tail:
         """The end of the log, healed. Raises `VerificationError` when it is not where the kept head says."""
-        tail = self._tail()
-        if not _consistent(tail, self._kept_head()):
+        tail, kept = self._tail(), self._kept_head()
+        if not _consistent(tail, kept):
             raise VerificationError(
                 "the audit log was tampered with, so nothing is sent", remedy="pointsman audit verify"
             )
+        if tail.head != (kept or Head(0, _GENESIS)):
+            # A head that could not be written, as on a full disk, must not fall two behind.
+            safefile.replace(self._head_file, self._signer.sign(tail.head))
         return self._heal(tail)
 
     def _last_day(self, path: Path) -> str:
@@ -304,6 +308,7 @@ class AuditLog:
         signed = self._signer.sign(Head(seq, digest))
         fresh = not path.exists()
         if fresh and head.seq:
+            _cut_torn(self._checkpoints_file)
             _append(self._checkpoints_file, self._signer.sign(head) + b"\n")
         _append(path, line)
         if fresh:
@@ -319,6 +324,15 @@ class AuditLog:
             if filled == 0 or (same_day and filled + size <= self._segment_bytes):
                 return segments[-1]
         return self._folder / f"{seq:012d}.jsonl"
+
+
+def _cut_torn(path: Path) -> None:
+    """Take away a last line without an end, which what is appended would become a part of."""
+    with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
+        rest = file.read().rpartition(b"\n")[2]
+        if rest:
+            file.truncate(file.tell() - len(rest))
+            os.fsync(file.fileno())
 
 
 def _append(path: Path, data: bytes) -> None:
