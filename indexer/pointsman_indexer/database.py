@@ -66,8 +66,9 @@ class Database:
                 return
             self.connection.close()
         except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", 0)  # none where it is text that does not decode
             # A full disk, a lock or too many open files are no reason to lose hours of embedding.
-            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            if code & 0xFF not in (0, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise StoreError(f"the index's catalogue cannot be opened: {error.sqlite_errorname}") from error
             log.warning("the catalogue does not open and is made anew")
         for leftover in file.parent.glob(file.name + "*"):

@@ -2,24 +2,27 @@
 
 A pure decision on a path; every feature asks it before it opens a file. Fails closed: a path that leaves the root is
 excluded, and a pattern file that cannot be read or understood is an error, not an empty list. Patterns are gitignore
-patterns, matched without regard to case and to Unicode's composed or decomposed forms, because file systems are free
-to have none. No layer can take back what another excludes: `!` works within one list only.
+patterns and mean what they mean to git: below an excluded folder nothing is taken back. They are matched without
+regard to Unicode's composed or decomposed forms, and both with and without regard to case, because file systems are
+free to have none: what either way excludes is excluded. No layer can take back what another excludes: `!` works within
+one list only.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pathspec
-
 from pointsman_indexer.errors import ExclusionsInvalid
+from pointsman_indexer.globs import compose, fold
+from pointsman_indexer.patterns import BadLine, Patterns
 
 IGNORE_FILE = ".pointsmanignore"
 _LARGEST_IGNORE_FILE = 256 * 1024
+_MEANING = 2
+"""Of the patterns; what was decided by another one is stale."""
 
 BUILT_IN = (
     # version control and our own state
@@ -62,49 +65,55 @@ class Exclusions:
         )
 
     def excludes(self, rel_path: str) -> str | None:
-        """The rule that excludes `rel_path` (relative to the root, with `/`), or None when it may be read."""
-        folded = _fold(rel_path)
-        if not folded or "\0" in folded or folded.startswith("/") or ".." in folded.split("/"):
+        """The rule that excludes `rel_path` (relative to the root, with `/`), or None when it may be read. A `/` at its
+        end says that it is a folder."""
+        parts = rel_path.split("/")
+        if not rel_path or "\0" in rel_path or rel_path.startswith("/") or ".." in parts:
             return "outside the repository"
-        for name, spec, patterns in self._lists:
-            found = spec.check_file(folded)
-            if found.include:
-                return f"{name}: {patterns[found.index].strip()}" if found.index is not None else name
+        path, is_folder = "/".join(part for part in parts if part not in ("", ".")), parts[-1] in ("", ".")
+        if not path.isascii():
+            path = path.encode("utf-8", "replace").decode()  # a name that is no text matches what it can
+        forms: dict[Callable[[str], str], str] = {form: form(path) for form in (fold, compose)}
+        for name, compiled, patterns in self._lists:
+            for one in compiled:
+                index = one.excluding(forms[one.form], is_folder)
+                if index is not None:
+                    return f"{name}: {patterns[index].strip()}"
         return None
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever any pattern does."""
-        digest = hashlib.sha256()
+        """Changes whenever any pattern does, or what patterns mean."""
+        digest = hashlib.sha256(str(_MEANING).encode())
         for name, _, patterns in self._lists:
             digest.update(repr((name, patterns)).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
 
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-
-
-def _compile(name: str, lines: Iterable[str]) -> pathspec.GitIgnoreSpec:
-    folded = [_fold(line) for line in lines]
+def is_pattern(text: str) -> bool:
+    """Whether `text` is a gitignore pattern that can be matched, with regard to case and without."""
     try:
-        return pathspec.GitIgnoreSpec.from_lines(folded)
-    except (ValueError, TypeError) as error:
-        raise ExclusionsInvalid(f"{name} {_first_bad(folded)}: not a gitignore pattern") from error
+        _compile("", [text])
+    except ExclusionsInvalid:
+        return False
+    return True
 
 
-def _first_bad(lines: Sequence[str]) -> str:
-    for number, line in enumerate(lines, 1):
-        try:
-            pathspec.GitIgnoreSpec.from_lines([line])
-        except (ValueError, TypeError):
-            return f"line {number}"
-    return "as a whole"
+def _compile(name: str, lines: Sequence[str]) -> tuple[Patterns, ...]:
+    """A list without regard to case, and with, unless that adds nothing."""
+    try:
+        folded = Patterns(lines, fold)
+        # Where nothing is taken back and no single character is asked for, what fits with case also fits without.
+        if not any(sign in line for line in lines for sign in "![?"):
+            return (folded,)
+        return folded, Patterns(lines, compose)
+    except BadLine as error:
+        raise ExclusionsInvalid(f"{name} line {error.args[0] + 1}: not a gitignore pattern") from error
 
 
 @functools.cache
-def _built_in() -> pathspec.GitIgnoreSpec:
-    return _compile("built-in", BUILT_IN)
+def _built_in() -> tuple[Patterns, ...]:
+    return (Patterns(BUILT_IN, fold),)  # all in lower case
 
 
 def _ignore_file(path: Path) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pathspec
+import re2
 
 from pointsman_indexer.exclude import Exclusions
 
@@ -50,5 +51,5 @@ def _ignored(path: str, specs: Iterable[tuple[str, pathspec.GitIgnoreSpec]]) -> 
 def _gitignore(path: Path) -> pathspec.GitIgnoreSpec:
     try:
         return pathspec.GitIgnoreSpec.from_lines(path.read_text("utf-8", "replace").splitlines())
-    except (OSError, ValueError):
+    except (OSError, ValueError, re2.error):
         return pathspec.GitIgnoreSpec.from_lines([])

@@ -83,7 +83,7 @@ class Stores:
         try:
             self._compaction = Compaction(source, copy, _dimension(self.serving))
         except OSError as error:  # no room for a copy, most likely: the store serves on as it is
-            log.warning("the store is not compacted: %s", error.strerror)
+            log.warning("the store is not compacted: %s", error.strerror or type(error).__name__)
             shutil.rmtree(copy, ignore_errors=True)
             return
         self.live = Noting(self.live)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import unicodedata
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from pointsman.policy.schema import Exclude
 from pointsman_indexer import Exclusions, ExclusionsInvalid
 
 
@@ -97,3 +100,91 @@ def test_importing_it_loads_neither_grammars_nor_stores() -> None:
     heavy = ("tree_sitter", "qdrant_edge", "qdrant_client", "git", "sqlite3", "pointsman")
     code = f"import sys, pointsman_indexer.exclude; sys.exit(sum(name in sys.modules for name in {heavy!r}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+LISTS = [
+    "private/\n!README.md",
+    "secret/\n!secret/public.txt",
+    "/secret/**\n!/secret/a/b.txt",
+    "a/\n!a/b/",
+    "a/*\n!a/b/\na/b/*\n!a/b/keep.txt",
+    "*.txt\n!keep.txt\n/a/b/keep.txt",
+    "*\n!a/\n!*.md",
+    "**/b\n!b",
+    "a/**/c.txt",
+    "sec**/public.txt",
+    "[!A-Z]*.cfg",
+    "[^q-z]*.cfg\n![p]rod.cfg",
+    "z[[:digit:]].txt",
+    "z[![:alpha:]_].txt",
+    "[]z]*.txt\nz[+-9]1.txt",
+    "\\!odd\\ \n\\#*",
+    "a//b\nprivate\\/README.md",
+]
+FILES = [
+    *("README.md", "private/README.md", "private/deep/x.txt", "secret/public.txt", "secret/a/b.txt", "a/b/c.txt"),
+    *(
+        "a/b/keep.txt",
+        "a/keep.txt",
+        "a/x.md",
+        "prod.cfg",
+        "quiet.cfg",
+        "9.cfg",
+        "z1.txt",
+        "za.txt",
+        "z_.txt",
+        "zz1.txt",
+    ),
+    *("!odd ", "#hash", "b", "keep.txt", "sub/[z.txt"),
+]
+
+
+@pytest.mark.parametrize("patterns", LISTS)
+def test_a_list_means_what_it_means_to_git(tmp_path: Path, patterns: str) -> None:
+    for file in FILES:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    for name in (".gitignore", ".pointsmanignore"):
+        (tmp_path / name).write_text(patterns + "\n")
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    asked = ["git", "-c", "core.ignoreCase=false", "-C", tmp_path, "check-ignore", "--no-index", "-z", "--stdin"]
+    found = subprocess.run(asked, input="\0".join(FILES), stdout=subprocess.PIPE, text=True, check=False).stdout
+    exclusions = Exclusions(tmp_path)
+    assert [file for file in FILES if exclusions.excludes(file)] == [
+        file for file in FILES if file in found.split("\0")
+    ]
+
+
+def test_case_takes_nothing_back(tmp_path: Path) -> None:
+    (tmp_path / ".pointsmanignore").write_text("*.md\n!README.md\n[Z-a]x.py\n")
+    exclusions = Exclusions(tmp_path)
+    assert exclusions.excludes("README.md") is None
+    assert exclusions.excludes("readme.md") and exclusions.excludes("notes.MD")
+    assert exclusions.excludes("Zx.py") and exclusions.excludes("zX.PY") and not exclusions.excludes("bx.py")
+
+
+def test_other_spellings_of_a_path_are_the_same_path(tmp_path: Path) -> None:
+    exclusions = Exclusions(tmp_path, ["a/b.py", "folder/"])
+    assert exclusions.excludes("./a//./b.py") and exclusions.excludes("folder/") and exclusions.excludes("a\n/x.pem")
+    assert exclusions.excludes("folder") is None and exclusions.excludes("folder\udc80/x.pem") is not None
+
+
+@pytest.mark.parametrize("pattern", ["[z-a]", "x[[:nonsense:]]", "open[", "end\\", "!", "a\0b"])
+def test_what_fits_nothing_is_an_error(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(ExclusionsInvalid, match="policy line 2: not a gitignore pattern"):
+        Exclusions(tmp_path, ["fine", pattern])
+    with pytest.raises(ValidationError):
+        Exclude(paths=(pattern,))
+
+
+@pytest.mark.parametrize("pattern", ["z[[:digit:]].txt", "[Z-a]*", "*.py"])
+def test_what_a_policy_admits_can_be_matched(tmp_path: Path, pattern: str) -> None:
+    assert Exclusions(tmp_path, Exclude(paths=(pattern,)).paths).excludes("quiet.rs") is None
+
+
+def test_many_patterns_and_many_files_are_quick(tmp_path: Path) -> None:
+    exclusions = Exclusions(tmp_path, [f"secret{number:04d}*" for number in range(5_000)])
+    assert exclusions.excludes("a/Secret4321.txt") == "policy: secret4321*"
+    start = time.process_time()
+    assert not any(exclusions.excludes(f"src/{number % 100}/secret.py") for number in range(10_000))
+    assert time.process_time() - start < 5

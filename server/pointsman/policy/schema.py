@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import pathspec
 import re2
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pointsman.policy import baseurl
+from pointsman_indexer.exclude import is_pattern
 
 Task = Literal["refactor", "chat"]
 """What may ever be asked of a closed model. Completion is not among them."""
@@ -37,10 +37,8 @@ def _exclusion(value: str) -> str:
     if value.startswith(("!", "#")) or not value.strip():
         # A layer must not take back what another excludes, nor believe that a comment excludes anything.
         raise ValueError("must be a gitignore pattern that excludes: no ! or # at its start, not blank")
-    try:
-        pathspec.GitIgnoreSpec.from_lines([value])
-    except (ValueError, TypeError):
-        raise ValueError("is not a gitignore pattern") from None
+    if not is_pattern(value):
+        raise ValueError("is not a gitignore pattern")
     return value
 
 
