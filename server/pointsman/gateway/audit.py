@@ -328,12 +328,12 @@ class AuditLog:
 
 def _cut_torn(path: Path) -> None:
     """Take away a last line without an end, which what is appended would become a part of."""
-    with contextlib.suppress(FileNotFoundError):
-        with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file:
-            rest = file.read().rpartition(b"\n")[2]
-            if rest:
-                file.truncate(file.tell() - len(rest))
-                os.fsync(file.fileno())
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    with contextlib.suppress(FileNotFoundError), os.fdopen(os.open(path, flags), "r+b") as file:
+        rest = file.read().rpartition(b"\n")[2]
+        if rest:
+            file.truncate(file.tell() - len(rest))
+            os.fsync(file.fileno())
 
 
 def _append(path: Path, data: bytes) -> None:
