@@ -147,5 +147,6 @@ def test_health_help_and_what_can_be_typed(nvim: Open) -> None:
             "refactor",
             "refactor!",
             "status",
+            "trust",
         ]
         assert editor.lua("return vim.fn.getcompletion('Pointsman pause f', 'cmdline')") == ["filetype"]
