@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,14 @@ from tests.pipelines import CHAT, SPECIAL, snapshot
 
 def source(text: str, *, path: str = "a.py", start: int = 1, symbol: str = "", sha: str = "s") -> Source:
     return passage(path=path, start_line=start, symbol=symbol, sha=sha, text=text)
+
+
+def holds(passage: Source, held: Sequence[tuple[str, int]], refused: Sequence[str]) -> None:
+    """`passage` says each sentence of `held`, in the line beside it, and none of `refused`."""
+    for said in refused:
+        assert not ground(said, {1: passage}).text, said
+    for said, line in held:
+        assert ground(said, {1: passage}).places == {1: (line, line)}, said
 
 
 ROUTER = source("def matches(self, scope):\n    return self.path_regex.match(scope)", symbol="Route.matches")
@@ -206,20 +215,19 @@ def test_too_few_words_and_a_condition_left_out_are_no_support() -> None:
     """
 '''
     )
-    for said in (
+    refused = (
         "It is a part of the code itself.",
         "It is a function that is used to create a new one.",
         "The shell asks for completions, then exits early.",
         "The shell asks for a new prompt.",
         "The screen is cleared, the shell asks for a new prompt.",
-    ):
-        assert not ground(said, {1: text}).text, said
-    for said, line in (
+    )
+    held = (
         ("It checks if the shell asks for completions, then exits early.", 2),
         ("The cursor moves to the end of the line.", 4),
         ("The screen is cleared when the shell asks for a new prompt.", 4),
-    ):
-        assert ground(said, {1: text}).places == {1: (line, line)}, said
+    )
+    holds(text, held, refused)
 
 
 def test_what_a_passage_is_called_said_again_is_no_support() -> None:
@@ -265,7 +273,7 @@ def test_half_of_a_sentence_and_two_made_one_are_no_support() -> None:
 ''',
         symbol="get_client",
     )
-    for said in (
+    refused = (
         "The `get_client` function is used to create a thread-local client.",
         "A thread-local client is what the pool keeps.",
         "The pool keeps idle ones in the internal queue.",
@@ -274,16 +282,15 @@ def test_half_of_a_sentence_and_two_made_one_are_no_support() -> None:
         "The keys are sorted by callers.",
         "The keys are sorted.",
         "The `get_client` function in the `get_client` function creates or gets a client.",
-    ):
-        assert not ground(said, {1: text}).text, said
-    for said, line in (
+    )
+    held = (
         ("`get_client` gets or creates a thread-local client.", 2),
         ("The pool keeps idle ones.", 2),
         ("It returns the stored answer or asks the server anew.", 4),
         ("It closes the socket of the client when the pool is full.", 6),
         ("Callers make sure that the keys are sorted.", 6),
-    ):
-        assert ground(said, {1: text}).places == {1: (line, line)}, said
+    )
+    holds(text, held, refused)
 
 
 def test_an_end_that_points_at_something_is_the_passage_s_own() -> None:

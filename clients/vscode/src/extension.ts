@@ -35,6 +35,10 @@ export function activate(context: vscode.ExtensionContext): void {
   const proposals = new Proposals();
   const chat = new ChatView(context.extensionUri, conversation, scope, proposals);
 
+  const fetchModels = async () => {
+    await pullModels(service.known());
+    await service.restart(); // it reads the repository once there is a model for that
+  };
   const document = () => vscode.window.activeTextEditor?.document;
   const commands: Record<string, (...args: never[]) => unknown> = {
     menu: () => showMenu(service, pause, item),
@@ -52,10 +56,7 @@ export function activate(context: vscode.ExtensionContext): void {
         await service.restart();
       }
     },
-    pullModels: async () => {
-      await pullModels(service.known());
-      await service.restart(); // it reads the repository once there is a model for that
-    },
+    pullModels: () => fetchModels(),
     showExplanation: () => showExplanation(service),
     openPolicy: () => openPolicy(service.known()),
     trustAgain: () => trustAgain(service, context.workspaceState),
@@ -87,7 +88,7 @@ export function activate(context: vscode.ExtensionContext): void {
     if (service.phase === 'running' && !offered) {
       offered = true;
       if (await offerModels(service.command)) {
-        await service.restart();
+        await fetchModels();
       }
     }
   };

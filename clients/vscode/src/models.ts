@@ -24,7 +24,7 @@ export async function listModels(command: string): Promise<Model[]> {
   }
 }
 
-/** Offer to fetch what the settings use and is not here. Whether something was fetched. */
+/** Offer to fetch what the settings use and is not here. Whether the user wants that. */
 export async function offerModels(command: string): Promise<boolean> {
   const missing = (await listModels(command)).filter((model) => model.used_for.length > 0 && !model.installed);
   if (missing.length === 0) {
@@ -32,14 +32,13 @@ export async function offerModels(command: string): Promise<boolean> {
   }
   const names = missing.map((model) => `${model.name} (${model.licence}, for ${model.used_for.join(' and ')})`).join(', ');
   const text = `Pointsman's models are not on this machine yet: ${names}.`;
-  return (await vscode.window.showInformationMessage(text, 'Download', 'Not Now')) === 'Download' && pullModels(command);
+  return (await vscode.window.showInformationMessage(text, 'Download', 'Not Now')) === 'Download';
 }
 
 /** Fetch what the settings use. Throws with the reason. */
-export async function pullModels(command: string): Promise<true> {
+export async function pullModels(command: string): Promise<void> {
   const title = 'Pointsman: downloading the models';
   await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title }, () => models(command, 'pull'));
-  return true;
 }
 
 async function models(command: string, step: string, ...names: string[]): Promise<void> {

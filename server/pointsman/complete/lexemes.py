@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 
+from pointsman.complete.scope import width
+
 NEWLINE = "\n"
 _LEXEME = re.compile(r"\n[ \t]*|[^\W\d]\w*|\d\w*|[ \t]+|\S")
 _MOST_PLACES = 120
@@ -27,12 +29,6 @@ def lexemes(text: str) -> list[str]:
 def key(lexeme: str) -> str:
     """What two lexemes are compared by."""
     return NEWLINE if lexeme[0] == NEWLINE else lexeme
-
-
-def columns(lexeme: str) -> int:
-    """Of its white space; a tab counts as four."""
-    blanks = lexeme.lstrip(NEWLINE)
-    return len(blanks[: len(blanks) - len(blanks.lstrip())].expandtabs(4))
 
 
 class Lexed:
@@ -66,8 +62,8 @@ class Lexed:
         """Columns of white space that the line of `place` begins with; of a line end, the line that it ends."""
         for at in range(place - 1, -1, -1):
             if self.keys[at] == NEWLINE:
-                return columns(self.lexemes[at])
-        return columns(self.lexemes[0]) if self.lexemes else 0
+                return width(self.lexemes[at][1:])
+        return width(self.lexemes[0]) if self.lexemes else 0
 
     @cached_property
     def words(self) -> dict[str, int]:

@@ -13,7 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pointsman.complete.lexemes import NEWLINE, Lexed, columns, key, length_of_match, lexemes
+from pointsman.complete.lexemes import NEWLINE, Lexed, key, length_of_match, lexemes
+from pointsman.complete.scope import width
 
 _LONGEST = 24
 """Lexemes of a match that count; a line has about fifteen."""
@@ -63,7 +64,7 @@ def look_up(before: str, after: str, sources: Sequence[Source], *, several: bool
     started = context.pop() if context and _is_word(context[-1]) else ""
     line = before[before.rfind("\n") + 1 :]
     blank = line[: len(line) - len(line.lstrip())]
-    indent, tab = columns(line), "\t" in blank if blank else "\n\t" in before
+    indent, tab = width(line), "\t" in blank if blank else "\n\t" in before
     out: list[str] = []
     logprob, weakest, match, places, first = 0.0, 1.0, 0, 0, -1
     while len(out) < _MOST_LEXEMES * (_MOST_LINES if several else 1):
@@ -82,7 +83,7 @@ def look_up(before: str, after: str, sources: Sequence[Source], *, several: bool
         if not out:
             match, places = length, count
         if lexeme[0] == NEWLINE:
-            indent = columns(lexeme)
+            indent = width(lexeme[1:])
             lexeme = lexeme.replace("    ", "\t") if tab else lexeme
         out.append(lexeme)
         context.append(key(lexeme))
@@ -115,7 +116,7 @@ def _vote(
             if started and (not lexeme.startswith(started) or place == len(text.keys) - 1):
                 continue  # another word, or the very one that is being typed
             if lexeme[0] == NEWLINE:
-                lexeme = NEWLINE + " " * max(indent + columns(lexeme) - text.indent_at(place), 0)
+                lexeme = NEWLINE + " " * max(indent + width(lexeme[1:]) - text.indent_at(place), 0)
             length = length_of_match(text.keys, place, context, _LONGEST)
             under = text.length_below(place, below) if below else 0
             votes[lexeme] += source.weight * length**3 * (1 + max(under - 1, 0)) ** 2

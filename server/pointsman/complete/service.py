@@ -6,6 +6,7 @@ Sees the host and nothing behind it. A newer request for the same document is th
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from pathlib import Path
 from uuid import uuid4
@@ -131,8 +132,8 @@ class CompletionService:
 
     def _judged(self, query: CompletionQuery) -> tuple[str | None, str]:
         """Why the document is excluded, and which rules of its repository say so."""
-        root = query.snapshot.root
-        return exclusion(query, self._exclusions), self._exclusions(root).fingerprint if root else ""
+        root, rules = query.snapshot.root, functools.cache(self._exclusions)  # read once, for both
+        return exclusion(query, rules), rules(root).fingerprint if root else ""
 
     async def _facts(self) -> ModelFacts:
         facts = await self._host.model(ModelParams(task="completion"))

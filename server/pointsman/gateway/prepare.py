@@ -96,11 +96,11 @@ class Preparer:
             trusted=policy.trusted,
             quota_left=self._quota_left(policy.quota) if policy.enabled else None,
         )
-        decision = decide(facts, policy)
-        first = decide(replace(facts, down=frozenset()), policy)
+        first, offered = decide(replace(facts, down=frozenset()), policy).endpoint, policy
         # A body that is to be approved goes where it was shown to go: no other endpoint takes over unseen.
-        if first.endpoint and self._needs_approval(policy, workspace, first.endpoint):
-            decision = decide(facts, replace(policy, endpoints=(first.endpoint,)))
+        if first and self._needs_approval(policy, workspace, first):
+            offered = replace(policy, endpoints=(first,))
+        decision = decide(facts, offered)
         if decision.target != "closed" or decision.endpoint is None:
             raise refusal(decision.reason, decision.rule)
         _check_files(workspace, files, policy.exclude)

@@ -51,11 +51,8 @@ def request_in(server: Server, place: Path, files: Sequence[Path] | None = None)
 
 async def until_read(server: Server, root: Path) -> None:
     """Wait, within limits, until what this window indexes of a repository is found by its words."""
-    reading = [
-        event.wait()
-        for place, event in server.read.items()
-        if place in server.session.places() and place.is_relative_to(root)
-    ]
+    places = [place for place in server.session.places() if place.is_relative_to(root)]
+    reading = [event.wait() for place, event in server.read.items() if place in places]
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.gather(*reading), _READING_SECONDS)
 

@@ -24,18 +24,13 @@ from pointsman.errors import EngineError, EngineUnavailable, ModelMissing, Point
 from pointsman.models.base import EngineState
 from pointsman.worker.messages import MAX_LINE
 from pointsman.worker.pipe import OutOfMemory
+from pointsman_indexer.children import environment
 
-_PASSED_ON = frozenset(
-    {
-        *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "SYSTEMROOT"),
-        *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV"),
-        *("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS", "BNB_CUDA_VERSION"),
-        *("CUDA_VISIBLE_DEVICES", "CUDA_HOME", "CUDA_PATH", "NVIDIA_VISIBLE_DEVICES"),
-    }
+_PASSED_ON = (
+    *("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MKL_NUM_THREADS", "BNB_CUDA_VERSION"),
+    *("CUDA_VISIBLE_DEVICES", "CUDA_HOME", "CUDA_PATH", "NVIDIA_VISIBLE_DEVICES"),
 )
-"""Variables that a child sees: a list of what passes, so that no API key of the user's shell reaches a model."""
-
-
+"""Variables that a child sees beside the usual ones: threads and devices."""
 _AGAIN = "it starts again by itself"
 
 
@@ -265,11 +260,11 @@ class Supervisor:
 async def spawn(module: str) -> asyncio.subprocess.Process:
     """Start `python -m module PARENT_PID` with pipes, in a session of its own, so that the terminal's Ctrl-C goes
     to the parent alone, which then stops it in order."""
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    seen = environment(_PASSED_ON)
     # Threads that spin at a barrier while a compiler has their partner's core slow a token down five times and more;
     # giving up soon costs little on an idle machine.
-    environment.setdefault("GOMP_SPINCOUNT", "1000")
-    environment |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    seen.setdefault("GOMP_SPINCOUNT", "1000")
+    seen |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
@@ -279,7 +274,7 @@ async def spawn(module: str) -> asyncio.subprocess.Process:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env=environment,
+        env=seen,
         limit=MAX_LINE,
         start_new_session=True,
     )

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import type { Range } from '../protocol';
 import type { Service } from '../server/service';
 import { settings } from '../settings';
+import { detail } from '../told';
 import { carryOut } from './carry';
 
 /** The command; only actions carry it, so no menu has it. */
@@ -19,8 +20,7 @@ export interface ActionData {
 
 /** Whether an error of the server says that the body has to be approved. */
 export function wantsReview(error: unknown): boolean {
-  const data: unknown = error instanceof Error && 'data' in error ? error.data : undefined;
-  return typeof data === 'object' && data !== null && 'rule' in data && data.rule === 'review.outbound';
+  return detail(error, 'rule') === 'review.outbound';
 }
 
 /** The action as one that asks the user first, when it is applied and not before. */
