@@ -32,7 +32,7 @@ async def engine(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     engine = LlamaGenerator(
         card=GENERATOR,
         folder=models_dir / GENERATOR.name,
-        run_dir=tmp_path_factory.mktemp("run"),
+        run_dir=tmp_path_factory.mktemp("home") / "run",
         context=1024,
         patience=Patience(delays=(0.05,) * 5),
     )

@@ -248,6 +248,7 @@ def _socket_folder(run_dir: Path) -> Path:
     """A fresh folder 0700 whose socket's name is short enough. Those of hosts that were killed are removed first."""
     longest = len(os.fsencode(run_dir)) + len(f"/llama-{os.getpid()}-12345678/{_SOCKET}")
     base = run_dir if longest <= _LONGEST_SOCKET else Path(tempfile.gettempdir())
+    base.mkdir(parents=True, exist_ok=True, mode=0o700)  # nobody has made it yet where the host runs in this process
     for old in base.glob("llama-*-*"):
         owner = old.name.split("-")[1]
         with contextlib.suppress(OSError):
