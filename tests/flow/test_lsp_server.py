@@ -53,7 +53,8 @@ async def test_capabilities_are_static_and_incremental(wire: Wire) -> None:
 
 
 async def test_a_client_without_inline_completion_gets_the_menu(wire: Wire) -> None:
-    params = {"processId": None, "rootUri": None, "capabilities": {}}
+    modes = {"completionItem": {"insertTextModeSupport": {"valueSet": [1, 2]}}}
+    params = {"processId": None, "rootUri": None, "capabilities": {"textDocument": {"completion": modes}}}
     answer = await wire.ask("initialize", params)
     assert "completionProvider" in answer["result"]["capabilities"]
     await wire.notify("initialized")
@@ -61,6 +62,7 @@ async def test_a_client_without_inline_completion_gets_the_menu(wire: Wire) -> N
     place = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 4}}
     items = (await wire.ask("textDocument/completion", place))["result"]["items"]
     assert items[0]["textEdit"]["newText"] == "<4>" and items[0]["filterText"].startswith("retu")
+    assert items[0]["insertTextMode"] == 1  # as it is
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,17 @@ def register(server: Server) -> None:
             command=types.Command(title="accepted", command=ACCEPTED, arguments=[item.id]),
             preselect=False,
             sort_text="~",
+            insert_text_mode=_as_is(server),
         )
         return types.CompletionList(is_incomplete=True, items=[entry])
+
+
+def _as_is(server: Server) -> types.InsertTextMode | None:
+    """A suggestion brings its own indentation: a client that would add the line's to further ones is asked not to."""
+    documents = server.client_capabilities.text_document
+    item = documents.completion.completion_item if documents and documents.completion else None
+    modes = item.insert_text_mode_support.value_set if item and item.insert_text_mode_support else ()
+    return types.InsertTextMode.AsIs if types.InsertTextMode.AsIs in modes else None
 
 
 def _typed(before: str) -> str:
