@@ -58,7 +58,7 @@ MOST_WORDS = 0.6
 _MARK = re.compile(r"\s?\[(\d+)\]")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n\n(?!\[)")
 _DOCUMENTED = re.compile(r'"""\s*([A-Z][^."\n]{15,}?)(?:\.|\n|""")')
-_PARTS = {"dev": ("dev", "train"), "test": ("test",), "fresh": ("fresh",)} | {part: (part,) for part in PACKAGES}
+_PARTS = {"dev": ("dev", "train"), "test": ("test",), "fresh": ("fresh",), "held": ("held",)} | {part: (part,) for part in PACKAGES}
 
 
 def rows(name: str, part: str) -> list[dict[str, Any]]:

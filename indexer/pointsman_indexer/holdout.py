@@ -103,7 +103,9 @@ def _of_commits(root: Path, found: Mapping[str, list[Chunk]], exclusions: Exclus
         if any(exclusions.excludes(path) is not None for path in one.paths):
             continue
         changed: list[Chunk] = []
-        for path, lines in added_lines(root, one.commit, [path for path in one.paths if path in found]).items():
+        # Tests are not searched, so that no pair may lead there.
+        paths = [path for path in one.paths if path in found and not is_test(path)]
+        for path, lines in added_lines(root, one.commit, paths).items():
             telling = {line.strip() for line in lines if len(line.strip()) >= _LEAST_ADDED}
             changed += [piece for piece in found[path] if _holds(piece, telling)]
         if 0 < len(changed) <= _MOST_CHANGED:

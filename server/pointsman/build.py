@@ -298,7 +298,7 @@ class _Learner:
         )
 
     async def learn(
-        self, root: Path, exclude: Sequence[str], seconds: float
+        self, root: Path, exclude: Sequence[str], seconds: float, used: Adaptation | None
     ) -> AsyncGenerator[AdaptProgress | tuple[AdaptReport, bytes], None]:
         import contextlib
 
@@ -313,6 +313,8 @@ class _Learner:
             embedder=spec,
             base_sha256=self.base().base_sha256,
             seconds=seconds,
+            head=str(used.file) if used else "",
+            head_sha256=used.sha256 if used else "",
         )
         async with contextlib.aclosing(adapt(order)) as said:
             async for message in said:
@@ -328,6 +330,8 @@ class _Learner:
                     after=message.after,
                     gain=message.gain,
                     seconds=message.seconds,
+                    earlier=message.earlier,
+                    removed=not message.data and message.earlier is not None and not message.earlier_holds,
                 )
                 yield report, m.unpack_bytes(message)
 

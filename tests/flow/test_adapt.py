@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import random
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -125,7 +126,19 @@ async def test_a_run_can_be_repeated(host: tuple[HostService, Paths], root: Path
     service, _ = host
     first, second = await adapted(service, root), await adapted(service, root)
     assert (first.before, first.after, first.gain) == (second.before, second.after, second.gain)
-    await service.forget(ForgetParams(path=str(root)))
+    assert (first.earlier, second.earlier) == (None, first.after) and second.kept
+
+
+async def test_what_is_better_no_longer_goes(host: tuple[HostService, Paths], tmp_path: Path) -> None:
+    service, paths = host
+    house = tmp_path / "house"
+    write_repository(house, jargon=True)
+    good = await adapted(service, house)
+    assert good.kept and files(paths)
+    shutil.rmtree(house)
+    write_repository(house, jargon=False)
+    other = await adapted(service, house)
+    assert not other.kept and other.removed and other.earlier is not None and not files(paths)
 
 
 async def test_what_teaches_nothing_is_not_kept(host: tuple[HostService, Paths], tmp_path: Path) -> None:

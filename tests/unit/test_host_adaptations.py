@@ -14,6 +14,7 @@ from pointsman import safefile
 from pointsman.errors import EngineError, PointsmanError, UsageError
 from pointsman.host.adaptations import FILE, Adaptations, Base
 from pointsman.host.api import AdaptParams, AdaptProgress, AdaptReport
+from pointsman.models.base import Adaptation
 from pointsman_indexer import Exclusions
 
 REPORT = AdaptReport(
@@ -42,17 +43,20 @@ class Learner:
         self.now = BASE
         self.data = b""
         self.failure: PointsmanError | None = None
+        self.removed = False
+        self.used: list[Adaptation | None] = []
 
     def base(self) -> Base:
         return self.now
 
     async def learn(
-        self, root: Path, exclude: Sequence[str], seconds: float
+        self, root: Path, exclude: Sequence[str], seconds: float, used: Adaptation | None
     ) -> AsyncGenerator[AdaptProgress | tuple[AdaptReport, bytes], None]:
+        self.used.append(used)
         yield AdaptProgress(stage="train", done=1, total=2)
         if self.failure:
             raise self.failure
-        yield replace(REPORT, kept=bool(self.data)), self.data
+        yield replace(REPORT, kept=bool(self.data), removed=self.removed), self.data
 
 
 @pytest.fixture
@@ -101,6 +105,17 @@ async def test_a_run_that_is_not_better_or_fails_leaves_what_was_there(root: Pat
     assert adaptations.find(root, folder) == before
     learner.failure = None
     await run(adaptations, root, folder)  # the failed one does not block the next
+    assert learner.used == [None, before[0], before[0], before[0]]
+
+
+async def test_one_that_is_better_no_longer_is_removed(root: Path, folder: Path) -> None:
+    learner = Learner()
+    adaptations = Adaptations(learner, lambda _: ())
+    learner.data = adaptation_of(root)
+    await run(adaptations, root, folder)
+    learner.data, learner.removed = b"", True
+    await run(adaptations, root, folder)
+    assert adaptations.find(root, folder) == (None, "") and not (folder / FILE).exists()
 
 
 async def test_other_exclusions_remove_it_and_say_so(root: Path, folder: Path) -> None:

@@ -92,6 +92,9 @@ def test_a_commit_asks_for_the_pieces_that_it_wrote(root: Path) -> None:
             file.read_text() + f"\n\ndef expire_{word}(clock):\n    deadline = clock.now() - 30\n"
             f"    stale_{word} = [one for one in clock if one < deadline]\n    return stale_{word}\n"
         )
+        (root / "test_expiry.py").write_text(
+            f"def test_{word}_expire():\n    clock = made_of({word!r})\n    stale = expire_{word}(clock)\n    assert not stale\n"
+        )
         commit(root, f"Forget the {word} of visitors who stay away for too long")
     material = gather(root, Exclusions(root))
     taught = {(one.path, one.query): material.pieces[one.piece] for one in material.lessons}
@@ -99,7 +102,7 @@ def test_a_commit_asks_for_the_pieces_that_it_wrote(root: Path) -> None:
     assert material.kinds["commit"] == len(from_commits) > 3
     for (path, query), piece in from_commits.items():
         word = path.removesuffix(".py")
-        assert word in query and f"expire_{word}" in piece
+        assert word in query and f"expire_{word}" in piece and not path.startswith("test_")
 
     hidden = gather(root, Exclusions(root, ("routes.py",)))
     assert not [one for one in hidden.lessons if "routes" in one.query]

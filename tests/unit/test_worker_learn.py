@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 from pointsman.errors import EngineError  # noqa: E402
 from pointsman.worker.head import Head  # noqa: E402
-from pointsman.worker.learn import Lessons, gain_of, is_better, learn, reciprocal_ranks  # noqa: E402
+from pointsman.worker.learn import Lessons, gain_of, is_better, learn, reciprocal_ranks, verdict  # noqa: E402
 from pointsman.worker.lowrank import Pair, batches, loss_of  # noqa: E402
 from pointsman_indexer.holdout import Lesson  # noqa: E402
 
@@ -131,3 +131,21 @@ def test_a_batch_is_made_of_runs_of_a_file() -> None:
     assert [len(batch) for batch in made] == [64, 64]
     assert len({pair.answer for batch in made for pair in batch}) == 128
     assert [len(batch) for batch in batches(pairs[:10], 64, 0)] == [10]
+
+
+@pytest.mark.parametrize(
+    ("after", "earlier", "told"),
+    [
+        (0.6, None, (True, False)),
+        (0.6, 0.5, (True, True)),
+        (0.6, 0.7, (False, True)),
+        (0.4, 0.5, (False, True)),
+        (0.4, 0.3, (False, False)),
+        (0.3, 0.2, (False, False)),
+    ],
+)
+def test_what_was_learned_earlier_is_asked_too(after: float, earlier: float | None, told: tuple[bool, bool]) -> None:
+    ranks = [None if value is None else [value] * 40 for value in (0.4, after, earlier)]
+    before, new, old = ranks
+    assert before is not None and new is not None
+    assert verdict(before, new, old) == told

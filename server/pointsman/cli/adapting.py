@@ -38,6 +38,7 @@ def as_object(adapted: AdaptReport, embedder: str) -> dict[str, Any]:
         "held_out": adapted.held_out,
         "mrr@10": {"before": adapted.before, "after": adapted.after},
         "gain": list(adapted.gain),
+        "earlier": {"mrr@10": adapted.earlier, "removed": adapted.removed} if adapted.earlier is not None else None,
         "seconds": adapted.seconds,
         "embedder": embedder,
     }
@@ -51,4 +52,8 @@ def verdict(adapted: AdaptReport) -> str:
     asked = f"{adapted.held_out} questions about files that were held out"
     if adapted.kept:
         return f"adapted from {adapted.pairs} pairs and kept: {figures} on {asked}"
-    return f"adapted from {adapted.pairs} pairs and not kept, for it is not surely better: {figures} on {asked}"
+    told = f"adapted from {adapted.pairs} pairs and not kept, for it is not surely better: {figures} on {asked}"
+    if adapted.earlier is None:
+        return told
+    fate = "was removed, for it is no longer better than the embedder as it ships" if adapted.removed else "stays"
+    return f"{told}; what was learned before has {adapted.earlier:.3f} there and {fate}"

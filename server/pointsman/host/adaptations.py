@@ -43,10 +43,10 @@ class Learner(Protocol):
     def base(self) -> Base: ...
 
     def learn(
-        self, root: Path, exclude: Sequence[str], seconds: float
+        self, root: Path, exclude: Sequence[str], seconds: float, used: Adaptation | None
     ) -> AsyncGenerator[AdaptProgress | tuple[AdaptReport, bytes], None]:
-        """Progress, then the report, whose `embedder` is left to the caller, and the file's bytes, b"" when it is not
-        kept. Closing the stream stops it. Raises `ModelMissing` or what the child failed with."""
+        """Progress, then the report and the file's bytes, b"" when it is not kept. `used` is measured beside what is
+        learned. Closing the stream stops it. Raises `ModelMissing` or what the child failed with."""
         ...
 
 
@@ -85,7 +85,8 @@ class Adaptations:
     async def learn(
         self, root: Path, folder: Path, params: AdaptParams
     ) -> AsyncGenerator[AdaptProgress | AdaptReport, None]:
-        """Nothing changes before the report. What was kept before is kept until something better replaces it."""
+        """Nothing changes before the report. What was kept before stays until something better replaces it, or until
+        it is no longer better than the shipped embedder."""
         base = self._learner.base()
         if not base.adapter_sha256:
             raise UsageError(
@@ -95,7 +96,8 @@ class Adaptations:
             raise PointsmanError("this repository is being adapted to already", remedy="wait for it to end")
         self._learning.add(root)
         try:
-            stream = self._learner.learn(root, self._exclusions(root), 60 * params.minutes)
+            used, _ = self.find(root, folder)
+            stream = self._learner.learn(root, self._exclusions(root), 60 * params.minutes, used)
             async with contextlib.aclosing(stream) as items:
                 async for item in items:
                     if isinstance(item, AdaptProgress):
@@ -104,6 +106,8 @@ class Adaptations:
                     report, data = item
                     if data:
                         self._keep(folder, data)
+                    elif report.removed:
+                        self.remove(folder)
                     yield report
         finally:
             self._learning.discard(root)

@@ -117,6 +117,10 @@ class AdaptReport:
     gain: tuple[float, float, float]
     """Mean of the paired differences, and the ends of its 95 % interval."""
     seconds: float
+    earlier: float | None = None
+    """Of what was learned before and was in use until now."""
+    removed: bool = False
+    """Whether that was removed without a successor, since it is no longer better than the shipped embedder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

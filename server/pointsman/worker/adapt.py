@@ -1,8 +1,8 @@
 """`python -P -m pointsman.worker.adapt PARENT_PID`: learns from one repository. Started by `adapt_link` alone.
 
 Embeds the repository's own examples by the shipped embedder, trains a `Head` on those of some files, and asks the
-questions of the others before and after. The head is sent to the parent only when the gain's interval is clear of 0;
-this process writes nothing to disk and has no network.
+questions of the others before and after. The head is sent to the parent only when the gain's interval is clear of 0
+and the one in use is not better; this process writes nothing to disk and has no network.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class Adapting:
         """Raises `PointsmanError`."""
         import torch
 
-        from pointsman.worker.learn import Lessons, gain_of, is_better, learn, reciprocal_ranks
+        from pointsman.worker.head import Head
+        from pointsman.worker.learn import Lessons, gain_of, learn, reciprocal_ranks, verdict
         from pointsman.worker.load import load_embedder, pick_device, quiet, readable
         from pointsman_indexer import Exclusions, IndexerError
         from pointsman_indexer.holdout import gather
@@ -70,10 +71,16 @@ class Adapting:
         )
         left = max(1.0, order.seconds - (time.monotonic() - self._started))
         head = learn(lessons, left, order.seed, lambda done, total: self.tell("train", done, total))
-        with torch.inference_mode():
-            after = reciprocal_ranks(head(asked) @ head(pieces).T, answers)
+
+        def ranks_by(head: Head) -> list[float]:
+            with torch.inference_mode():
+                return reciprocal_ranks(head(asked) @ head(pieces).T, answers)
+
+        after = ranks_by(head)
         gain = gain_of(before, after)
-        kept = is_better(gain)
+        used = Head.load(Path(order.head), order.head_sha256, self._encoder.dimension) if order.head else None
+        earlier = ranks_by(used) if used is not None else None
+        kept, earlier_holds = verdict(before, after, earlier)
         figures = {"before": round(sum(before) / len(before), 4), "after": round(sum(after) / len(after), 4)}
         metadata = {
             "base_sha256": order.base_sha256,
@@ -93,6 +100,8 @@ class Adapting:
             before=figures["before"],
             after=figures["after"],
             gain=gain,
+            earlier=round(sum(earlier) / len(earlier), 4) if earlier else None,
+            earlier_holds=earlier_holds,
             seconds=round(time.monotonic() - self._started, 1),
             data=m.pack_bytes(head.data(metadata)) if kept else "",
         )

@@ -122,6 +122,15 @@ def is_better(gain: Interval) -> bool:
     return gain[1] > 0
 
 
+def verdict(before: Sequence[float], after: Sequence[float], earlier: Sequence[float] | None) -> tuple[bool, bool]:
+    """Whether what was just learned is to be kept, and whether what was learned earlier still holds.
+
+    All are ranks of the same questions: `before` by the embedder as it ships.
+    """
+    kept = is_better(gain_of(before, after)) and (earlier is None or sum(after) >= sum(earlier))
+    return kept, earlier is not None and is_better(gain_of(before, earlier))
+
+
 def reciprocal_ranks(scores: Any, answers: Sequence[Sequence[int]]) -> list[float]:
     """MRR@10 of each question. `scores` has the shape (questions, pieces); of the answers the best one counts."""
     found = []

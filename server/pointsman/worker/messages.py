@@ -95,6 +95,9 @@ class Adapt:
     base_sha256: str
     """Of the encoder's weights, to be noted in the file."""
     seconds: float
+    head: str = ""
+    """File of the correction that is in use, to be measured beside the new one; "" for none."""
+    head_sha256: str = ""
     seed: int = 0
 
 
@@ -204,9 +207,13 @@ class Adapted:
     after: float
     gain: tuple[float, float, float]
     """Mean of the paired differences, lower and upper end of its interval."""
+    earlier: float | None
+    """Of the correction in use until now; None without one."""
+    earlier_holds: bool
+    """Whether that one is still better than the shipped embedder; false without one."""
     seconds: float
     data: str
-    """Base64 of the file to keep; "" when it is not better."""
+    """Base64 of the file to keep; "" when it is not better than both."""
 
 
 ToChild = Load | Serve | Adapt | Generate | Embed | Cancel | Ping
