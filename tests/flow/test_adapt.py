@@ -127,6 +127,7 @@ async def test_a_run_can_be_repeated(host: tuple[HostService, Paths], root: Path
     first, second = await adapted(service, root), await adapted(service, root)
     assert (first.before, first.after, first.gain) == (second.before, second.after, second.gain)
     assert (first.earlier, second.earlier) == (None, first.after) and second.kept
+    await service.forget(ForgetParams(path=str(root)))
 
 
 async def test_what_is_better_no_longer_goes(host: tuple[HostService, Paths], tmp_path: Path) -> None:
