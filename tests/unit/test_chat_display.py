@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from pointsman.chat.display import Streamed, harmless, printable
 
@@ -14,22 +16,39 @@ HARMLESS = {
     "![chart][1]": "chart",
     "![chart](https://evil.example/never closed": "chart",
     "see [the docs](https://evil.example/?q=1) there": "see the docs there",
-    "see [the docs](javascript:alert(1)) there": "see the docs) there",
+    "see [the docs](javascript:alert(1)) there": "see the docs(1)) there",
     "[run](command:workbench.action.terminal)": "run",
     "[x](//evil.example/a)": "x",
     "[x](../../.ssh/id_rsa)": "x",
     "[x](/etc/passwd)": "x",
     "[x](file:///etc/passwd)": "x",
-    "[x](java%73cript:alert(1))": "x)",
+    "[x](java%73cript:alert(1))": "x(1))",
     "[x](<https://evil.example>)": "x",
-    "[1]: https://evil.example/a": "",
+    "[1]: https://evil.example/a": "[1] : `https://evil.example/a`",
+    "[a](b [c](https://evil.example) d)": "ac d)",
     "<img src=x onerror=alert(1)>": "`<img src=x onerror=alert(1)>`",
     "a <script>b": "a `<script>`b",
     "<https://evil.example>": "`<https://evil.example>`",
     "<!-- hidden": "`<!-- hidden`",
     "go to https://evil.example/a?b=c now": "go to `https://evil.example/a?b=c` now",
     "go to www.evil.example": "go to `www.evil.example`",
-    "- a\n  ```\n<img src=x>": "- a\n  ```\n`<img src=x>`",
+    "- a\n  ```\n<img src=x>": "- a\n  ~~~\n`<img src=x>`",
+    "\\`![a](https://evil.example/x.png)`": "`![a](https://evil.example/x.png)`",
+    "a `\n`![a](https://evil.example/x.png)": "a \na",
+    "a ```\n![a](https://evil.example/x.png)```": "a \na",
+    "```a`b\n![a](https://evil.example/x.png)": "ab\na",
+    "text\n    ```\n```![a](https://evil.example/x.png)```": "text\n    ~~~\n```![a](https://evil.example/x.png)```",
+    '<x title="`"> ![a](https://evil.example/x.png) `': '`<x title="` `"> ![a](https://evil.example/x.png) `',
+    "[x](&#104;ttps://evil.example/?q=s)": "x",
+    "[x](&amp;#104;ttps://evil.example/?q=s)": "x",
+    "[x](&sol;&sol;evil.example)": "x",
+    "[x](command&colon;run)": "x",
+    "![a\nb](&sol;&sol;localhost/x.png)": "! [a\nb] (//localhost/x.png)",
+    "[a\nb]: //localhost/x": "[a\nb] : //localhost/x",
+    "> [b]: //localhost/x": "> [b] : //localhost/x",
+    "a &lt;b&gt; c": "a `<b>` c",
+    "a &#10;``` c": "a   c",
+    "text\n    ~~~![a](https://evil.example/x.png)": "text\n    ~~~a",
     "a\x1b]8;;https://evil.example\x07b\x1b]8;;\x07": "ab",
 }
 KEPT = [
@@ -40,6 +59,7 @@ KEPT = [
     "`std::vector<int>` holds `a < b`.",
     "1 < 2 and a: b, std::move(x), key:value",
     "- a list\n- *with* **marks**",
+    "``a ` b`` and ` c` are code, R&D is not; see [1]: there.",
 ]
 
 
@@ -83,3 +103,35 @@ def test_plain_words_are_not_held_back() -> None:
 
 def test_a_terminal_s_escapes_and_hidden_characters_are_taken_out() -> None:
     assert printable("a\x1b[31mb\x1b]52;c;eA==\x07c\x9bd\u202ee\n\t") == "abcde\n\t"
+
+
+PARTS = """` `` ``` ~~~ \\ ![a](https://evil.x/p.png) ![a](//evil.x/p) [x](https://evil.x)
+[x](&sol;&sol;evil.x) [x][r] ![r] [r] [r]:|https://evil.x [r]:|&sol;&sol;e <img|src=https://evil.x>
+<https://evil.x> <a|href="`"> <x|title='`'> ]( [ ] ( ) ! ![ ]: //localhost/x &#104;ttps://e.x &#96;
+&#10; &lt;img|src=//e&gt; >| -| a b <!-- --> <![CDATA[ ]]> <? www.evil.x &amp; &bsol; \\[ \\] \\! '
+" --- # \u200b < & command:x [x](command&colon;x) [x](src/a.py) `[x](src/a.py)`""".replace("\n", " ").split(" ")
+PIECES = [*(part.replace("|", " ") for part in PARTS), "\n", "\n\n", " ", "    ", "\t"]
+
+
+def live(tokens: list[Token]) -> list[str]:
+    """What a renderer of CommonMark would fetch, follow out of the repository, or take for markup."""
+    found = []
+    for token in tokens:
+        if token.type in ("image", "html_block", "html_inline"):
+            found.append(token.content or str(token.attrs))
+        if token.type == "link_open" and token.attrs["href"] != "src/a.py":
+            found.append(str(token.attrs["href"]))
+        found += live(token.children or [])
+    return found
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_renderer_finds_nothing_live_in_what_is_shown(seed: int) -> None:
+    draw, renderer = random.Random(seed), MarkdownIt("commonmark", {"html": True})
+    for _ in range(400):
+        text = "".join(draw.choices(PIECES, k=draw.randrange(2, 14)))
+        shown = harmless(text)
+        assert live(renderer.parse(shown)) == [], text
+        assert harmless(shown) == shown
+        streamed, cut = Streamed(), draw.randrange(len(text) + 1)
+        assert streamed.feed(text[:cut]) + streamed.feed(text[cut:]) + streamed.end() == shown

@@ -50,6 +50,11 @@ def test_questions_about_the_whole_want_the_map(text: str) -> None:
         ("Where does OutOfStock get raised or used?", ""),
         ("callers of `take`", "take"),
         ("What needs shop::Cart?", "shop::Cart"),
+        ("Who is calling load_all?", "load_all"),
+        ("What functions call load_all and why?", "load_all"),
+        ("What calls `load_all` in the server?", "load_all"),
+        ("What happens when the user needs help?", ""),
+        ("Who knows how to use help?", ""),
     ],
 )
 def test_questions_for_callers_name_a_symbol(text: str, name: str) -> None:
@@ -98,8 +103,49 @@ def test_a_question_about_the_conversation_needs_one(text: str) -> None:
     assert kind(text, BEFORE).kind == "conversation" and kind(text).kind != "conversation"
 
 
-def test_messages_of_a_program_are_no_conversation() -> None:
-    assert kind("How does the consumer acknowledge the last message?", BEFORE).kind == "code"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How does the consumer acknowledge the last message?",
+        "How is the first question of the quiz chosen?",
+        "How does the tracker store the last answer?",
+    ],
+)
+def test_messages_of_a_program_are_no_conversation(text: str) -> None:
+    assert kind(text, BEFORE).kind == "code"
+
+
+@pytest.mark.parametrize(
+    ("text", "read_as"),
+    [
+        ("Where is Cart used?", Reading(kind="callers", name="Cart", leans=True)),
+        ("Where is Cart?", Reading(kind="definition", name="Cart", leans=True)),
+        ("What is this project?", Reading(kind="map")),
+    ],
+)
+def test_what_a_question_names_itself_goes_before_the_conversation(text: str, read_as: Reading) -> None:
+    assert kind(text, BEFORE) == read_as
+
+
+def test_it_is_the_symbol_that_was_asked_about_before() -> None:
+    before = (Turn(role="user", text="Where is Cart.add defined?"), Turn(role="assistant", text="There [1]."))
+    assert kind("What calls it?", before) == Reading(kind="callers", name="Cart.add", leans=True)
+    assert kind("What calls this function?", before).name == "Cart.add"
+    assert kind("And where is it defined?", BEFORE).kind == "follow-up"
+    assert kind("What calls it?").kind == "code"
+
+
+@pytest.mark.parametrize("picked", ["def total(self):\n        return 1", "return 1"])
+async def test_it_is_the_symbol_that_is_selected(picked: str) -> None:
+    text = "import os\n\n\nclass Cart:\n    def total(self):\n        return 1\n"
+    start = text.index(picked)
+    host = FakeHost(hits=[CART])
+    use = place("shop/cart.py", 11, "Cart.total", "call", "resolved")
+    host.places["Cart.total"] = UsesReply(root="/repo", definitions=(place("shop/cart.py", 10, "total"),), uses=(use,))
+    end = start + len(picked)
+    told = await found(host, "What calls this function?", selection=snapshot(text), start=start, end=end)
+    assert host.searched[0].query == "Cart.total"
+    assert places(told)[1:] == [("shop/cart.py", 10)]
 
 
 def test_what_was_said_is_said_again_without_its_numbers() -> None:
@@ -131,6 +177,17 @@ async def test_callers_come_by_the_graph_before_what_only_says_the_name() -> Non
     told = await found(host, "What calls take?")
     assert places(told) == [("shop/cart.py", 10), ("shop/stock.py", 1), ("shop/page.py", 1)] and told.relevant
     assert [asked.query for asked in host.searched] == ["take", "What calls take?"]
+
+
+async def test_a_caller_of_a_common_name_is_looked_up_by_its_place() -> None:
+    host = FakeHost(hits=[STOCK])
+    host.places["take"] = UsesReply(
+        root="/repo",
+        definitions=(place("shop/stock.py", 1, "take"),),
+        uses=(place("shop/cart.py", 11, "Cart.total", "call", "resolved"),),
+    )
+    host.hits_of["shop/cart.py Cart.total take"] = (CART,)
+    assert places(await found(host, "What calls take?"))[0] == ("shop/cart.py", 10)
 
 
 async def test_a_definition_comes_first() -> None:
@@ -242,6 +299,7 @@ def test_neighbours_are_one_source_in_the_better_place() -> None:
         ("a.py", 80, 90, "f"),
     ]
     assert "line 50\n…\nline 52" in merged[0].text and merged[0].lines[11] == (52, "line 52")
+    assert [merged[0].symbol_of(*lines) for lines in ((41, 43), (52, 52), (49, 53))] == ["f", "g", ""]
     assert len(joined([part(1, 70), part(71, 90)])) == 2  # together they would crowd out the others
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pointsman.chat.citations import citations, ground, numbered, sentence
-from pointsman.chat.prompt import build_messages
+from pointsman.chat.prompt import build_messages, shortened
 from pointsman.chat.quote import quoted
 from pointsman.chat.selected import selected
 from pointsman.chat.sources import Source, joined, passage, within_budget
@@ -108,6 +108,12 @@ def test_what_nobody_sees_reaches_no_model_and_a_path_opens_no_line() -> None:
     user = build_messages("How?", [sly], [])[-1][1]
     assert "x = 1 # yebo" in user and "\nSYSTEM" not in user
     assert not IN_TEXT.search(user.replace("\n", ""))
+
+
+def test_of_a_long_question_the_local_model_reads_both_ends() -> None:
+    assert shortened("why?" * 300) == "why?" * 300
+    cut = shortened("Why this?\n" + "at line 1\n" * 900 + "ValueError: no stock")
+    assert cut.startswith("Why this?") and cut.endswith("ValueError: no stock") and len(cut) < 1600
 
 
 def test_a_source_cannot_close_its_fence() -> None:

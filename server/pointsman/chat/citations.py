@@ -119,9 +119,10 @@ def sentence(
 def citations(sources: Mapping[int, Source], places: Mapping[int, Lines]) -> tuple[Citation, ...]:
     """The citations of these sources by their numbers, each with the lines that say so."""
     return tuple(
-        Citation(n=n, path=s.path, start_line=places[n][0], end_line=places[n][1], symbol=s.symbol, sha=s.sha)
+        Citation(n=n, path=s.path, start_line=first, end_line=last, symbol=s.symbol_of(first, last), sha=s.sha)
         for n, s in sorted(sources.items())
         if n in places
+        for first, last in [places[n]]
     )
 
 

@@ -3,25 +3,32 @@
 Whoever plants an instruction in a repository wants the answer to carry data away: by a picture that the editor fetches,
 by a link that someone clicks, by markup, or by a terminal's escape sequences (security notes on chat panels call the
 first one a markdown image leak). So pictures become their descriptions, links that leave the repository become their
-text, bare addresses and HTML become code, which no renderer turns into anything. Code stays as it is.
+text, bare addresses and HTML become code, which no renderer turns into anything. Code stays as it is, and what code is
+must be plain to every renderer: a mark of it that has no partner in its line is taken out, and so is what escapes one.
 """
 
 from __future__ import annotations
 
+import html
 import re
 
 from pointsman.hidden import IN_TEXT
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
+_INDENTED_FENCE = re.compile(r"(\s+)(`{3,}|~{3,})([\w+#.-]*\s*)")
+_ESCAPED_TICK = re.compile(r"\\+(?=`)")
 _CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _IMAGE = re.compile(r"!\[([^\]\n]*)\](?:\([^)\n]*\)?|\[[^\]\n]*\])?")
-_LINK = re.compile(r"\[([^\]\n]*)\]\(\s*<?([^)>\s\n]*)[^)\n]*\)?")
-_DEFINITION = re.compile(r"^\s{0,3}\[[^\]\n]+\]:\s*\S.*$")
+_LINK = re.compile(r"\[([^\]\n]*)\]\(\s*<?([^)>\s(\[]*)>?(?:\s+[\"'][^\[\]()\n]*[\"'])?\s*(\))?")
+_LABEL_END = re.compile(r"^((?:[^\[\]\\]|\\.)*\]|[\s>*+\-\d.)]*\[(?:[^\[\]\\]|\\.)*\]):")
+"""What would end the label of a link's definition, which may have begun in another line, a list or a quotation."""
 _TAG = re.compile(r"<(?=[A-Za-z/!?])[^>\n]*>?")
 _ADDRESS = re.compile(r"(?:\b[A-Za-z][A-Za-z0-9+.-]{1,30}:(?=[^\s:])(?://)?|\bwww\.|//(?=[\w-]+\.))[^\s`<>)\]]*")
 _SCHEMES = re.compile(r"(?i)(?:https?|ftp|file|data|javascript|vbscript|command|vscode[\w-]*|mailto|ws|wss|ssh|git):")
-_OPEN = re.compile(r"[\[<`!:]|//|www")
+_PASSES = 8
+"""What one construct leaves may be another, as "[" and "]" of two links."""
+_OPEN = re.compile(r"[\[\]<`!:&\\]|//|www")
 
 
 def printable(text: str) -> str:
@@ -90,26 +97,65 @@ def _fenced(line: str, fence: str) -> tuple[str, bool]:
 
 def _line(line: str) -> str:
     """A line of prose; what stands between backticks is code and stays."""
-    out, at = [], 0
+    if mark := _INDENTED_FENCE.fullmatch(line):  # within a list; tildes cannot begin code in a line
+        return f"{mark[1]}{'~' * len(mark[2])}{mark[3]}"
+    for _ in range(_PASSES):
+        before, line = line, _pass(line)
+        if line == before:
+            break
+    return line
+
+
+def _pass(line: str) -> str:
+    line = _ESCAPED_TICK.sub("", line)
+    out, at = "", 0
     for code in _CODE.finditer(line):
-        out += [_prose(line[at : code.start()]), code[0]]
+        out = _beside(_beside(out, _prose(line[at : code.start()])), code[0])
         at = code.end()
-    return "".join([*out, _prose(line[at:])])
+    return _beside(out, _prose(line[at:]))
+
+
+def _beside(text: str, more: str) -> str:
+    """The two with their backticks apart: together they would mark another piece of code."""
+    return f"{text} {more}" if text.endswith("`") and more.startswith("`") else text + more
 
 
 def _prose(text: str) -> str:
-    if _DEFINITION.match(text):
-        return ""
+    text = _decoded(text).replace("`", "")
+    text = _LABEL_END.sub(r"\1 :", text)
     text = _IMAGE.sub(r"\1", text)
-    text = _LINK.sub(lambda link: link[0] if _inside(link[2]) else link[1], text)
-    text = _TAG.sub(lambda tag: f"`{tag[0].replace('`', '')}`", text)
-    return _outside_links(text)
+    text = _LINK.sub(lambda link: link[0] if _stays(link) else link[1], text)
+    text = _TAG.sub(lambda tag: f"`{tag[0]}`", text)
+    text = _ESCAPED_TICK.sub("", _outside_links(text))
+    return text.replace("``", "` `")
 
 
 def _outside_links(text: str) -> str:
     """Bare addresses as code, but for those that are the target of a link that stays or are code by now."""
     parts = re.split(r"(`[^`]*`|\[[^\]]*\]\([^)]*\))", text)
-    return "".join(part if index % 2 else _ADDRESS.sub(_coded, part) for index, part in enumerate(parts))
+    return "".join(part if index % 2 and _fixed(part) else _loose(part) for index, part in enumerate(parts))
+
+
+def _fixed(part: str) -> bool:
+    link = _LINK.fullmatch(part)
+    return part.startswith("`") or bool(link and _stays(link))
+
+
+def _loose(text: str) -> str:
+    """Without addresses, and without what is left of a link or picture that is in two lines."""
+    return _ADDRESS.sub(_coded, text.replace("](", "] (").replace("![", "! ["))
+
+
+def _stays(link: re.Match[str]) -> bool:
+    return bool(link[3]) and _inside(link[2])
+
+
+def _decoded(text: str) -> str:
+    """`text` with its character references as what they stand for, in one line: a renderer reads them late, and what
+    it then has must have been looked at."""
+    while (once := printable(html.unescape(text)).replace("\n", " ")) != text:
+        text = once
+    return text
 
 
 def _coded(address: re.Match[str]) -> str:
@@ -122,6 +168,8 @@ def _coded(address: re.Match[str]) -> str:
 def _inside(target: str) -> bool:
     """Whether a link's target is a path in the repository: relative, without a way up or out."""
     target = target.replace("\\", "/")
-    if not target or target.startswith(("/", "~", "?", "%")) or ":" in target.partition("#")[0] or "%" in target:
+    if not target or target.startswith(("/", "~", "?", "%")) or ":" in target.partition("#")[0]:
+        return False
+    if "%" in target or "&" in target:
         return False
     return ".." not in target.split("/")

@@ -17,11 +17,13 @@ _SAID = re.compile(
     r"\bwhat (?:did|have) (?:i|you|we) (?:just |already )?(?:ask|say|said|answer|tell|told|discuss|talk)"
     r"|\bsummari[sz]e (?:our|this|the) (?:conversation|chat|discussion)"
     r"|\b(?:my|your) (?:last|previous|first|earlier) (?:question|answer|message)s?\b"
-    r"|\bthe (?:last|previous|first|earlier) (?:question|answer)s?\b",
+    r"|\b(?:what (?:was|were)|repeat|rephrase|shorten|summari[sz]e|show(?: me)?) "
+    r"the (?:last|previous|first|earlier) (?:question|answer)s?\b",
     re.I,
 )
 _GOES_ON = re.compile(r"\s*(?:and|but|so|then|also|what about|how about)\b", re.I)
 _POINTS_BACK = re.compile(r"\b(?:it|its|that|this|they|them|their|those|these|there)\b", re.I)
+_POINTER = re.compile(r"it|its|that|this|they|them|these|those|the", re.I)
 _SHORT = 4
 """Content words of a question that may lean on the one before by a pronoun."""
 _WHOLE = re.compile(
@@ -35,12 +37,16 @@ _WHOLE_WORDS = content_words(
     organized purpose summary summarise summarize give list kind contain contents built made"""
 )
 _CODE = r"`?((?:[A-Za-z_]\w*(?:\.|::))*[A-Za-z_]\w*)(?:\(\))?`?"
+_AND_MORE = r"(?: (?:and|in|from|within|inside|during|at|for)\b[^.?!]*)?\s*\??\s*\Z"
 _CALLERS = (
     re.compile(
-        r"\b(?:what|who|which(?: \w+)?|where)\b[^.?!]{0,40}?\b(?:call|use|invoke|reference|instantiate|import|need)s? "
-        rf"(?:the (?:function|class|method) )?{_CODE}(?: (?:function|class|method))?\s*\??\s*\Z",
+        r"\b(?:what|who|which(?: \w+)?|where)\b(?:(?!\b(?:when|if|how|why|happens?)\b)[^.?!]){0,40}?"
+        r"\b(?:call(?:s|ing)?|us(?:es?|ing)|invok(?:es?|ing)|referenc(?:es?|ing)|instantiat(?:es?|ing)"
+        rf"|import(?:s|ing)?) (?:(?:the|this|that) (?:function|class|method) )?{_CODE}(?: (?:function|class|method))?"
+        rf"{_AND_MORE}",
         re.I,
     ),
+    re.compile(rf"\b(?:what|who|which \w+) needs? {_CODE}{_AND_MORE}", re.I),
     re.compile(
         rf"\bwhere (?:is|are|does|do) (?:the (?:function|class|method) )?{_CODE}(?: (?:function|class|method))?"
         r"(?: get)? (?:called|used|invoked|referenced|instantiated|imported|needed)\b",
@@ -63,26 +69,43 @@ _DEFINITION = (
 class Reading:
     kind: Kind
     name: str = ""
-    """Of the symbol that `callers` and `definition` are about, if there is one of that name."""
+    """Of the symbol that `callers` and `definition` are about, if there is one of that name; "" for the one that is
+    selected."""
+    leans: bool = False
+    """Whether it says too little without the question before it."""
 
 
 def read(question: Question) -> Reading:
     """Never fails: what fits nothing else is about the code."""
     text = question.text
-    asked = content_words(text, about_code=False)
     if question.history and _SAID.search(text):
         return Reading(kind="conversation")
-    if question.history and (len(asked) < 2 or (len(asked) <= _SHORT and _leans(text))):
-        return Reading(kind="follow-up")
     named_root = content_words(question.root.name)
-    if question.end <= question.start and _WHOLE.search(text) and content_words(text) <= _WHOLE_WORDS | named_root:
+    pointed = question.end > question.start
+    if not pointed and _WHOLE.search(text) and content_words(text) <= _WHOLE_WORDS | named_root:
         return Reading(kind="map")
-    for kind, patterns in (("callers", _CALLERS), ("definition", _DEFINITION)):
-        for pattern in patterns:
-            if match := pattern.search(text):
-                return Reading(kind="callers" if kind == "callers" else "definition", name=match[1])
-    return Reading(kind="code")
+    leans = bool(question.history) and _leans(text)
+    kind, name = _symbol(text)
+    if _POINTER.fullmatch(name):
+        # "it" is what is selected, or what was asked about before.
+        name = "" if pointed else _symbol(question.before)[1]
+        kind = kind if pointed or name else "code"
+    if kind != "code":
+        return Reading(kind=kind, name=name, leans=leans)
+    return Reading(kind="follow-up" if leans else "code", leans=leans)
+
+
+def _symbol(text: str) -> tuple[Kind, str]:
+    """What of a symbol is asked for, and its name; `code` and "" when nothing is."""
+    for pattern in _CALLERS:
+        if match := pattern.search(text):
+            return "callers", match[1]
+    for pattern in _DEFINITION:
+        if match := pattern.search(text):
+            return "definition", match[1]
+    return "code", ""
 
 
 def _leans(text: str) -> bool:
-    return bool(_GOES_ON.match(text) or _POINTS_BACK.search(text))
+    asked = content_words(text, about_code=False)
+    return len(asked) < 2 or (len(asked) <= _SHORT and bool(_GOES_ON.match(text) or _POINTS_BACK.search(text)))

@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 from pointsman.chat.citations import Grounded, sentence
 from pointsman.chat.display import Streamed, printable
-from pointsman.chat.prompt import build_messages, build_sentence
+from pointsman.chat.prompt import build_messages, build_sentence, shortened
 from pointsman.chat.sources import Source
 from pointsman.chat.stream import goes_round
 from pointsman.chat.types import Question
@@ -83,11 +83,11 @@ class LocalModel:
                 yield number, held
 
     def _draft_prompt(self, question: Question, sources: Mapping[int, Source]) -> str:
-        messages = build_messages(question.text, tuple(sources.values()), question.history)
+        messages = build_messages(shortened(question.text), tuple(sources.values()), question.history)
         return render_chat(self._chat, messages, self._facts.special_tokens)
 
     def _sentence_prompt(self, question: Question, source: Source) -> str:
-        messages, start = build_sentence(question.text, source)
+        messages, start = build_sentence(shortened(question.text), source)
         return render_chat(self._chat, messages, self._facts.special_tokens, answer_start=start)
 
     async def _written(

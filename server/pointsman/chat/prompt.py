@@ -16,6 +16,14 @@ SYSTEM = (
 )
 _TURNS = 4
 _TURN_CHARS = 600
+_QUESTION_HEAD, _QUESTION_TAIL = 1000, 500
+"""Characters of a long question that the local model reads: a log that was pasted into it tells most at its ends."""
+
+
+def shortened(question: str) -> str:
+    if len(question) <= _QUESTION_HEAD + _QUESTION_TAIL:
+        return question
+    return f"{question[:_QUESTION_HEAD]}\n…\n{question[-_QUESTION_TAIL:]}"
 
 
 def build_messages(question: str, sources: Sequence[Source], history: Sequence[Turn]) -> list[tuple[str, str]]:

@@ -28,7 +28,8 @@ def quoted(
         lines = _passage(source, asked)
         places[number] = (lines[0][0], lines[-1][0])
         place = f"{source.path}:{lines[0][0]}-{lines[-1][0]}"
-        name = f" ({source.symbol})" if source.symbol else ""
+        symbol = source.symbol_of(lines[0][0], lines[-1][0])
+        name = f" ({symbol})" if symbol else ""
         code = "\n".join(_shown(lines))
         ticks = ticks_for(code)
         blocks.append("\n".join([f"[{number}] {place}{name}", ticks, code, ticks]))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pointsman.chat.kinds import Reading
 from pointsman.chat.relevance import Standing, called_by_name, judge, stands_in, subjects
-from pointsman.chat.selected import selected
-from pointsman.chat.sources import Source, joined, of_hit, within_budget
+from pointsman.chat.selected import selected, selected_symbol
+from pointsman.chat.sources import MOST, Source, joined, of_hit, within_budget
 from pointsman.chat.types import Question
 from pointsman.chat.words import content_words
 from pointsman.exclusion import ExclusionsOf, admitted
@@ -23,6 +23,8 @@ from pointsman.models.base import Priority
 _HITS = 12
 _HITS_OF_NAME = 50
 """A name's uses are found among so many pieces that hold it."""
+_MOST_SUBJECTS = 24
+"""Words of a question that are looked for one by one: more than a question has, less than a log."""
 _MAP_TOKENS = 700
 _MAP_FILES = 4
 _HEAD_LINES = 12
@@ -69,18 +71,19 @@ async def retrieve(
     Raises `PointsmanError` when the index cannot be asked.
     """
     chosen = await asyncio.to_thread(selected, question)
+    name = reading.name or (await asyncio.to_thread(selected_symbol, question) if chosen else "")
     look = _Look(host, exclusions, question)
     if reading.kind == "map":
         told = await _overview(look)
-    elif reading.kind == "callers":
-        told = await _callers(look, reading.name)
-    elif reading.kind == "definition":
-        told = await _definition(look, reading.name)
+    elif reading.kind == "callers" and name:
+        told = await _callers(look, name)
+    elif reading.kind == "definition" and name:
+        told = await _definition(look, name)
     else:
         told = []
     query = question.text
-    if reading.kind == "follow-up":
-        query = f"{_asked_before(question)[:300]}\n{query}"
+    if reading.leans and not told:
+        query = f"{question.before[:300]}\n{query}"
     if chosen:
         query = f"{query}\n{chosen.text[:500]}"
     hits, nearest = await look.search(query, _HITS) if reading.kind != "map" or not told else ([], None)
@@ -135,23 +138,34 @@ async def _callers(look: _Look, name: str) -> list[Source]:
     reply = await look.host.uses(UsesParams(path=look.root, symbol=name))
     if not reply.definitions:
         return []
-    hits, _ = await look.search(name, _HITS_OF_NAME)
     uses = [use for use in reply.uses if use.kind != "import"] or reply.uses
-    return _holding(hits, [*uses, *reply.definitions])
+    return await _holding(look, name, [*uses, *reply.definitions])
 
 
 async def _definition(look: _Look, name: str) -> list[Source]:
     reply = await look.host.uses(UsesParams(path=look.root, symbol=name))
     if not reply.definitions:
         return []
+    return await _holding(look, name, reply.definitions)
+
+
+async def _holding(look: _Look, name: str, places: Sequence[Place]) -> list[Source]:
+    """Pieces that hold the first of the places, in their order, as many as there are sources of an answer."""
     hits, _ = await look.search(name, _HITS_OF_NAME)
-    return _holding(hits, reply.definitions)
+    found: list[Source] = []
+    for place in places:
+        piece = _at(place, [*found, *hits])
+        if piece is None:  # a common name: among the pieces that hold it this one is not
+            piece = _at(place, (await look.search(f"{place.path} {place.symbol} {name}", _HITS))[0])
+        if piece is not None and piece not in found:
+            found.append(piece)
+        if len(found) == MOST:
+            break
+    return found
 
 
-def _holding(hits: Sequence[Source], places: Sequence[Place]) -> list[Source]:
-    """The hits that hold one of the places, in the order of the places."""
-    found = [next((hit for hit in hits if hit.path == place.path and hit.holds(place.line)), None) for place in places]
-    return list(dict.fromkeys(hit for hit in found if hit is not None))
+def _at(place: Place, pieces: Iterable[Source]) -> Source | None:
+    return next((piece for piece in pieces if piece.path == place.path and piece.holds(place.line)), None)
 
 
 async def _overview(look: _Look) -> list[Source]:
@@ -195,14 +209,9 @@ async def _unsaid(look: _Look, text: str, sources: Sequence[Source]) -> list[str
     said = frozenset[str]().union(*(source.words for source in sources))
     names = called_by_name(text)
     found = []
-    for stem, word in subjects(text).items():
+    for stem, word in list(subjects(text).items())[:_MOST_SUBJECTS]:
         if stem not in said and word not in names:
             hits, _ = await look.search(f"{word} {stem}", _HITS)
             if not any(stem in hit.words for hit in hits):
                 found.append(word)
     return found
-
-
-def _asked_before(question: Question) -> str:
-    """What the user asked last; what was answered says more about a model than about the code."""
-    return next((turn.text for turn in reversed(question.history) if turn.role == "user"), "")

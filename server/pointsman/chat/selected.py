@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from pointsman.chat.sources import Source, passage
 from pointsman.chat.types import Question
 from pointsman.exclusion import ExclusionsOf, why_excluded
 
+_LINE_END = re.compile(r"\r\n?|\n")
 _LONG = 40
 """Lines from which on a selection has an outline."""
 
@@ -20,11 +22,34 @@ def selected(question: Question) -> Source | None:
     if snapshot is None or question.end <= question.start:
         return None
     text = snapshot.text
-    first = text.count("\n", 0, question.start) + 1
+    first = _line_at(text, question.start)
     chosen = text[question.start : question.end].rstrip("\r\n")
     source = passage(path=snapshot.relative, start_line=first, symbol="", sha=snapshot.sha, text=chosen)
     source = replace(source, pointed=True)
     return replace(source, opening=_opening(source, text, snapshot.language)) if len(source.lines) >= _LONG else source
+
+
+def selected_symbol(question: Question) -> str:
+    """The qualified name of the first definition in what is selected, or of the innermost one around it; "" without
+    either. Parses: call it in a thread."""
+    from pointsman_indexer.parse import parse
+
+    snapshot = question.selection
+    if snapshot is None:
+        return ""
+    first = _line_at(snapshot.text, question.start)
+    last = _line_at(snapshot.text, max(question.end - 1, question.start))
+    symbols = parse(snapshot.text.encode("utf-8", "replace"), snapshot.language).symbols
+    inside = [symbol for symbol in symbols if first <= symbol.start_line <= last]
+    around = [symbol for symbol in symbols if symbol.start_line <= first <= symbol.end_line]
+    if inside:
+        return min(inside, key=lambda symbol: (symbol.start_line, symbol.depth)).qualified
+    return max(around, key=lambda symbol: symbol.depth).qualified if around else ""
+
+
+def _line_at(text: str, offset: int) -> int:
+    """The 1-based number of the line that a code point is in."""
+    return len(_LINE_END.findall(text[:offset])) + 1
 
 
 def why_left_out(question: Question, exclusions: ExclusionsOf) -> str | None:

@@ -43,6 +43,8 @@ class Source:
     opening: tuple[int, ...] = ()
     """Of a long passage that the question points at, the numbers of lines that open definitions, outer ones first: its
     outline, which goes before the rest."""
+    parts: tuple[tuple[int, int, str], ...] = ()
+    """Of joined passages, the first and last line and the symbol of each."""
 
     @property
     def start_line(self) -> int:
@@ -68,6 +70,13 @@ class Source:
 
     def holds(self, line: int) -> bool:
         return self.start_line <= line <= self.end_line
+
+    def symbol_of(self, first: int, last: int) -> str:
+        """The innermost that holds the lines from `first` to `last`; "" when they are of several."""
+        if not self.parts:
+            return self.symbol
+        around = [(end - start, symbol) for start, end, symbol in self.parts if start <= first and last <= end]
+        return min(around)[1] if around else ""
 
 
 def passage(*, path: str, start_line: int, symbol: str, sha: str, text: str) -> Source:
@@ -102,7 +111,12 @@ def _together(one: Source, other: Source) -> Source | None:
     span = lines[-1][0] - lines[0][0]
     if span >= _LONGEST and span > max(one.end_line - one.start_line, other.end_line - other.start_line):
         return None
-    return replace(one, lines=lines)
+    parts = (*_parts(one), *_parts(other))
+    return replace(one, lines=lines, parts=parts if len({symbol for _, _, symbol in parts}) > 1 else ())
+
+
+def _parts(source: Source) -> tuple[tuple[int, int, str], ...]:
+    return source.parts or ((source.start_line, source.end_line, source.symbol),)
 
 
 def within_budget(sources: Sequence[Source], budget: int, asked: frozenset[str]) -> tuple[Source, ...]:

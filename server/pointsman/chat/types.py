@@ -31,6 +31,11 @@ class Question:
     approved_sha256: str = ""
     """Hash of the outgoing body that the user saw and approved; "" when none was shown."""
 
+    @property
+    def before(self) -> str:
+        """What the user asked last; what was answered says more about a model than about the code."""
+        return next((turn.text for turn in reversed(self.history) if turn.role == "user"), "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
