@@ -276,10 +276,17 @@ def test_names_are_told_from_words() -> None:
     assert called_by_name("Where is S3 written, by Redis or `load all`?") == ["S3", "load all", "Redis"]
     assert called_by_name("How are UUIDs read? And who calls apply_discount()?") == ["UUIDs", "apply_discount"]
     assert called_by_name("Where does it wait 300 seconds?") == []
+    assert called_by_name("How does a limit such as 512m or 1w6d become a number?") == []
+    assert called_by_name("Is docker-compose.yml read, e.g. for Accept-Language?") == [
+        "docker-compose.yml",
+        "Accept-Language",
+    ]
     assert called_by_name("Wo wird im Warenkorb der Rabatt auf die Summe gerechnet?") == []
     assert called_by_name("How is it run in Python on Windows?") == []
     source = passage(path="a.py", start_line=1, symbol="", sha="s", text="from redis import uuid")
     assert stands_in("Redis", [source]) and stands_in("UUIDs", [source]) and not stands_in("Kafka", [source])
+    header = passage(path="a.py", start_line=1, symbol="", sha="s", text="def accept_language(self): return 1")
+    assert stands_in("Accept-Language", [header]) and not stands_in("Accept-Encoding", [header])
 
 
 def test_no_sources_are_about_nothing() -> None:

@@ -26,7 +26,12 @@ _FOREIGN = 0.31
 """Cosine that 1 % of those fall short of, and all but one of 39 questions about other fields (`bench/README.md`)."""
 _COVERED_ALONE, _TOUCHED_ALONE = 0.6, 0.3
 """Shares of the words, where there is no cosine."""
-_NAME = re.compile(r"`([^`\n]{2,80})`|(?<![\w`])(\w+)")
+_FILE = (
+    "py|pyi|js|mjs|jsx|ts|tsx|go|rs|java|c|h|cc|cpp|hpp|cs|rb|php|lua|sh|sql|json|ya?ml|toml|cfg|ini|conf|env|lock|txt|"
+    "md|rst|xml|html?|css|csv|log|pdf|ics|zip|tar|gz"
+)
+_NAME = re.compile(rf"`([^`\n]{{2,80}})`|(?<![\w`])([A-Z]\w*(?:-[A-Z]\w*)+|\w[\w-]*(?:\.\w+)*\.(?:{_FILE})(?!\w)|\w+)")
+_SEPARATOR = re.compile(r"[-_.\s]+")
 _INNER = re.compile(r"\w[A-Z_\d]")
 _EVERYWHERE = frozenset(
     {"python", "javascript", "typescript", "rust", "go", "java", "linux", "windows", "macos", "unix"}
@@ -76,14 +81,16 @@ def subjects(question: str) -> dict[str, str]:
 
 
 def called_by_name(question: str) -> list[str]:
-    """Words of the question that can only be the name of something: in backquotes, with an inner capital, digit or
-    underscore, or with a capital inside a sentence."""
+    """Words of the question that can only be the name of something: in backquotes, of a file or a header
+    (`Accept-Language`), with an inner capital, digit or underscore, or with a capital inside a sentence. What begins
+    with a digit is an example of a value."""
     names: list[str] = []
     capitals: list[str] = []
     for match in _NAME.finditer(question):
         word = match[1] or match[2]
         begins = not question[: match.start()].strip() or question[: match.start()].rstrip()[-1] in ".?!:"
-        if match[1] or (_INNER.search(word) and not word.isdigit()):
+        compound = "-" in word or "." in word
+        if match[1] or compound or (_INNER.search(word) and not word[0].isdigit()):
             names.append(word)
         elif word[0].isupper() and len(word) > 1 and not begins and content_words(word):
             capitals.append(word)
@@ -95,4 +102,8 @@ def called_by_name(question: str) -> list[str]:
 def stands_in(name: str, sources: Sequence[Source]) -> bool:
     """Whether the name occurs, in any spelling, or what it is the plural of."""
     wanted = name.rstrip("()").casefold().removesuffix("s")
-    return any(wanted in f"{source.path} {source.symbol} {source.text}".casefold() for source in sources)
+    texts = [f"{source.path} {source.symbol} {source.text}".casefold() for source in sources]
+    if any(wanted in text for text in texts):
+        return True
+    plain = _SEPARATOR.sub("", wanted)
+    return plain != wanted and any(plain in _SEPARATOR.sub("", text) for text in texts)
