@@ -3,8 +3,9 @@
 SOURCES holds a folder for each package of `bench/data/questions.jsonl`, as its wheel unpacks. Every question of the
 part, and every one of `bench/data/unanswerable.jsonl`, goes through the chat's retrieval. The part `test` is reported;
 `dev` is for tuning (its questions are `dev` and `train` of the first file); `fresh` has only unanswerable ones, of a
-later list, a third of which was looked at while the rule on words that a repository never says was made. The parts
-with `names` are questions that `bench.names` made, of other packages each.
+later list, a third of which was looked at while the rule on words that a repository never says was made. `held` and
+`other` are by authors who had seen neither the tool nor its rules, about packages that no other part has questions in
+words about. The parts with `names` are questions that `bench.names` made, of other packages each.
 
 Right lines: at least one line that a source shows (not: that lies between its first and its last) is of a place that
 answers, `also` included, and the source spans fewer than 120 lines.
@@ -58,7 +59,7 @@ MOST_WORDS = 0.6
 _MARK = re.compile(r"\s?\[(\d+)\]")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n\n(?!\[)")
 _DOCUMENTED = re.compile(r'"""\s*([A-Z][^."\n]{15,}?)(?:\.|\n|""")')
-_PARTS = {"dev": ("dev", "train"), "test": ("test",), "fresh": ("fresh",), "held": ("held",)} | {part: (part,) for part in PACKAGES}
+_PARTS = {"dev": ("dev", "train")} | {part: (part,) for part in ("test", "fresh", "held", "other", *PACKAGES)}
 
 
 def rows(name: str, part: str) -> list[dict[str, Any]]:
