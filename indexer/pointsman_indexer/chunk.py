@@ -21,9 +21,9 @@ from pointsman_indexer.symbols import Parsed, Symbol
 
 __all__ = ["LONGEST", "VERSION", "Chunk", "chunk", "text_of"]
 
-VERSION = 2
-"""Raise it when the same file gives other chunks than before, or the same chunk another text to embed: indexes are
-then made anew."""
+VERSION = 3
+"""Raise it when the same file gives other chunks, symbols or uses than before, or the same chunk another text to
+embed: indexes are then made anew."""
 
 _DATA = frozenset({"json", "yaml", "toml"})
 """Languages whose files are cut at their least indented lines, not at each key."""

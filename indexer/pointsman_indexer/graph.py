@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pointsman_indexer.layout import Layout
 from pointsman_indexer.manifests import NAMES
@@ -41,8 +41,6 @@ class _Files:
     layout: Layout
     versions: dict[str, int]
     languages: dict[str, str]
-    paths: dict[int, str] = field(default_factory=dict)
-    """By version."""
 
 
 class Graph:
@@ -81,6 +79,7 @@ class Graph:
 
     def find(self, symbol: str) -> list[Definition]:
         """Definitions with this name or end of a qualified name, such as `Cart.add`; outer ones first."""
+        symbol = symbol.replace("::", ".")
         return [one for one in self._scope().named(symbol.rpartition(".")[2]) if one.symbol.is_called(symbol)]
 
     def definition_of(self, path: str, line: int, name: str) -> Definition | None:
@@ -127,7 +126,7 @@ class Graph:
     def uses(self, path: str, qualified: str, limit: int = 500) -> list[Use]:
         """Where a definition is used: uses that resolve to it first, then those that only its name speaks for."""
         targets = [one for one in self._scope().named(qualified.rpartition(".")[2]) if one.key == (path, qualified)]
-        return find_uses(self._db, self._scope(), self._files_now().paths, targets[0], limit) if targets else []
+        return find_uses(self._db, self._scope(), targets[0], limit) if targets else []
 
     def repository_map(
         self, budget: int, focus: Sequence[str] = (), mentioned: Sequence[str] = ()
@@ -153,7 +152,6 @@ class Graph:
                 Layout(versions, manifests),
                 versions,
                 {path: language for path, _, language in rows},
-                {version: path for path, version, _ in rows},
             )
         return self._files
 

@@ -22,6 +22,7 @@ from pointsman_indexer.errors import IndexerError, IndexLocked
 from pointsman_indexer.exclude import Exclusions
 from pointsman_indexer.git import revision
 from pointsman_indexer.hits import Hit
+from pointsman_indexer.languages import languages_called
 from pointsman_indexer.outline import outline
 from pointsman_indexer.outline import text as map_text
 from pointsman_indexer.pool import shared
@@ -144,7 +145,7 @@ class Index:
         """The best `k` hits at most, best first. Files that are not in the index yet are searched as text, for a while.
 
         Args:
-            language: only hits in this language, as `language_of` names it.
+            language: only hits in this language, by any name that `languages_called` knows; none for another.
             query_vector: the query's embedding when the caller has it; else it is made here.
             mode: `lexical` and `dense` are one search alone, to measure the ranking against, and `exact` is `dense`
                 without a graph.
@@ -152,7 +153,8 @@ class Index:
         if k < 1:
             raise IndexerError("k must be at least 1")
         with _translated():
-            if not query.strip():
+            languages = languages_called(language)
+            if not query.strip() or (language and not languages):
                 return []
             self._stores.adopt()
             exclusions = self._exclusions()
@@ -165,7 +167,7 @@ class Index:
                 vector = embed_checked(self._embedder, [query], "query")[0]
             search = Search(self._root, self._catalog, self._stores.live, exclusions)
             known = vector if self._comparable() else None
-            return search.hits(query, known, k, language, mode=mode, pending=pending)
+            return search.hits(query, known, k, languages, mode=mode, pending=pending)
 
     def outline(self, paths: Sequence[str], budget: int, query: str = "") -> str:
         """The symbols of these files under a budget of tokens; excluded and unknown files have none."""

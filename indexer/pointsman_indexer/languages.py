@@ -44,6 +44,7 @@ _REFERENCES = {
     "typescript": "ecmascript typescript",
 }
 """Languages whose uses and imports are known, with their queries; of the others only definitions are."""
+WITH_USES = _REFERENCES.keys()
 
 _EXTENSIONS = {
     extension: language
@@ -111,6 +112,22 @@ _NAMES = {
     "pipfile": "toml",
 }
 
+_ALIASES = {
+    "c#": "csharp",
+    "docker": "dockerfile",
+    "f#": "fsharp",
+    "golang": "go",
+    "javascriptreact": "javascript",
+    "node": "javascript",
+    "plaintext": "text",
+    "shell": "bash",
+    "shellscript": "bash",
+    "typescriptreact": "tsx",
+}
+"""What people and editors call languages beside their names and extensions."""
+
+LANGUAGES = tuple(sorted({*_EXTENSIONS.values(), *_NAMES.values(), "dockerfile"}))
+
 _INTERPRETERS = (
     (b"python", "python"),
     (b"bash", "bash"),
@@ -147,6 +164,18 @@ def language_of(path: str, head: bytes = b"") -> str | None:
     if language == "c" and extension == "h" and _CPP_ONLY.search(head[:65536]):
         return "cpp"
     return language
+
+
+def languages_called(name: str) -> frozenset[str]:
+    """The languages that are meant by a name, an extension or another usual name; none when it is unknown.
+
+    TypeScript counts TSX in, which is a language here for its grammar only.
+    """
+    folded = name.strip().casefold().removeprefix(".")
+    language = folded if folded in LANGUAGES else _ALIASES.get(folded) or _EXTENSIONS.get(folded)
+    if language is None:
+        return frozenset()
+    return frozenset({"typescript", "tsx"} if language == "typescript" else {language})
 
 
 @functools.cache

@@ -155,17 +155,21 @@ def _add(found: dict[int, _Found], pattern: int, captures: dict[str, list[Node]]
 
 def _text(node: Node, lines: Lines) -> str:
     words = lines.data[node.start_byte : min(node.end_byte, node.start_byte + 400)].decode("utf-8", "replace").split()
-    return " ".join(words)[:200].strip("\"'`")
+    text = " ".join(words)
+    if len(text) > 1 and text[0] in "\"'`" and text.find(text[0], 1) == len(text) - 1:
+        text = text[1:-1]
+    return text[:200]
 
 
 def _nest(found: Iterable[_Found], leads: dict[int, int], lines: Lines) -> Iterable[Symbol]:
-    open_: list[tuple[int, Symbol]] = []
+    open_: list[tuple[int, int, Symbol]] = []
     for one in sorted(found, key=lambda one: (one.start, -one.end, one.name_start)):
-        while open_ and open_[-1][0] <= one.start:
+        # Of one span are the names of one declaration, as in `var x, y = 1, 2`.
+        while open_ and (open_[-1][1] <= one.start or open_[-1][:2] == (one.start, one.end)):
             open_.pop()
         if len(open_) >= _DEEPEST or not one.name:
             continue
-        outer = open_[-1][1] if open_ else None
+        outer = open_[-1][2] if open_ else None
         path = one.name.replace("::", ".")
         if one.scope:
             path = f"{one.scope}.{path}"
@@ -183,7 +187,7 @@ def _nest(found: Iterable[_Found], leads: dict[int, int], lines: Lines) -> Itera
             depth=len(open_),
             signature=lines.bytes(line, line)[:800].decode("utf-8", "replace").strip()[:200],
         )
-        open_.append((one.end, symbol))
+        open_.append((one.start, one.end, symbol))
         yield symbol
 
 

@@ -86,7 +86,8 @@ class Reader:
             return []
         each = (
             "SELECT * FROM (SELECT version, qualified, kind, depth, start_line, end_line FROM symbols "
-            f"WHERE folded = ? ORDER BY depth LIMIT {_MOST_OF_A_NAME})"
+            "WHERE folded = ? AND EXISTS (SELECT 1 FROM files f WHERE f.version = symbols.version) "
+            f"ORDER BY depth LIMIT {_MOST_OF_A_NAME})"
         )
         order = "s.kind IN ('section', 'key', 'variable')"
         return self._db.execute(

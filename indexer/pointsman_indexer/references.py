@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain, pairwise
 from operator import attrgetter
 
@@ -30,6 +30,8 @@ _MOST_WORDS = 300_000
 _BARE = frozenset({"identifier", "type_identifier", "shorthand_property_identifier", "package_identifier"})
 _OPEN = frozenset({"go", "java", "rust"})
 """Languages in which names of other files are visible without being imported by name."""
+_APART = frozenset({"go", "java"})
+"""Languages in which a variable goes before a function of its name where a member is taken from it."""
 _FUNCTIONS = frozenset({"function", "method", "constructor"})
 _PYTHON = frozenset(name.encode() for name in dir(builtins))
 _EVERYWHERE = frozenset(
@@ -46,7 +48,7 @@ COMMON = frozenset(name.decode() for name in _EVERYWHERE)
 
 
 _DEEPEST_NODE = 512
-_DOT, _COLON, _PAREN, _BANG = b".:(!"
+_DOT, _COLON, _PAREN, _BANG, _OPENING, _CLOSE = b".:(!<>"
 _TYPED = re.compile(
     rb"[ \t]*(?::\s*[\"'&]?(?:mut\s+)?|(?::[^=\n]{1,80})?:?=\s*(?:await\s+|new\s+|&)?(?=[\w.:]{1,80}[({<]))"
     rb"((?:\w{1,40}\.){0,4}[A-Z]\w{0,60})"
@@ -55,7 +57,15 @@ _TYPED = re.compile(
 _COPIED = re.compile(rb"[ \t]*=[ \t]*(\w{1,60})[ \t]*(?=[\r\n;#]|or\b|\?\?)")
 _PARENT = b"super()"
 _ME = frozenset({b"self", b"this"})
-_TYPED_GO = re.compile(rb"[ \t]+(?::?=[ \t]*&?|\*?)((?:\w{1,40}\.)?[A-Z]\w{0,60})(?=[{,)])")
+_TYPED_GO = re.compile(
+    rb"[ \t]+(?::?=[ \t]*&?(?=[\w.]{1,101}[{,)])|\*?)((?:\w{1,40}\.)?[A-Z]\w{0,60})(?=[ \t]*(?:[\[{,)=;/\r\n]|\Z))"
+)
+_CLASS = re.compile(rb"(?:\w{1,40}\.){0,4}[A-Z]\w{0,60}")
+_NO_NAME = re.compile(rb"[^\w.]")
+_LONGEST_TYPE = 200
+_MADE = re.compile(rb"(?:new\s+)?((?:\w{1,40}\.){0,4}[A-Z]\w{0,60})\s*[(<]")
+"""How a call begins that makes an object: its class."""
+_MEMBER = re.compile(rb"\s*\.\s*")
 _OFFSET = attrgetter("start_byte")
 
 
@@ -125,18 +135,25 @@ class _Reader:
         self._makers = {
             self._parents[number]: number for number, symbol in enumerate(symbols) if symbol.name == "constructor"
         }
-        typed = _TYPED_GO if language == "go" else _TYPED
         for node in captures.get("local", ()):
             start, end = node.start_byte, node.end_byte
-            name, of = lines.data[start:end], typed.match(lines.data, end)
-            if of is None and name not in self._familiar:
+            name, class_ = lines.data[start:end], self._written(start, end)
+            if not class_ and name not in self._familiar:
                 continue
             line = lines.at(start)
             owner = self._function(self._owners[line])
-            if of is not None and self._known(of[1]):
-                self._classes[name, owner] = of[1]
+            if class_ and self._known(class_):
+                self._classes[name, owner] = class_
             if owner >= 0 and name in self._familiar and (line, name.decode("utf-8", "replace")) not in bound:
                 self._locals.setdefault(name, set()).add(owner)
+        for node in captures.get("field", ()):
+            start, end = node.start_byte, node.end_byte
+            name, class_ = lines.data[start:end], self._written(start, end)
+            if class_:
+                container = self._container(self._owners[lines.at(start)])
+                self._classes[name, container] = self._attributes[name, container] = class_
+        self._made_here = dict(_made(captures.get("made", ()), lines.data))
+        """Of members that are taken from an object where it is made, its class."""
 
     def read(
         self, nodes: Sequence[Node], defined: Set[int], statements: Sequence[tuple[int, int]]
@@ -159,7 +176,7 @@ class _Reader:
                     last = end
                     continue  # an attribute of a local
                 name = data[start:end]
-                receiver = data[first:last] if joined else b"super" if data[start - 8 : start - 1] == _PARENT else b"?"
+                receiver = data[first:last] if joined else self._before(start)
                 last = end
             else:
                 first, last = start, end
@@ -189,16 +206,32 @@ class _Reader:
                 here.append(line)
         return self._packed(places)
 
+    def _before(self, start: int) -> bytes:
+        """What the member at `start` is taken from when it follows no name."""
+        if self._lines.data[start - 8 : start - 1] == _PARENT:
+            return b"super"
+        return self._made_here.get(start, b"?")
+
     def _receiver(self, receiver: bytes, name: bytes, called: bool, owner: int) -> bytes:
         """What a member is taken from as it is kept, or b"" when the member tells nothing."""
         receiver = receiver.replace(b"::", b".").replace(b"?.", b".")
         head = receiver.partition(b".")[0]
         if head in _SELVES:
             return receiver if called or name in self._familiar else b""
+        class_ = self._class(head, owner) if receiver == head else b""
+        if class_ and self._language in _APART:
+            return class_
         if (head in self._familiar and not self._local(head, owner)) or (self._open and head[:1].isupper()):
             return receiver
-        class_ = self._class(head, owner) if receiver == head else b""
         return class_ or (b"?" if called and name not in _EVERYWHERE else b"")
+
+    def _written(self, start: int, end: int) -> bytes:
+        """The class that is written at a name that is bound, or b""."""
+        data = self._lines.data
+        if self._language == "java" and (class_ := _type_before(data, start)):
+            return class_
+        of = (_TYPED_GO if self._language == "go" else _TYPED).match(data, end)
+        return of[1] if of is not None else b""
 
     def _bind(self, name: bytes, end: int, owner: int) -> None:
         """Note the class of an attribute that is bound here: as written, or that of the local that it is set to."""
@@ -231,6 +264,8 @@ class _Reader:
         while owner >= 0:
             if (name, owner) in self._classes:
                 return self._classes[name, owner]
+            if owner in self._locals.get(name, ()):
+                return b""
             owner = self._parents[owner]
         return self._classes.get((name, -1), b"")
 
@@ -269,6 +304,28 @@ class _Reader:
                 f"{kind}\t{receiver[-_LONGEST_NAME:].decode('utf-8', 'replace')}\t{inside}\t{where}"
             )
         return tuple(References(name, "\n".join(rows)) for name, rows in packed.items())
+
+
+def _type_before(data: bytes, end: int) -> bytes:
+    """The class that a Java declaration names before the name that ends it, or b""."""
+    before = data[max(0, end - _LONGEST_TYPE) : end].rstrip()
+    if before.endswith(b">"):
+        depth = 0
+        for place in range(len(before) - 1, -1, -1):
+            depth += (before[place] == _CLOSE) - (before[place] == _OPENING)
+            if depth == 0:
+                before = before[:place].rstrip()
+                break
+    last = _NO_NAME.split(before.rsplit(None, 1)[-1])[-1] if before else b""
+    return last if _CLASS.fullmatch(last) else b""
+
+
+def _made(nodes: Iterable[Node], data: bytes) -> Iterator[tuple[int, bytes]]:
+    """(offset of the member's name, class) of members that are taken from calls that make an object."""
+    for node in nodes:
+        of, member = _MADE.match(data, node.start_byte), _MEMBER.match(data, node.end_byte)
+        if of is not None and member is not None:
+            yield member.end(), of[1]
 
 
 def _owners(symbols: Sequence[Symbol], lines: int) -> list[int]:

@@ -7,7 +7,7 @@ has changed says so. Knows nothing of embedders; the caller brings the query's v
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -47,7 +47,7 @@ class Search:
         query: str,
         vector: Sequence[float] | None,
         k: int,
-        language: str = "",
+        languages: Set[str] = frozenset(),
         *,
         mode: Mode = "hybrid",
         pending: Sequence[tuple[Chunk, float]] = (),
@@ -61,7 +61,7 @@ class Search:
             pending: pieces of files that are not in the index yet, with their lexical scores.
         """
         intent = understand(query)
-        found = self.candidates(query, intent, vector, max(_DEPTH, 4 * k), language, pending, exact=mode == "exact")
+        found = self.candidates(query, intent, vector, max(_DEPTH, 4 * k), languages, pending, exact=mode == "exact")
         if mode == "hybrid":
             asked = content_terms(query)
             known = found if vector is None else _supposed(found)
@@ -97,19 +97,19 @@ class Search:
         intent: Intent,
         vector: Sequence[float] | None,
         depth: int,
-        language: str = "",
+        languages: Set[str] = frozenset(),
         pending: Sequence[tuple[Chunk, float]] = (),
         *,
         exact: bool = False,
     ) -> list[Candidate]:
         """What the searches find, each chunk once, in no order."""
         facts: dict[str, dict[str, Any]] = {}
-        lexical = self._store.lexical(query_vector(query), depth, language)
+        lexical = self._store.lexical(query_vector(query), depth, languages)
         best = max([value for _, value in lexical[:1]] + [value for _, value in pending], default=0.0) or 1.0
         for rank, id_, value in _ranked(lexical):
             facts[id_] = {"lexical": value / best, "lexical_rank": rank}
         if vector is not None:
-            for rank, id_, value in _ranked(self._store.dense(vector, depth, language, exact=exact)):
+            for rank, id_, value in _ranked(self._store.dense(vector, depth, languages, exact=exact)):
                 facts.setdefault(id_, {}).update(dense=value, dense_rank=rank)
         for id_, fact, worth in (*self._by_name(intent), *self._by_place(intent)):
             known = facts.setdefault(id_, {})
@@ -117,14 +117,14 @@ class Search:
         chunks = {
             id_: one
             for id_, one in self._catalog.chunks(list(facts)).items()
-            if not language or one.language == language
+            if not languages or one.language in languages
         }
         if vector is not None:
             for id_, value in self._store.cosines(vector, [id_ for id_ in chunks if "dense" not in facts[id_]]):
                 facts[id_]["dense"] = value
         found = [Candidate(id=id_, chunk=one, **facts[id_]) for id_, one in chunks.items()]
         for rank, (one, value) in enumerate(pending):
-            if not language or one.language == language:
+            if not languages or one.language in languages:
                 place = f"{one.path}:{one.start_line}"
                 found.append(Candidate(id=place, chunk=one, lexical=value / best, lexical_rank=rank))
         return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,7 +49,7 @@ class Store(Protocol):
         ...
 
     def dense(
-        self, vector: Sequence[float], limit: int, language: str = "", *, exact: bool = False
+        self, vector: Sequence[float], limit: int, languages: Set[str] = frozenset(), *, exact: bool = False
     ) -> list[tuple[str, float]]:
         """`exact` looks at every point, whatever graph there is: to measure the graph against."""
         ...
@@ -58,7 +58,7 @@ class Store(Protocol):
         """Of these points, those that have a dense vector."""
         ...
 
-    def lexical(self, vector: Sparse, limit: int, language: str = "") -> list[tuple[str, float]]: ...
+    def lexical(self, vector: Sparse, limit: int, languages: Set[str] = frozenset()) -> list[tuple[str, float]]: ...
 
     def count(self) -> int: ...
 

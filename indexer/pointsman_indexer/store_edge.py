@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,11 +137,11 @@ class EdgeStore:
                 return
 
     def dense(
-        self, vector: Sequence[float], limit: int, language: str = "", *, exact: bool = False
+        self, vector: Sequence[float], limit: int, languages: Set[str] = frozenset(), *, exact: bool = False
     ) -> list[tuple[str, float]]:
         import qdrant_edge as edge
 
-        return self._query(edge.Query.Nearest(list(vector), using=DENSE), limit, _in_language(language), exact)
+        return self._query(edge.Query.Nearest(list(vector), using=DENSE), limit, _in(languages), exact)
 
     def cosines(self, vector: Sequence[float], ids: Sequence[str]) -> list[tuple[str, float]]:
         import qdrant_edge as edge
@@ -151,13 +151,13 @@ class EdgeStore:
         condition = edge.Filter(must=[edge.HasIdCondition(set(ids))])
         return self._query(edge.Query.Nearest(list(vector), using=DENSE), len(ids), condition, True)
 
-    def lexical(self, vector: Sparse, limit: int, language: str = "") -> list[tuple[str, float]]:
+    def lexical(self, vector: Sparse, limit: int, languages: Set[str] = frozenset()) -> list[tuple[str, float]]:
         import qdrant_edge as edge
 
         if not vector.indices:
             return []
         sparse = edge.SparseVector(list(vector.indices), list(vector.values))
-        return self._query(edge.Query.Nearest(sparse, using=LEXICAL), limit, _in_language(language))
+        return self._query(edge.Query.Nearest(sparse, using=LEXICAL), limit, _in(languages))
 
     def _query(
         self, query: qdrant_edge.Query, limit: int, condition: qdrant_edge.Filter | None, exact: bool = False
@@ -205,9 +205,9 @@ class EdgeStore:
         return self._shard
 
 
-def _in_language(language: str) -> qdrant_edge.Filter | None:
+def _in(languages: Set[str]) -> qdrant_edge.Filter | None:
     import qdrant_edge as edge
 
-    if not language:
+    if not languages:
         return None
-    return edge.Filter(must=[edge.FieldCondition(key=LANGUAGE, match=edge.MatchValue(language))])
+    return edge.Filter(must=[edge.FieldCondition(key=LANGUAGE, match=edge.MatchAny(sorted(languages)))])

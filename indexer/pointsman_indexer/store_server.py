@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -93,9 +93,9 @@ class ServerStore:
             self._client.delete(self._collection, models.FilterSelector(filter=condition), wait=True)
 
     def dense(
-        self, vector: Sequence[float], limit: int, language: str = "", *, exact: bool = False
+        self, vector: Sequence[float], limit: int, languages: Set[str] = frozenset(), *, exact: bool = False
     ) -> list[tuple[str, float]]:
-        return self._query(list(vector), DENSE, limit, _in_language(language), exact)
+        return self._query(list(vector), DENSE, limit, _in(languages), exact)
 
     def cosines(self, vector: Sequence[float], ids: Sequence[str]) -> list[tuple[str, float]]:
         from qdrant_client import models
@@ -105,13 +105,13 @@ class ServerStore:
         condition = models.Filter(must=[models.HasIdCondition(has_id=list(ids))])
         return self._query(list(vector), DENSE, len(ids), condition, True)
 
-    def lexical(self, vector: Sparse, limit: int, language: str = "") -> list[tuple[str, float]]:
+    def lexical(self, vector: Sparse, limit: int, languages: Set[str] = frozenset()) -> list[tuple[str, float]]:
         from qdrant_client import models
 
         if not vector.indices:
             return []
         sparse = models.SparseVector(indices=list(vector.indices), values=list(vector.values))
-        return self._query(sparse, LEXICAL, limit, _in_language(language))
+        return self._query(sparse, LEXICAL, limit, _in(languages))
 
     def _query(
         self, query: Any, using: str, limit: int, condition: models.Filter | None, exact: bool = False
@@ -145,12 +145,12 @@ class ServerStore:
             self._client.close()
 
 
-def _in_language(language: str) -> models.Filter | None:
+def _in(languages: Set[str]) -> models.Filter | None:
     from qdrant_client import models
 
-    if not language:
+    if not languages:
         return None
-    return models.Filter(must=[models.FieldCondition(key=LANGUAGE, match=models.MatchValue(value=language))])
+    return models.Filter(must=[models.FieldCondition(key=LANGUAGE, match=models.MatchAny(any=sorted(languages)))])
 
 
 def _check(url: str) -> None:

@@ -8,7 +8,7 @@ repository's only one and of several words, or when the file speaks of the class
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,18 +36,16 @@ class Use:
     confidence: Confidence
 
 
-def find_uses(
-    db: sqlite3.Connection, scope: Scope, paths: Mapping[int, str], target: Definition, limit: int
-) -> list[Use]:
-    """At most `limit` uses, resolved ones first, by path and line. `paths` are the current files by version."""
-    search = _Search(db, scope, paths, target)
+def find_uses(db: sqlite3.Connection, scope: Scope, target: Definition, limit: int) -> list[Use]:
+    """At most `limit` uses, resolved ones first, by path and line."""
+    search = _Search(db, scope, target)
     found = {(use.path, use.line, use.kind): use for use in search.run()}
     return sorted(found.values(), key=lambda use: (use.confidence != "resolved", use.path, use.line))[:limit]
 
 
 class _Search:
-    def __init__(self, db: sqlite3.Connection, scope: Scope, paths: Mapping[int, str], target: Definition) -> None:
-        self._db, self._scope, self._paths, self._target = db, scope, paths, target
+    def __init__(self, db: sqlite3.Connection, scope: Scope, target: Definition) -> None:
+        self._db, self._scope, self._target = db, scope, target
         self._family = family(target.language)
         rivals = [one for one in scope.named(target.symbol.name) if family(one.language) == self._family]
         owner = target.symbol.qualified.rpartition(".")[0]
@@ -100,15 +98,11 @@ class _Search:
     def _mentions(self, name: str) -> list[tuple[str, str]]:
         """Path and places of the files that mention a name, in languages that can mean the target."""
         rows = self._db.execute(
-            "SELECT m.version, v.language, m.places FROM mentions m JOIN versions v ON v.id = m.version "
-            "WHERE m.name = ? LIMIT ?",
+            "SELECT f.path, v.language, m.places FROM mentions m JOIN files f ON f.version = m.version "
+            "JOIN versions v ON v.id = m.version WHERE m.name = ? LIMIT ?",
             (name, _MOST_FILES),
         )
-        return [
-            (self._paths[version], places)
-            for version, language, places in rows
-            if version in self._paths and family(language) == self._family
-        ]
+        return [(path, places) for path, language, places in rows if family(language) == self._family]
 
     def _speaking(self) -> set[str]:
         """Files that name the class whose member the target is, and the target's own."""
@@ -118,13 +112,13 @@ class _Search:
 
     def _imported(self, name: str) -> Iterator[tuple[str, Import]]:
         rows = self._db.execute(
-            "SELECT i.version, v.language, i.module, i.name, i.alias, i.line "
-            "FROM imports i JOIN versions v ON v.id = i.version WHERE i.name = ? LIMIT ?",
+            "SELECT f.path, v.language, i.module, i.name, i.alias, i.line FROM imports i "
+            "JOIN files f ON f.version = i.version JOIN versions v ON v.id = i.version WHERE i.name = ? LIMIT ?",
             (name, _MOST_FILES),
         )
-        for version, language, module, taken, alias, line in rows:
-            if version in self._paths and family(language) == self._family:
-                yield self._paths[version], Import(module=module, name=taken, alias=alias, line=line)
+        for path, language, module, taken, alias, line in rows:
+            if family(language) == self._family:
+                yield path, Import(module=module, name=taken, alias=alias, line=line)
 
     def _importing(self, name: str) -> Iterator[Use]:
         for path, one in self._imported(name):

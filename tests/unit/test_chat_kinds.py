@@ -190,6 +190,13 @@ async def test_a_caller_of_a_common_name_is_looked_up_by_its_place() -> None:
     assert places(await found(host, "What calls take?"))[0] == ("shop/cart.py", 10)
 
 
+async def test_a_language_without_a_graph_is_searched_for_uses() -> None:
+    host = FakeHost(hits=[CART, STOCK])
+    told = (place("shop/stock.py", 1, "take"),)
+    host.places["take"] = UsesReply(root="/repo", definitions=told, uses=(), note="uses are not known for cpp")
+    assert places(await found(host, "What calls take?"))[0] == ("shop/cart.py", 10)
+
+
 async def test_a_definition_comes_first() -> None:
     host = FakeHost(hits=[OTHER, CART, STOCK])
     host.places["take"] = UsesReply(root="/repo", definitions=(place("shop/stock.py", 1, "take"),), uses=())

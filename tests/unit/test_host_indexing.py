@@ -204,6 +204,18 @@ async def test_what_is_in_scope_and_who_uses_it(ready: tuple[Indexes, Embedder],
     assert {place.path for place in both.definitions} == {"stock.py", "other.py"}
     assert [place.path for place in one.definitions] == ["stock.py"]
     assert ("shop.py", 5, "sell") in {(use.path, use.line, use.symbol) for use in one.uses}
+    assert (both.note, one.note) == ("", "")
+
+
+async def test_it_is_told_what_cannot_be_known(ready: tuple[Indexes, Embedder], root: Path) -> None:
+    indexes, _ = ready
+    (root / "stock.cpp").write_text("int take_one(int count) {\n  return count - 1;\n}\n")
+    await update(indexes, root)
+    reply = await indexes.uses(UsesParams(path=str(root), symbol="take_one"))
+    assert len(reply.definitions) == 1 and (reply.uses, reply.note) == ((), "uses are not known for cpp")
+    assert (await indexes.uses(UsesParams(path=str(root), symbol="nothing"))).note == ""
+    found = await indexes.search(SearchParams(path=str(root), query="take_one", language="cobol"))
+    assert (found.hits, found.note) == ((), "no language is called 'cobol'")
 
 
 async def test_only_the_named_paths_are_looked_at(ready: tuple[Indexes, Embedder], root: Path) -> None:
@@ -277,6 +289,38 @@ async def test_without_a_watch_the_next_request_looks_at_everything(
 
     await until(told)
     (root / "late.py").write_text("def late():\n    return 3\n")
+    assert (await update(indexes, root, "open.py")).files == 3
+    await indexes.close()
+
+
+async def test_what_a_failed_update_was_to_look_at_is_looked_at_by_the_next(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(_: Path) -> AsyncGenerator[set[str], None]:
+        await asyncio.Event().wait()
+        yield set()
+
+    monkeypatch.setattr("pointsman.host.repository.changes", nothing)
+    embedder = Embedder("a")
+    embedder.release.set()
+    broken = False
+
+    def exclusions(_: Path) -> Sequence[str]:
+        if broken:
+            raise PointsmanError("the policy is broken")
+        return ()
+
+    async def made(_: Adaptation | None) -> tuple[Embedder, int]:
+        return embedder, 3
+
+    indexes = Indexes(tmp_path / "index", made, Surroundings(exclusions=exclusions), NONE)
+    await update(indexes, root)
+    (root / "late.py").write_text("def late():\n    return 3\n")
+    broken = True
+    with pytest.raises(PointsmanError, match="broken"):
+        await update(indexes, root, "late.py")
+    assert not indexes.states()[0].busy
+    broken = False
     assert (await update(indexes, root, "open.py")).files == 3
     await indexes.close()
 

@@ -286,8 +286,22 @@ TYPED = {
         "p/cart.go",
         "package p\n\ntype Cart struct{}\n\nfunc (c *Cart) Get() {}\n",
         "p/a.go",
-        "package p\n\nfunc f(c *Cart, o *Other) {\n\tc.Get()\n\to.Get()\n\tm := &Cart{}\n\tm.Get()\n}\n",
-        {4, 7},
+        "package p\n\nfunc f(c *Cart, o *Other) {\n\tc.Get()\n\to.Get()\n\tm := &Cart{}\n\tm.Get()\n\tvar v Cart\n"
+        "\tv.Get()\n\ttop.Get()\n\tvar o2 *Other\n\to2.Get()\n}\n\nvar top *Cart // shared\n\n"
+        "func g(top *other) {\n\ttop.Get()\n}\n",
+        {4, 7, 9, 10},
+    ),
+    "java": (
+        "shop/Cart.java",
+        "package shop;\nclass Cart {\n  void get() {}\n}\n",
+        "shop/A.java",
+        "package shop;\nclass A {\n  private final Cart cart;\n  Map<String, Cart> all;\n"
+        "  Cart cart() { return cart; }\n"
+        "  void run(Box<Map<A, B>> box, @X Cart given, Other other) {\n    cart.get();\n    this.cart.get();\n"
+        "    given.get();\n    other.get();\n    for (Cart each : Other.all()) {\n      each.get();\n    }\n"
+        "    Cart found = find();\n    found.get();\n    all.get();\n    box.get();\n    var made = new Cart();\n"
+        "    made.get();\n  }\n}\nclass B {\n  Other cart;\n  void run() {\n    cart.get();\n  }\n}\n",
+        {7, 8, 9, 12, 15, 19},
     ),
     "rust": (
         "src/cart.rs",
@@ -307,6 +321,41 @@ def test_members_of_values_whose_class_is_written(language: str) -> None:
     assert {line for at, line, _, confidence in found if at == path and confidence == "resolved"} == lines
 
 
+MADE = {
+    "python": (
+        "c.py",
+        "class Cart:\n    def get(self): ...\nclass Other:\n    def get(self): ...\n",
+        "a.py",
+        "import c\nfrom c import Cart, Other\n\nCart().get()\nOther(f(1)).get()\nc.Cart(')').get()\n"
+        "(Cart()\n  .get())\n",
+        {4, 6, 8},
+    ),
+    "typescript": (
+        "c.ts",
+        "export class Cart {\n  get() {}\n}\nexport class Other {\n  get() {}\n}\n",
+        "a.ts",
+        "import { Cart, Other } from './c';\n\nnew Cart().get();\nnew Other(f(1)).get();\nnew Cart(')')\n  .get();\n",
+        {3, 6},
+    ),
+    "java": (
+        "p/Cart.java",
+        "package p;\nclass Cart {\n  void get() {}\n}\nclass Other {\n  void get() {}\n}\n",
+        "p/A.java",
+        "package p;\nclass A {\n  void run() {\n    new Cart<>(f(1)).get();\n    new Other().get();\n  }\n}\n",
+        {4},
+    ),
+}
+
+
+@pytest.mark.parametrize("language", MADE)
+def test_members_of_an_object_where_it_is_made(language: str) -> None:
+    home, source, path, user, lines = MADE[language]
+    found = Repository({home: source, path: user}).uses(home, "Cart.get")
+    assert {(line, confidence) for at, line, _, confidence in found if at == path} == {
+        (line, "resolved") for line in lines
+    }
+
+
 def test_definitions_in_scope_come_best_first() -> None:
     found = Repository(PYTHON).graph.definitions("src/shop/cart.py", 11, ["sum_up"])
     names = [f"{one.path.rpartition('/')[2]}:{one.symbol.qualified}" for one in found]
@@ -319,6 +368,7 @@ def test_a_name_or_the_end_of_one_finds_its_definitions() -> None:
     graph = Repository(PYTHON).graph
     assert [one.path for one in graph.find("total")] == ["src/shop/json.py", "src/shop/prices.py", "tools/report.py"]
     assert [one.key for one in graph.find("Cart.add")] == [("src/shop/cart.py", "Cart.add")]
+    assert graph.find("Cart::add") == graph.find("Cart.add")
 
 
 def test_reads_follow_the_versions_that_files_have() -> None:
@@ -332,6 +382,14 @@ def test_reads_follow_the_versions_that_files_have() -> None:
     repo.graph.forget([old])
     assert repo.uses("a.py", "run") == set()
     assert repo.db.execute("SELECT count(*) FROM mentions WHERE version = ?", (old,)).fetchone() == (0,)
+
+
+def test_versions_that_no_file_has_now_do_not_crowd_out_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pointsman_indexer.uses._MOST_FILES", 5)
+    repo = Repository({"a.py": "def run(): ...\n", "b.py": ""})
+    for save in range(6):
+        repo.write("b.py", f"from a import run\n\nrun({save})\n")
+    assert len(repo.uses("a.py", "run")) == 2
 
 
 def test_the_map_follows_the_focus_and_keeps_its_budget() -> None:

@@ -1,6 +1,7 @@
 """A process that is killed at any moment leaves an index that the next update makes right.
 
-`POINTSMAN_KILLS=200` kills two hundred times; a few are enough for every day.
+`POINTSMAN_KILLS=200` kills two hundred times; a few are enough for every day. A failure names its seed:
+`POINTSMAN_SEED` kills at the same calls again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pointsman_indexer.terms import query_vector
 from tests.unit.indexer_repo import Repo, function, state
 
 KILLS = int(os.environ.get("POINTSMAN_KILLS", "8"))
+SEED = int(os.environ.get("POINTSMAN_SEED") or random.SystemRandom().randrange(1_000_000))
 CHILD = """
 import os, signal, sys
 from pathlib import Path
@@ -105,14 +107,15 @@ def _rounded(found: list[tuple[str, float]]) -> dict[str, float]:
 @pytest.mark.parametrize("part", range(KILLS))
 def test_killed_anywhere_the_next_update_heals(tmp_path: Path, calls: int, scratch: Index, part: int) -> None:
     repo, data = build(tmp_path)
-    at = random.SystemRandom().randrange(calls * part // KILLS + 1, calls * (part + 1) // KILLS)
+    at = random.Random(f"{SEED} {part}").randrange(calls * part // KILLS + 1, calls * (part + 1) // KILLS)
+    moment = f"killed at call {at} of {calls}, POINTSMAN_SEED={SEED}"
     killed = run(repo, data, at)
-    assert killed.returncode == -signal.SIGKILL, f"call {at} of {calls}: {killed.stderr}"
+    assert killed.returncode == -signal.SIGKILL, f"{moment}: {killed.stderr}"
     with Index.open(repo.root, data, HashEmbedder(32), exclude=["excluded/"]) as index:
         index.update()
         catalogue, store = state(index)
-        assert catalogue == store, f"killed at call {at} of {calls}"
+        assert catalogue == store, moment
         assert not index._catalog.unread() and index._catalog.waiting_count() == (0, 0)
-        assert content(index) == content(scratch), f"killed at call {at} of {calls}"
+        assert content(index) == content(scratch), moment
     for file in data.rglob("*"):
-        assert not file.is_file() or b"excluded_canary" not in file.read_bytes(), f"killed at call {at} of {calls}"
+        assert not file.is_file() or b"excluded_canary" not in file.read_bytes(), moment

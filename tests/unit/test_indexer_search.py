@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pointsman_indexer import EmbeddingError, Index, IndexerError
+from pointsman_indexer.parsing import parse_file
 from tests.unit.indexer_repo import CountingEmbedder, Repo, function
 
 
@@ -76,10 +77,19 @@ def test_a_hit_is_the_file_s_text_with_its_blob_id(index: Index, repo: Repo) -> 
 def test_language_and_k(index: Index) -> None:
     assert {hit.language for hit in index.search("cart", 10, language="javascript")} == {"javascript"}
     assert index.search("cart", 10, language="cobol") == []
+    assert index.search("cart", 10, language="JS") == index.search("cart", 10, language="javascript")
     assert len(index.search("cart", 1)) == 1
     with pytest.raises(IndexerError, match="at least 1"):
         index.search("cart", 0)
     assert index.search("  ") == []
+
+
+def test_typescript_counts_tsx_in(index: Index, repo: Repo) -> None:
+    repo.write("web/cart.ts", "export function countCart(cart: Cart): number {\n  return cart.size;\n}\n")
+    repo.write("web/cart.tsx", "export function ShownCart(p: Props) {\n  return <div>{p.cart}</div>;\n}\n")
+    index.update()
+    assert {hit.path for hit in index.search("cart", 10, language="typescript")} == {"web/cart.ts", "web/cart.tsx"}
+    assert {hit.path for hit in index.search("cart", 10, language="tsx")} == {"web/cart.tsx"}
 
 
 def test_windows_that_overlap_become_one_hit(index: Index, repo: Repo) -> None:
@@ -147,3 +157,13 @@ def test_what_has_no_vector_yet_is_found_first_by_its_words(index: Index, repo: 
 
 def test_exact_and_dense_agree_where_there_is_no_graph(index: Index) -> None:
     assert index.search("vat", 3, mode="exact") == index.search("vat", 3, mode="dense") != []
+
+
+def test_versions_that_no_file_has_now_do_not_crowd_out_a_name(index: Index, repo: Repo) -> None:
+    parsed = parse_file("shop/saved.py", function("parse_saved_form", "return split_pairs(value)").encode())
+    with index._catalog.transaction():
+        for save in range(210):
+            index._catalog.put_version("shop/saved.py", f"{save}", parsed)
+    repo.write("shop/saved.py", function("parse_saved_form", "return split_pairs(value)"))
+    index.update(["shop/saved.py"])
+    assert [name for _, name in index._catalog.named(["parse_saved_form"], 5)] == ["parse_saved_form"]

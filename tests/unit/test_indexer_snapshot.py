@@ -24,7 +24,7 @@ from pointsman_indexer.dense import model_of
 from pointsman_indexer.errors import SnapshotInvalid
 from pointsman_indexer.snapshot import Import
 from tests.unit.indexer_repo import CountingEmbedder, Repo, function, state
-from tests.unit.test_indexer_kill import QUERIES, content
+from tests.unit.test_indexer_kill import QUERIES, SEED, content
 
 Rows = list[dict[str, Any]]
 
@@ -392,11 +392,12 @@ def test_killed_anywhere_the_next_update_is_right(repo: Repo, snapshot: Path, tm
     with opened(repo, tmp_path / "theirs") as theirs:
         for part in range(4):
             data = tmp_path / f"data{part}"
-            at = random.SystemRandom().randrange(calls * part // 4 + 1, calls * (part + 1) // 4)
-            assert run(data, at).returncode == -signal.SIGKILL
+            at = random.Random(f"{SEED} {part}").randrange(calls * part // 4 + 1, calls * (part + 1) // 4)
+            moment = f"killed at call {at} of {calls}, POINTSMAN_SEED={SEED}"
+            assert run(data, at).returncode == -signal.SIGKILL, moment
             with opened(repo, data) as ours:
                 ours.update()
-                assert content(ours) == content(theirs), f"killed at call {at} of {calls}"
+                assert content(ours) == content(theirs), moment
 
 
 def test_ids_are_those_of_parsing(repo: Repo) -> None:

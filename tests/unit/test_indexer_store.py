@@ -52,8 +52,9 @@ def test_lexical_search_weighs_rare_terms(store: Store) -> None:
 
 def test_language_filter(store: Store) -> None:
     store.upsert([point(1, [1, 0, 0], "x"), point(2, [1, 0, 0], "x", language="go")])
-    assert [id_ for id_, _ in store.dense([1, 0, 0], 5, "go")] == [identity(2)]
-    assert [id_ for id_, _ in store.lexical(query_vector("x"), 5, "go")] == [identity(2)]
+    assert [id_ for id_, _ in store.dense([1, 0, 0], 5, {"go"})] == [identity(2)]
+    assert [id_ for id_, _ in store.lexical(query_vector("x"), 5, {"go"})] == [identity(2)]
+    assert len(store.lexical(query_vector("x"), 5, {"go", "python"})) == 2
 
 
 def test_upsert_replaces_and_delete_is_by_file(store: Store) -> None:
@@ -88,6 +89,8 @@ def test_reset_forgets_everything_and_goes_on(store: Store) -> None:
 def test_a_wrong_vector_is_a_store_error(store: Store) -> None:
     with pytest.raises(StoreError):
         store.upsert([point(1, [1, 0], "x")])
+    store.upsert([point(2, [1, 0, 0], "x")])
+    with pytest.raises(StoreError):
         store.dense([1, 0], 1)
 
 

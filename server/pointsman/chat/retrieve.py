@@ -134,9 +134,10 @@ class _Look:
 
 
 async def _callers(look: _Look, name: str) -> list[Source]:
-    """Where a symbol is used, by the graph, then where it is defined; nothing when no definition has that name."""
+    """Where a symbol is used, by the graph, then where it is defined; nothing when no definition has that name, or
+    when the graph does not know its language."""
     reply = await look.host.uses(UsesParams(path=look.root, symbol=name))
-    if not reply.definitions:
+    if not reply.definitions or (reply.note and not reply.uses):
         return []
     uses = [use for use in reply.uses if use.kind != "import"] or reply.uses
     return await _holding(look, name, [*uses, *reply.definitions])

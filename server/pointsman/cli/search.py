@@ -10,18 +10,22 @@ import click
 
 from pointsman.cli.common import Cli, existing, json_option, visible
 from pointsman.cli.index import update_index
+from pointsman.errors import UsageError
 from pointsman.host.api import IndexParams, SearchParams, SearchReply
+from pointsman_indexer.languages import LANGUAGES, languages_called
 
 
 @click.command()
 @click.argument("query")
 @click.option("--path", default=".", help="A path in the repository; the current folder by default.")
 @click.option("-k", "count", default=10, type=click.IntRange(1, 100), show_default=True, help="How many hits.")
-@click.option("--lang", default="", help="Only this language, as in `python`.")
+@click.option("--lang", default="", help="Only this language: `python` or `py`.")
 @json_option
 @click.pass_obj
 def search(cli: Cli, query: str, path: str, count: int, lang: str, as_json: bool) -> None:
     """Find code by words, names or meaning. Brings the index up to date first."""
+    if lang and not languages_called(lang):
+        raise UsageError(f"no language is called {lang!r}", remedy=f"one of {', '.join(LANGUAGES)}")
     reply = asyncio.run(_run(cli, query, existing(path), count, lang))
     if as_json:
         cli.emit({"query": query, "hits": [dataclasses.asdict(hit) for hit in reply.hits], "note": reply.note})

@@ -33,9 +33,12 @@ def uses(cli: Cli, symbol: str, path: str, as_json: bool) -> None:
                 "symbol": symbol,
                 "definitions": [dataclasses.asdict(place) for place in reply.definitions],
                 "uses": [dataclasses.asdict(place) for place in reply.uses],
+                "note": reply.note,
             }
         )
         return
+    if reply.note:
+        cli.err.print(reply.note, markup=False)
     for place in reply.definitions:
         cli.console.print(
             f"{visible(place.path)}:{place.line}  {place.kind} {visible(place.symbol)}", style="bold", markup=False

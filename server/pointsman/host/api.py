@@ -220,6 +220,8 @@ class UsesReply:
     root: str
     definitions: tuple[Place, ...]
     uses: tuple[Place, ...]
+    note: str = ""
+    """What the caller should know, such as that no uses are known in the definitions' language; "" when all is well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

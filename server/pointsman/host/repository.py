@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ from pointsman.host.watch import changes
 from pointsman.models.base import Priority, TextEmbedder
 from pointsman_indexer import Hit, Index, IndexerError, Progress, Report
 from pointsman_indexer.dense import model_of
+from pointsman_indexer.languages import WITH_USES, languages_called
 from pointsman_indexer.scope import Definition
 from pointsman_indexer.snapshot import Import
 
@@ -188,10 +189,7 @@ class Repository:
 
     def _want(self, paths: Sequence[str] | None) -> None:
         """Look at these paths, or at everything, in the next round; it starts now if none is under way."""
-        if paths is None or self._wanted is None:
-            self._wanted = None
-        else:
-            self._wanted.update(paths)
+        self._wanted = _joined(self._wanted, None if paths is None else set(paths))
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch(), name=f"watch {self.root.name}")
         if self._updating is None:
@@ -230,7 +228,11 @@ class Repository:
             wanted, self._wanted = self._wanted, set()
             if not reading:
                 await self._pause()
-            report, gave_way = await self._round(None if wanted is None else sorted(wanted), reading)
+            try:
+                report, gave_way = await self._round(None if wanted is None else sorted(wanted), reading)
+            except Exception:
+                self._wanted = _joined(wanted, self._wanted)  # for the next update
+                raise
             seconds, embedded, reused = seconds + report.seconds, embedded + report.embedded, reused + report.reused
             self._counts = (report.files, report.chunks)
             if self._alone() or not (reading or gave_way or self._is_wanted()):
@@ -303,7 +305,9 @@ class Repository:
         hits = index.search(params.query, params.k, language=params.language, query_vector=vector)
         self._counts = index.counts()
         unread, waiting = index.missing()
-        note = "; ".join(filter(None, (self._note(index, unread, waiting), self.remark)))
+        unknown = params.language and not languages_called(params.language)
+        told = f"no language is called {params.language!r}" if unknown else self._note(index, unread, waiting)
+        note = "; ".join(filter(None, (told, self.remark)))
         return hits, note, bool(self._counts[0]) and not unread
 
     def _note(self, index: Index, unread: int, waiting: int) -> str:
@@ -332,6 +336,7 @@ class Repository:
                 for one in found
                 for use in index.uses(one.path, one.symbol.qualified)
             ),
+            note=_without_uses({one.language for one in found}),
         )
 
     def _opened(self) -> Index:
@@ -371,6 +376,11 @@ class Repository:
             return await loop.run_in_executor(self._thread, work)
 
 
+def _joined(one: set[str] | None, other: set[str] | None) -> set[str] | None:
+    """What both want looked at; None is everything."""
+    return None if one is None or other is None else one | other
+
+
 def _closed() -> PointsmanError:
     return PointsmanError("the index was closed, for the embedder or the host changes", remedy="try again")
 
@@ -382,6 +392,12 @@ def _told() -> Iterator[None]:
         yield
     except IndexerError as error:
         raise PointsmanError(error.message, remedy=error.remedy) from error
+
+
+def _without_uses(languages: Set[str]) -> str:
+    """What is to be said where no uses can be known of definitions in these languages, or ""."""
+    unknown = "" if languages & WITH_USES else " and ".join(sorted(languages))
+    return f"uses are not known for {unknown}" if unknown else ""
 
 
 def _defined(one: Definition) -> Place:
