@@ -5,6 +5,7 @@ Knows folders and the user's `settings.toml`; knows nothing of policy, which has
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -37,7 +38,10 @@ class Paths:
         """`POINTSMAN_HOME` is the single root when set; else the platform's own folders."""
         env = os.environ if env is None else env
         if home := env.get("POINTSMAN_HOME"):
-            root = Path(home).expanduser().absolute()
+            try:
+                root = Path(home).expanduser().absolute()
+            except RuntimeError as error:  # ~NAME of nobody
+                raise ConfigError(f"POINTSMAN_HOME={home} is the home of nobody here") from error
             return cls(config=root / "config", data=root / "data", cache=root / "cache", run=root / "run")
         dirs = platformdirs.PlatformDirs("pointsman", appauthor=False)
         data = Path(dirs.user_data_dir)
@@ -198,12 +202,13 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "target": ("auto", "local", "closed"),
     "index_pause": ("never", "battery", "load", "both"),
 }
-_NUMBERS: dict[str, type[int] | type[float]] = {
-    "idle_minutes": float,
-    "max_completion_tokens": int,
-    "max_answer_tokens": int,
-    "completion_confidence": float,
+_NUMBERS: dict[str, tuple[type[int] | type[float], float]] = {
+    "idle_minutes": (float, 366 * 24 * 60),
+    "max_completion_tokens": (int, 4096),
+    "max_answer_tokens": (int, 4096),
+    "completion_confidence": (float, 1),
 }
+"""The type of each, and the largest value."""
 _SHARES = ("completion_confidence",)
 _SWITCHES = ("record_usage",)
 _WORDS = {"true": True, "on": True, "1": True, "yes": True, "false": False, "off": False, "0": False, "no": False}
@@ -211,17 +216,7 @@ _WORDS = {"true": True, "on": True, "1": True, "yes": True, "false": False, "off
 
 def _coerce(name: str, value: Any, where: str) -> Any:
     if name in _NUMBERS:
-        try:
-            number = _NUMBERS[name](value)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f"{where}: {name} must be a number") from error
-        if name in _SHARES:
-            if not 0 <= number <= 1:
-                raise ConfigError(f"{where}: {name} must be between 0 and 1")
-            return number
-        if number <= 0:
-            raise ConfigError(f"{where}: {name} must be above 0")
-        return number
+        return _number(name, value, where)
     if name in _SWITCHES:
         found = value if isinstance(value, bool) else _WORDS.get(str(value).lower())
         if found is None:
@@ -232,3 +227,20 @@ def _coerce(name: str, value: Any, where: str) -> Any:
     if name in _CHOICES and value not in _CHOICES[name]:
         raise ConfigError(f"{where}: {name} must be one of {', '.join(_CHOICES[name])}")
     return value
+
+
+def _number(name: str, value: Any, where: str) -> int | float:
+    kind, largest = _NUMBERS[name]
+    try:
+        # Text is what a variable holds; true would count as 1, and int() would cut off what follows the point.
+        number = kind(value) if type(value) in (str, int, kind) else math.nan
+        sound = math.isfinite(number)
+    except (ValueError, OverflowError):
+        sound = False
+    if not sound:
+        raise ConfigError(f"{where}: {name} must be a {'whole ' if kind is int else ''}number")
+    if name in _SHARES and not 0 <= number <= largest:
+        raise ConfigError(f"{where}: {name} must be between 0 and {largest:g}")
+    if name not in _SHARES and not 0 < number <= largest:
+        raise ConfigError(f"{where}: {name} must be above 0 and at most {largest:g}")
+    return number

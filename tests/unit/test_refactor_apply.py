@@ -14,6 +14,7 @@ from pointsman.errors import NotFound, PointsmanError
 from pointsman.refactor.apply import apply
 from pointsman.refactor.edits import file_edit
 from pointsman.refactor.journal import recover
+from pointsman.refactor.place import Place
 from pointsman.refactor.types import FileEdit
 from tests.pipelines import snapshot
 
@@ -195,6 +196,24 @@ def test_what_somebody_wrote_since_stays(root: Path, tmp_path: Path) -> None:
     (root / "pkg/a.py").write_text("mine\n")
     assert recover(journal) == ("pkg/a.py was changed since and stays as it is",)
     assert (root / "pkg/a.py").read_text() == "mine\n"
+
+
+def test_what_cannot_be_put_back_now_is_tried_again(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = tmp_path / "journal"
+    command = [sys.executable, "-c", _KILLED, str(root), str(journal), "1"]
+    subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Place, "restore", full)
+        (line,) = recover(journal)
+    assert "could not be put back" in line and str(journal) in line
+    assert recover(journal) == ("pkg/a.py is as it was before an interrupted --apply",)
+    assert (root / "pkg/a.py").read_text() == "a = 1\n" and recover(journal) == ()
 
 
 def test_a_journal_that_cannot_be_read_is_set_aside(tmp_path: Path) -> None:

@@ -1,13 +1,20 @@
 """The `pointsman` command: finds the subcommand, loads only its module, and turns errors into exit codes.
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 refused by policy, 4 not found. The reason is one line on stderr; a
-traceback only with `-vv`, for it may quote source text.
+Exit codes: 0 done, 1 failed, 2 usage, 3 refused by policy, 4 not found; 128 and the signal's number when a signal, or
+a reader that went away, ended it. The reason is one line on stderr; a traceback only with `-vv`, for it may quote
+source text.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -97,7 +104,31 @@ def cli(ctx: click.Context) -> None:
 
     Nothing leaves it unless a policy of yours names the place.
     """
-    ctx.ensure_object(Cli)
+    context = ctx.ensure_object(Cli)
+    if ctx.invoked_subcommand != "serve":  # which has its own way to end
+        ctx.with_resource(_stoppable(context))
+
+
+@contextlib.contextmanager
+def _stoppable(context: Cli) -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does: what it has put into temporary folders is removed."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        context.stopped_by = number
+        interrupt = signal.getsignal(signal.SIGINT)  # asyncio's own, while its loop runs
+        if not callable(interrupt):  # ignored, as in a job of a script
+            raise KeyboardInterrupt
+        interrupt(signal.SIGINT, frame)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    ours = [number for number, handler in before.items() if handler == signal.SIG_DFL]  # `nohup` ignores SIGHUP
+    for number in ours:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])
 
 
 _with_verbosity(cli)
@@ -106,24 +137,48 @@ _with_verbosity(cli)
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Entry point. Never returns; see the module for exit codes."""
     context = Cli()
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # Closed: else the next file that is opened would take its place.
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: PTH123, SIM115
+    stdout = sys.stdout
     try:
         cli.main(args=arguments, standalone_mode=False, obj=context)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):  # stderr may be what cannot be written
+            error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        sys.exit(128 + context.stopped_by)
+    except SystemExit as stop:
+        # Of a reader that went away, as `head` does, click and rich both make an exit 1: click after it has put
+        # something else in stdout's place, rich out of the error's handler.
+        if sys.stdout is stdout and not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        _drop_output()
+        sys.exit(128 + signal.SIGPIPE)
     except PointsmanError as error:
         _fail(context, visible(str(error)), error.exit_code)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _CANNOT_WRITE:
+            _drop_output()
+            where = f" {visible(str(error.filename))}" if error.filename else ""
+            _fail(context, f"cannot write{where}: {error.strerror}", 1)
         _fail(context, f"internal error ({type(error).__name__}); run again with -vv for the traceback", 1)
     sys.exit(0)
+
+
+_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+
+
+def _drop_output() -> None:
+    """Let what stdout still holds go nowhere when Python flushes it at the end, rather than fail once more."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 def _fail(context: Cli, line: str, code: int) -> NoReturn:
@@ -131,5 +186,6 @@ def _fail(context: Cli, line: str, code: int) -> NoReturn:
         import traceback
 
         traceback.print_exc()
-    click.echo(f"pointsman: {line}", err=True)
+    with contextlib.suppress(OSError):
+        click.echo(f"pointsman: {line}", err=True)
     sys.exit(code)

@@ -12,8 +12,8 @@ from typing import Any, Literal, get_args
 import click
 
 from pointsman.cli.common import Cli, existing, json_option, visible
-from pointsman.errors import NotFound, VerificationError
-from pointsman.gateway.audit import AuditLog
+from pointsman.errors import ConfigError, NotFound, VerificationError
+from pointsman.gateway.audit import AuditLog, Contents
 
 _Format = Literal["jsonl", "csv"]
 _COLUMNS = (
@@ -35,16 +35,15 @@ def audit() -> None:
 @click.pass_obj
 def list_(cli: Cli, count: int, as_json: bool) -> None:
     """The newest records, oldest first."""
-    records = _records(cli)[-count:]
+    found = _log(cli).contents()
+    records = found.records[-count:]
     if as_json:
         cli.emit({"records": records})
-        return
-    for record in records:
-        what = " ".join(str(record[name]) for name in ("task", "endpoint", "model", "rule") if record.get(name))
-        size = f", {record['body_bytes']} bytes, {record['redactions']} redactions" if "body_bytes" in record else ""
-        line = f"{record.get('seq')}  {record.get('time')}  {record.get('kind')}  {record.get('id', '')}"
-        cli.console.print(visible(f"{line}  {what}  {record.get('status', '')}{size}"), markup=False)
-    if not records:
+    else:
+        for record in records:
+            cli.console.print(visible(_line(record)), markup=False)
+    _say_damage(found)
+    if not records and not as_json:
         cli.err.print("nothing was ever sent or refused")
 
 
@@ -54,19 +53,19 @@ def list_(cli: Cli, count: int, as_json: bool) -> None:
 @click.pass_obj
 def show(cli: Cli, record: str, as_json: bool) -> None:
     """Every record of one request, by its id, its request id or a record's number."""
+    contents = _log(cli).contents()
     found = [
-        entry for entry in _records(cli) if record in (entry.get("id"), entry.get("request_id"), str(entry["seq"]))
+        entry for entry in contents.records if record in (entry.get("id"), entry.get("request_id"), str(entry["seq"]))
     ]
     if not found:
+        _say_damage(contents)
         raise NotFound(f"no audit record {record!r}", remedy="pointsman audit list")
     if as_json:
         cli.emit({"records": found})
-        return
-    for entry in found:
-        for name in (*_COLUMNS, *(entry.keys() - set(_COLUMNS))):
-            if name in entry:
-                cli.console.print(f"{name:<16} {visible(_cell(entry[name]))}", markup=False)
-        cli.console.print()
+    else:
+        for entry in found:
+            _show(cli, entry)
+    _say_damage(contents)
 
 
 @audit.command()
@@ -75,7 +74,7 @@ def show(cli: Cli, record: str, as_json: bool) -> None:
 @click.pass_obj
 def verify(cli: Cli, against: Path | None, as_json: bool) -> None:
     """Check the whole log against its hashes and signatures. Exit 1 names the first bad record."""
-    verdict = _log(cli).verify(existing(str(against)).read_bytes() if against else None)
+    verdict = _log(cli).verify(_read(existing(str(against))) if against else None)
     if as_json:
         cli.emit(
             {
@@ -100,7 +99,7 @@ def verify(cli: Cli, against: Path | None, as_json: bool) -> None:
 @click.pass_obj
 def head(cli: Cli) -> None:
     """The signed end of the log, as JSON. Kept elsewhere, it shows later that nothing before it was rewritten."""
-    click.echo(_log(cli).head())
+    click.echo(json.dumps(json.loads(_log(cli).head())))  # ASCII, whatever the file holds beside what is signed
 
 
 @audit.command()
@@ -137,14 +136,29 @@ def body(cli: Cli, record: str, key: Path, reply: bool) -> None:
 @click.pass_obj
 def export(cli: Cli, form: _Format, as_json: bool) -> None:
     """All records on stdout."""
-    records = _records(cli)
+    found = _log(cli).contents()
     if as_json:
-        cli.emit({"records": records})
+        cli.emit({"records": found.records})
     elif form == "jsonl":
-        for record in records:
+        for record in found.records:
             click.echo(json.dumps(record))
     else:
-        click.echo(_csv(records), nl=False)
+        click.echo(_csv(found.records), nl=False)
+    _say_damage(found)
+
+
+def _line(record: dict[str, Any]) -> str:
+    what = " ".join(str(record[name]) for name in ("task", "endpoint", "model", "rule") if record.get(name))
+    size = f", {record['body_bytes']} bytes, {record.get('redactions')} redactions" if "body_bytes" in record else ""
+    line = f"{record['seq']}  {record.get('time')}  {record.get('kind')}  {record.get('id', '')}"
+    return f"{line}  {what}  {record.get('status', '')}{size}"
+
+
+def _show(cli: Cli, record: dict[str, Any]) -> None:
+    for name in (*_COLUMNS, *(record.keys() - set(_COLUMNS))):
+        if name in record:
+            cli.console.print(f"{name:<16} {visible(_cell(record[name]))}", markup=False)
+    cli.console.print()
 
 
 def _csv(records: list[dict[str, Any]]) -> str:
@@ -170,5 +184,14 @@ def _log(cli: Cli) -> AuditLog:
     return AuditLog(cli.paths.audit)
 
 
-def _records(cli: Cli) -> list[dict[str, Any]]:
-    return list(_log(cli).records())
+def _say_damage(found: Contents) -> None:
+    """Raises `VerificationError` when what was shown is not all that was written."""
+    if found.damage:
+        raise VerificationError(found.damage, remedy="pointsman audit verify")
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -33,6 +34,8 @@ class Cli:
     def __init__(self, *, verbose: int = 0, quiet: bool = False) -> None:
         self.verbose = verbose
         self.quiet = quiet
+        self.stopped_by: int = signal.SIGINT
+        """The signal that ended the command, when one did."""
 
     @cached_property
     def paths(self) -> Paths:

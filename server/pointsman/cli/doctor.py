@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import click
 
 from pointsman import __version__
 from pointsman.cli.common import Cli, json_option, visible
-from pointsman.errors import PointsmanError
+from pointsman.cli.models import check_own
+from pointsman.errors import ConfigError, PointsmanError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,9 @@ def _guarded(check: Callable[[Cli], Iterator[Finding]], cli: Cli) -> Iterator[Fi
         yield from check(cli)
     except PointsmanError as error:
         yield Finding(check=check.__name__.strip("_"), state="problem", detail=error.message, remedy=error.remedy)
+    except OSError as error:  # as in a working folder that is gone
+        detail = f"cannot be looked at: {error.strerror or type(error).__name__}"
+        yield Finding(check=check.__name__.strip("_"), state="problem", detail=detail)
 
 
 def _python(cli: Cli) -> Iterator[Finding]:
@@ -126,6 +132,17 @@ def _models(cli: Cli) -> Iterator[Finding]:
             yield Finding(check="model", state="problem", detail=f"{name} is not installed", remedy=remedy)
 
 
+def _roles(cli: Cli) -> Iterator[Finding]:
+    from pointsman.models.catalogue import check_roles, load_catalogue
+
+    catalogue = load_catalogue()
+    check_roles(cli.settings, catalogue)
+    answering = catalogue.get(cli.settings.answering_model)
+    if "chat" not in answering.roles:
+        detail = f"{answering.name} answers and refactors, and is not made for that"
+        yield Finding(check="roles", state="note", detail=detail, remedy="pointsman models use NAME --for chat")
+
+
 def _policy(cli: Cli) -> Iterator[Finding]:
     """Reads policy and resolves key references; asks no endpoint anything."""
     from pointsman.gateway.keys import resolve
@@ -148,6 +165,60 @@ def _policy(cli: Cli) -> Iterator[Finding]:
             )
     for own in policy.own:
         yield Finding(check="own endpoint", state="ok", detail=f"{own.name}: {own.base_url}, {own.model}")
+    if cli.settings.engine == "own":
+        check_own(cli)
+
+
+def _trust(cli: Cli) -> Iterator[Finding]:
+    from pointsman.policy.trust import Trust
+
+    known = Trust(cli.paths.config).load()  # which says what is wrong; `is_trusted` only trusts nothing then
+    yield Finding(check="trust", state="ok", detail=f"trusted workspaces: {len(known)}")
+
+
+def _quota(cli: Cli) -> Iterator[Finding]:
+    from pointsman.gateway.quota import QuotaStore
+
+    if cli.paths.quota.exists():
+        used = QuotaStore(cli.paths.quota).usage().month
+        yield Finding(check="quota", state="ok", detail=f"requests to a closed model this month: {used.requests}")
+
+
+def _audit(cli: Cli) -> Iterator[Finding]:
+    from pointsman.gateway.audit import AuditLog
+
+    verdict = AuditLog(cli.paths.audit).verify()
+    if verdict.sound:
+        yield Finding(check="audit", state="ok", detail=f"{verdict.records} records, all sound")
+    else:
+        detail = f"record {verdict.bad_seq} {verdict.why}; nothing is sent"
+        yield Finding(check="audit", state="problem", detail=detail, remedy="pointsman audit verify")
+
+
+def _vectors(cli: Cli) -> Iterator[Finding]:
+    """Connects to the server and says nothing to it."""
+    from pointsman.gateway.keys import resolve
+    from pointsman.policy import layers
+    from pointsman.policy.baseurl import loopback
+
+    settings = cli.settings
+    if not settings.store_url:
+        return
+    if layers.load(cli.paths, Path.cwd()).nothing_out:
+        yield Finding(check="store.url", state="note", detail="not used: policy keeps everything on this machine")
+        return
+    if settings.store_key:
+        resolve(settings.store_key)
+    server = urlsplit(settings.store_url)
+    host = server.hostname or ""
+    if server.scheme != "https" and not (server.scheme == "http" and loopback(host)):
+        raise ConfigError("store.url must be https, or http on this machine", remedy="change it in settings.toml")
+    try:
+        socket.create_connection((host, server.port or 6333), timeout=5).close()
+        yield Finding(check="store.url", state="ok", detail=f"{host} answers")
+    except (OSError, ValueError) as error:
+        detail = f"{host} cannot be reached ({type(error).__name__}), and without it nothing is found by meaning"
+        yield Finding(check="store.url", state="problem", detail=detail, remedy="start it, or take store.url away")
 
 
 def _host(cli: Cli) -> Iterator[Finding]:
@@ -184,7 +255,12 @@ _CHECKS: tuple[Callable[[Cli], Iterator[Finding]], ...] = (
     _folders,
     _hardware,
     _models,
+    _roles,
     _policy,
+    _trust,
+    _quota,
+    _audit,
+    _vectors,
     _host,
     _editors,
 )

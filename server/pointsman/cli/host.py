@@ -78,10 +78,11 @@ async def _stop(cli: Cli) -> None:
     One that does not take the question, for it is of another version or hangs, gets SIGTERM, which means the same.
     """
     client = HostClient(cli.paths, start=False)
+    pid = listener_pid(cli.paths)  # while it still listens
     try:
         await client.shutdown(Nothing())
     except HostError:
-        if (pid := listener_pid(cli.paths)) is not None:
+        if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
     finally:
@@ -91,4 +92,5 @@ async def _stop(cli: Cli) -> None:
         if not lock.held():
             return
         await asyncio.sleep(0.1)
-    raise HostError("the host was asked to stop but still runs", remedy="end its process by hand")
+    remedy = f"kill -9 {pid}" if pid is not None else "end its process by hand: ps -u $USER | grep pointsman"
+    raise HostError("the host was asked to stop but still runs", remedy=remedy)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import click
 
 from pointsman.cli.common import Cli, json_option, visible
-from pointsman.errors import PolicyRefusal, UsageError, VerificationError
+from pointsman.errors import ConfigError, PolicyRefusal, UsageError, VerificationError
 from pointsman.settings import EngineChoice
 
 if TYPE_CHECKING:
@@ -153,8 +153,10 @@ def use(cli: Cli, name: str, purpose: Purpose | None, engine: EngineChoice | Non
     check_licence(card, _allowed_licences(cli))
     check_usable(card)
     settings = cli.settings
-    if (engine or settings.engine) != "own":
+    if (engine or settings.engine) != "own" or "embedding" in card.roles:  # an own endpoint embeds nothing
         store.folder(name)
+    if engine == "own":
+        check_own(cli)
     check_fit(
         card,
         hardware(),
@@ -171,6 +173,9 @@ def use(cli: Cli, name: str, purpose: Purpose | None, engine: EngineChoice | Non
     else:
         cli.console.print(", ".join(f"{key} = {value}" for key, value in values.items()), markup=False)
         _warn(cli, card)
+    if "chat" not in card.roles and "completion_model" in values and not settings.chat_model:
+        note = f"{name} answers and refactors too now, and is not made for that: pointsman models use NAME --for chat"
+        cli.err.print(note, style="yellow", markup=False)
 
 
 @models.command()
@@ -232,6 +237,18 @@ def _allowed_licences(cli: Cli) -> Sequence[str] | None:
     from pointsman.policy import layers
 
     return layers.load(cli.paths, None).licences
+
+
+def check_own(cli: Cli) -> None:
+    """Raises `ConfigError` when policy does not list the own endpoint that engine = "own" would use."""
+    from pointsman.policy import layers
+
+    wanted = cli.settings.own_endpoint
+    if not any(wanted in ("", entry.name) for entry in layers.load(cli.paths, None).own):
+        raise ConfigError(
+            f"policy lists no own endpoint {wanted}".rstrip(),
+            remedy="add one under [[own.endpoints]] in policy.toml: docs/policy.md",
+        )
 
 
 def _may_download(cli: Cli) -> None:

@@ -10,7 +10,7 @@ import click
 from pointsman.cli.common import Cli, existing, json_option
 from pointsman.cli.index import read_index
 from pointsman.errors import NotFound
-from pointsman.host.api import OutlineParams, OutlineReply
+from pointsman.host.api import Nothing, OutlineParams, OutlineReply
 from pointsman_indexer import find_root
 
 
@@ -29,14 +29,22 @@ def outline(cli: Cli, path: str, budget: int, focus: tuple[str, ...], query: str
         relative = tuple(existing(file).resolve().relative_to(root).as_posix() for file in focus)
     except ValueError as error:
         raise NotFound(f"a file in focus is not in {root.name}") from error
-    reply = asyncio.run(_run(cli, target, OutlineParams(path=str(target), budget=budget, focus=relative, query=query)))
+    params = OutlineParams(path=str(target), budget=budget, focus=relative, query=query)
+    reply, files = asyncio.run(_run(cli, target, params))
     if as_json:
         cli.emit({"root": reply.root, "text": reply.text})
+    elif reply.text:
+        cli.code(reply.text)
+    elif files:
+        cli.err.print(f"no file here uses what another one defines (files indexed: {files})", markup=False)
     else:
-        cli.code(reply.text or "nothing is indexed here\n")
+        cli.err.print("nothing is indexed here", markup=False)
 
 
-async def _run(cli: Cli, path: Path, params: OutlineParams) -> OutlineReply:
+async def _run(cli: Cli, path: Path, params: OutlineParams) -> tuple[OutlineReply, int]:
+    """The map, and how many files the index has."""
     async with cli.services() as services:
         await read_index(cli, services.host, path)
-        return await services.host.outline(params)
+        reply = await services.host.outline(params)
+        indexes = (await services.host.status(Nothing())).indexes
+        return reply, next((state.files for state in indexes if state.root == reply.root), 0)

@@ -9,7 +9,7 @@ import click
 
 from pointsman import safefile
 from pointsman.cli.common import Cli, existing, json_option, visible
-from pointsman.errors import ConfigError, UsageError
+from pointsman.errors import ConfigError, GatewayError, UsageError
 from pointsman.gateway.prepare import kept_local
 from pointsman.gateway.quota import QuotaStore
 from pointsman.policy import explain as in_words
@@ -37,8 +37,9 @@ def show(cli: Cli, path: str, as_json: bool) -> None:
     """The policy that holds for PATH's workspace; each value with the layer that it came from."""
     root = _workspace(path)
     found = layers.load(cli.paths, root)
+    used = _used(cli)
     if as_json:
-        cli.emit(_plain(root, found) | {"used": _used(QuotaStore(cli.paths.quota))})
+        cli.emit(_plain(root, found) | {"used": used})
         return
     cli.console.print(f"{visible(str(root))}: {'trusted' if found.trusted else 'not trusted'}", markup=False)
     rows = in_words.rows(found)
@@ -46,12 +47,13 @@ def show(cli: Cli, path: str, as_json: bool) -> None:
     for key, value, layer in rows:
         cli.console.print(f"  {key:<{width}}  {visible(value)}  [{layer}]", markup=False)
     cli.console.print(f"  {'sha256':<{width}}  {found.sha256}", markup=False)
-    used, stale = QuotaStore(cli.paths.quota).usage(), QuotaStore(cli.paths.quota).unsettled()
-    for period, sums in (("day", used.day), ("month", used.month)):
-        spent = f"{sums.requests} requests, {sums.tokens} tokens, {sums.micro_usd / 1e6:.4f} USD"
-        cli.console.print(f"  {f'used this {period}':<{width}}  {spent}", markup=False)
-    if stale:
-        cli.err.print(f"{len(stale)} requests never came to an end and stay charged at their bound", style="yellow")
+    if used is not None:
+        for period in ("day", "month"):
+            sums = used[period]
+            spent = f"{sums['requests']} requests, {sums['tokens']} tokens, {sums['usd']:.4f} USD"
+            cli.console.print(f"  {f'used this {period}':<{width}}  {spent}", markup=False)
+        if stale := used["unsettled"]:
+            cli.err.print(f"{len(stale)} requests never came to an end and stay charged at their bound", style="yellow")
     _print_problems(cli, found.problems)
 
 
@@ -144,9 +146,10 @@ def add_endpoint(
     chosen = {"name": name, "base_url": base_url, "region": region, "key": key, "proxy": proxy, "ca_file": ca_file}
     text = presets.entry(presets.get(preset), models=models, prices=price, **chosen)
     if only_print:
+        _check(_NEW + b"\n\n" + text.encode(), "the entry")
         click.echo(text, nl=False)
         return
-    file = (target or cli.paths.config / "policy.toml").expanduser().absolute()
+    file = _expanded(target or cli.paths.config / "policy.toml")
     _append(file, text)
     cli.console.print(f"added to {visible(str(file))}", markup=False)
     found = layers.check(file)
@@ -154,16 +157,31 @@ def add_endpoint(
         cli.err.print("closed.enabled is not true there, so it is not used yet", style="yellow")
 
 
+_NEW = b"version = 1\n\n[closed]\nenabled = false  # true, and tasks below, when you mean it\n"
+"""Of a policy file that is not there yet."""
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:  # ~NAME of nobody
+        raise ConfigError(f"{path} is in the home of nobody here") from error
+
+
+def _check(content: bytes, file: str) -> None:
+    _, problems = parse(content, PolicyFile, layer="user", file=file)
+    if problems:
+        raise ConfigError(str(problems[0]), remedy="nothing was written")
+
+
 def _append(file: Path, text: str) -> None:
     """Put an entry at the end of a policy file, once the whole of it is known to be sound. Raises `ConfigError`."""
     try:
         before = safefile.read(file)
     except FileNotFoundError:
-        before = b"version = 1\n\n[closed]\nenabled = false  # true, and tasks below, when you mean it\n"
+        before = _NEW
     after = before.rstrip(b"\n") + b"\n\n" + text.encode()
-    _, problems = parse(after, PolicyFile, layer="user", file=str(file))
-    if problems:
-        raise ConfigError(str(problems[0]), remedy="nothing was written")
+    _check(after, str(file))
     try:
         safefile.replace(file, after)
     except OSError as error:
@@ -283,15 +301,21 @@ def _plain(root: Path, found: Effective) -> dict[str, Any]:
     }
 
 
-def _used(store: QuotaStore) -> dict[str, Any]:
-    used = store.usage()
+def _used(cli: Cli) -> dict[str, Any] | None:
+    """What was charged; None, and a note, when the quota cannot be read: the policy holds all the same."""
+    store = QuotaStore(cli.paths.quota)
+    try:
+        used, unsettled = store.usage(), store.unsettled()
+    except GatewayError as error:
+        cli.err.print(visible(str(error)), style="yellow", markup=False)
+        return None
     periods = {"day": used.day, "month": used.month}
     return {
         **{
             name: {"requests": sums.requests, "tokens": sums.tokens, "usd": sums.micro_usd / 1e6}
             for name, sums in periods.items()
         },
-        "unsettled": store.unsettled(),
+        "unsettled": unsettled,
     }
 
 

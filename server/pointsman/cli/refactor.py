@@ -49,8 +49,7 @@ def refactor(
     Lines are 1-based and inclusive, a symbol is a name or the end of a qualified one, such as Cart.add. Without either
     the whole file may change.
     """
-    for line in recover(cli.paths.applying):  # before a file is read
-        cli.err.print(visible(line), style="yellow", markup=False)
+    _recover(cli)  # before a file is read
     parts = tuple(_part(place) for place in places)
     made = tuple(_below(parts[0].snapshot.root, path) for path in creates)
     if tests:
@@ -68,14 +67,34 @@ def refactor(
         approved_sha256=approve,
     )
     result = asyncio.run(_run(cli, query))
+    failed: PointsmanError | None = None
     if write and not dry_run and not result.preview:
-        result = _apply(cli, result, query)
+        try:
+            result = _apply(cli, result, query)
+        except PointsmanError as error:
+            if not result.edits:
+                raise
+            failed = error  # what the model made is shown all the same: it may not come back like this
     if as_json:
         cli.emit(_plain(result))
     else:
         _show(cli, result, dry_run)
+    if failed is not None:
+        raise failed
     if result.preview and not dry_run:
         raise unapproved(result.preview_sha256)
+
+
+def _recover(cli: Cli) -> None:
+    """Finish what an interrupted `--apply` left. Raises `PointsmanError` when it cannot be looked at."""
+    try:
+        told = recover(cli.paths.applying)
+    except OSError as error:
+        raise PointsmanError(
+            f"what an interrupted --apply left in {cli.paths.applying} cannot be looked at: {error.strerror}"
+        ) from error
+    for line in told:
+        cli.err.print(visible(line), style="yellow", markup=False)
 
 
 def _part(place: str) -> Part:
@@ -118,7 +137,7 @@ def _apply(cli: Cli, result: Refactoring, query: RefactorQuery) -> Refactoring:
     if not result.edits:
         raise PointsmanError(f"nothing to apply: {result.note or 'no change came back'}")
     if not result.checks.passed:
-        raise PointsmanError(f"not applied: {_failures(result)}", remedy="run without --apply to see the diff")
+        raise PointsmanError(f"not applied: {_failures(result)}")
     root = query.parts[0].snapshot.root
     assert root is not None  # a file on disk always has one
     apply(result.edits, root, cli.paths.applying)

@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,16 @@ class Verdict:
     @property
     def sound(self) -> bool:
         return self.bad_seq is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What stands in the log, unverified."""
+
+    records: list[dict[str, Any]]
+    """Oldest first."""
+    damage: str
+    """What is missing or no record, as far as that shows without checking hashes; "" for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +106,10 @@ class AuditLog:
         """Remove whole segments whose newest record is older than that, and record it; returns the first day that
         stays, None when nothing was removed. Raises as `append` does."""
         first_kept = self._now().date() - timedelta(days=keep_days)
-        segments = self._segments()
-        if len(segments) < 2 or datetime.fromtimestamp(segments[0].stat().st_mtime, UTC).date() >= first_kept:
-            return None
         try:
+            segments = self._segments()
+            if len(segments) < 2 or datetime.fromtimestamp(segments[0].stat().st_mtime, UTC).date() >= first_kept:
+                return None
             with safefile.locked(self._folder / "lock"):
                 tail = self._sound_tail()
                 old: list[Path] = []
@@ -118,25 +129,53 @@ class AuditLog:
             raise GatewayError(f"old audit records cannot be removed ({error.strerror})") from error
 
     def head(self) -> bytes:
-        """The signed head, to be kept elsewhere. Raises `GatewayError` when there is none."""
+        """The signed head, to be kept elsewhere. Raises `GatewayError` when there is none, `VerificationError` when
+        this machine did not sign it."""
         try:
-            return safefile.read(self._head_file)
-        except (OSError, ConfigError) as error:
-            raise GatewayError("there is no audit log yet") from error
+            line = safefile.read(self._head_file)
+        except FileNotFoundError:
+            raise GatewayError("there is no audit log yet") from None
+        except ConfigError as error:
+            raise VerificationError(error.message, remedy=error.remedy) from None
+        self._signer.read(line)
+        return line
 
     def public_key(self) -> str:
         """What the head is signed with. Raises `VerificationError` when there is none."""
         return self._signer.public_key()
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """All records, oldest first, as they stand: unverified. A line that is no record is left out."""
-        for _, _, line in self._lines():
-            try:
-                value = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(value, dict) and isinstance(value.get("record"), dict):
-                yield {"hash": value.get("hash"), **value["record"]}
+        """All records, oldest first, as they stand: unverified. A line that is no record is left out.
+
+        Raises `GatewayError` when the log cannot be read.
+        """
+        return (record for record in self._parsed() if record is not None)
+
+    def contents(self) -> Contents:
+        """All records, and what a reader must know before taking them for the whole log: `verify` says more.
+
+        Raises `GatewayError` when the log cannot be read.
+        """
+        try:
+            kept = self._kept_head()  # Before the lines: what is appended meanwhile is no damage.
+        except VerificationError as error:
+            return Contents(records=list(self.records()), damage=error.message.removesuffix(", so nothing is sent"))
+        parsed = list(self._parsed())
+        records = [record for record in parsed if record is not None]
+        return Contents(records=records, damage=_damage(records, len(parsed) - len(records), kept))
+
+    def _parsed(self) -> Iterator[dict[str, Any] | None]:
+        """Each line's record; None for one that holds none. What a crash cut short at the very end is left out."""
+        try:
+            for _, _, line in self._lines():
+                try:
+                    value = json.loads(line)
+                    yield {"hash": value["hash"], **value["record"], "seq": int(value["record"]["seq"])}
+                except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+                    if line.endswith(b"\n"):
+                        yield None
+        except OSError as error:
+            raise _unreadable(error) from error
 
     def verify(self, against: bytes | None = None) -> Verdict:
         """Check every record against its hash, the chain, the head and the checkpoints; heals a torn tail first.
@@ -144,7 +183,7 @@ class AuditLog:
 
         Raises `GatewayError` when the log cannot be read, `VerificationError` when `against` was not signed here.
         """
-        elsewhere = None if against is None else self._signer.read(against)
+        elsewhere = None if against is None else self._elsewhere(against)
         try:
             with safefile.locked(self._folder / "lock"):
                 healed = 0
@@ -158,7 +197,17 @@ class AuditLog:
                     pass  # The walk below finds it and says where.
                 return dataclasses.replace(self._walk(elsewhere), healed_bytes=healed)
         except OSError as error:
-            raise GatewayError(f"the audit log cannot be read ({error.strerror or type(error).__name__})") from error
+            raise _unreadable(error) from error
+
+    def _elsewhere(self, line: bytes) -> Head:
+        self._signer.public_key()  # Without it no head can be judged, and its own error says so.
+        try:
+            return self._signer.read(line)
+        except VerificationError:
+            raise VerificationError(
+                "what the log is to be checked against is no head that this machine signed",
+                remedy="give the file with what `pointsman audit head` printed",
+            ) from None
 
     def _walk(self, elsewhere: Head | None) -> Verdict:
         try:
@@ -358,6 +407,27 @@ def _consistent(tail: _Tail, kept: Head | None) -> bool:
     """Whether the log ends where the head kept outside says, or, after a crash between the two writes, one later."""
     kept = kept or Head(0, _GENESIS)
     return tail.head == kept or (tail.head.seq == kept.seq + 1 and tail.prev == kept.hash)
+
+
+def _damage(records: list[dict[str, Any]], skipped: int, kept: Head | None) -> str:
+    """What shows that lines were cut, removed or written over; "" for nothing."""
+    if skipped:
+        lines = "a line of the audit log is no record", f"{skipped} lines of the audit log are no records"
+        return lines[skipped > 1]
+    numbers = [record["seq"] for record in records]
+    pruned = [record.get("up_to") for record in records if record.get("kind") == "pruned"]
+    first, newest = (numbers[0], numbers[-1]) if numbers else (1, 0)
+    if kept is not None and kept.seq > newest:
+        return f"the audit log ends at record {newest}, its head is record {kept.seq}"
+    if kept is None and newest > 1:
+        return "the head that is kept outside the audit log is missing"
+    if (first > 1 and first - 1 not in pruned) or any(after != before + 1 for before, after in pairwise(numbers)):
+        return "records are missing from the audit log"
+    return ""
+
+
+def _unreadable(error: OSError) -> GatewayError:
+    return GatewayError(f"the audit log cannot be read ({error.strerror or type(error).__name__})")
 
 
 def _unsound(line: bytes, before: Head) -> str:

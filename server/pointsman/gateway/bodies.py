@@ -73,8 +73,14 @@ def new_key(file: Path) -> str:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise ConfigError(f"{file} cannot be created: {error.strerror}") from error
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(key.private_bytes_raw().hex().encode() + b"\n")
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(key.private_bytes_raw().hex().encode() + b"\n")
+            out.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
     return _PREFIX + key.public_key().public_bytes_raw().hex()
 
 

@@ -44,20 +44,32 @@ def resolve(reference: str, env: Mapping[str, str] | None = None) -> Key:
     if kind == "env":
         value = (os.environ if env is None else env).get(name)
     elif kind == "file":
-        value = _from_file(Path(name).expanduser())
+        value = _from_file(name)
     elif kind == "keyring":
         value = _from_keyring(name)
     else:
         raise ConfigError("a key must be given as keyring:NAME, env:NAME or file:PATH")
     value = (value or "").strip()
     if not value:
-        raise ConfigError(f"there is no key at {reference}")
+        raise ConfigError(f"there is no key at {reference}", remedy=_how_to_give(kind, name))
     if len(value) > 4096 or _SOUND.fullmatch(value) is None:
         raise ConfigError(f"what {reference} holds is not a key: one line of printable ASCII is expected")
     return Key(value)
 
 
-def _from_file(path: Path) -> str:
+def _how_to_give(kind: str, name: str) -> str:
+    if kind == "env":
+        return f"set {name}; the host keeps the environment it was started with: pointsman host stop"
+    if kind == "file":
+        return f"write it into {name}, as one line, and: chmod 600 {name}"
+    return f"python -m keyring set {SERVICE} {name}, with the Python that Pointsman runs in"
+
+
+def _from_file(name: str) -> str:
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:  # ~NAME of nobody
+        path = Path(name)
     if not path.is_absolute():
         raise ConfigError(f"file:{path} must be an absolute path")
     try:

@@ -121,7 +121,10 @@ class QuotaStore:
                     raise
                 connection.execute("COMMIT")
         except (OSError, sqlite3.Error) as error:
-            raise GatewayError(f"the quota cannot be kept ({type(error).__name__}), so nothing is sent") from error
+            raise GatewayError(
+                f"the quota cannot be kept ({type(error).__name__}), so nothing is sent",
+                remedy=f"see to {self._file}: without it, what was spent is counted from nothing",
+            ) from error
 
     def _connect(self) -> sqlite3.Connection:
         os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))

@@ -111,7 +111,9 @@ def _obstacle(facts: Facts, policy: Effective) -> tuple[str, str] | None:
     if not usable(policy):
         return "route.regions", "no listed endpoint is in an allowed region"
     if all(entry.name in facts.down for entry in usable(policy)):
-        return "endpoint.down", "every endpoint that may be used failed just now, and rests for a while"
+        return "endpoint.down", (
+            "every endpoint that may be used failed just now, and rests for half a minute: ask again then, or locally"
+        )
     if facts.quota_left is False:
         return "closed.quota", "the quota is used up"
     return None

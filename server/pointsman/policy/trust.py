@@ -37,7 +37,7 @@ class Trust:
     def is_trusted(self, workspace: Path) -> bool:
         """False also when the store or the workspace cannot be read: then nothing is trusted."""
         try:
-            entry = self._load().get(_real(workspace))
+            entry = self.load().get(_real(workspace))
             return entry is not None and entry.get("sha256") == fingerprint(workspace)
         except (ConfigError, OSError):
             return False
@@ -56,7 +56,8 @@ class Trust:
         with self._changing() as workspaces:
             return workspaces.pop(_real(workspace), None) is not None
 
-    def _load(self) -> dict[str, dict[str, Any]]:
+    def load(self) -> dict[str, dict[str, Any]]:
+        """What is trusted, by real path. Raises `ConfigError` for a damaged store."""
         try:
             stored = json.loads(safefile.read(self.file, private=True))
         except FileNotFoundError:
@@ -72,7 +73,7 @@ class Trust:
     def _changing(self) -> Iterator[dict[str, dict[str, Any]]]:
         try:
             with safefile.locked(self.config / "trust.lock"):
-                workspaces = self._load()
+                workspaces = self.load()
                 yield workspaces
                 text = json.dumps({"version": 1, "workspaces": workspaces}, indent=1, sort_keys=True)
                 safefile.replace(self.file, text.encode())

@@ -41,31 +41,47 @@ def apply(edits: Sequence[FileEdit], root: Path, journal: Path | None = None) ->
     """
     if len({edit.path for edit in edits}) != len(edits):
         raise PointsmanError("two edits of one file cannot be applied together")
-    with contextlib.ExitStack() as stack:
-        targets = [stack.enter_context(_opened(edit, root)) for edit in edits]
-        if journal is not None:
-            entries = [
-                journals.Entry(path=t.edit.path, old=t.old, new_sha=blob_id(t.new), mode=t.mode) for t in targets
-            ]
-            stack.enter_context(journals.kept(journal, root, entries))
-        done: list[_Target] = []
-        try:
-            for target in targets:
-                if target.place.read_if_there() != target.old:
-                    raise PointsmanError(f"{target.edit.path} changed while the edits were applied")
-                done.append(target)  # before it is written: a rename may have happened although an error came back
-                if target.old is None:
-                    target.place.create(target.new)
-                else:
-                    target.place.write(target.new, target.mode)
-        except BaseException as error:
-            for target in reversed(done):
-                _undo(target)
-            if isinstance(error, OSError):
-                raise PointsmanError(
-                    f"the edits could not be written: {error.strerror}; nothing was changed"
-                ) from error
-            raise
+    try:
+        with contextlib.ExitStack() as stack:
+            targets = [stack.enter_context(_opened(edit, root)) for edit in edits]
+            if journal is not None:
+                entries = [
+                    journals.Entry(path=t.edit.path, old=t.old, new_sha=blob_id(t.new), mode=t.mode) for t in targets
+                ]
+                try:
+                    stack.enter_context(journals.kept(journal, root, entries))
+                except OSError as error:
+                    raise _unwritten(error) from error
+            _write(targets)
+    except OSError as error:  # of undoing, or of taking the journal away: it is there still
+        raise PointsmanError(
+            f"the edits could not be brought to an end: {error.strerror}",
+            remedy="the next `pointsman refactor` puts the old text back",
+        ) from error
+
+
+def _write(targets: Sequence[_Target]) -> None:
+    """Raises `PointsmanError` after every file is as it was, and `OSError` when one cannot be put back."""
+    done: list[_Target] = []
+    try:
+        for target in targets:
+            if target.place.read_if_there() != target.old:
+                raise PointsmanError(f"{target.edit.path} changed while the edits were applied")
+            done.append(target)  # before it is written: a rename may have happened although an error came back
+            if target.old is None:
+                target.place.create(target.new)
+            else:
+                target.place.write(target.new, target.mode)
+    except BaseException as error:
+        for target in reversed(done):
+            _undo(target)
+        if isinstance(error, OSError):
+            raise _unwritten(error) from error
+        raise
+
+
+def _unwritten(error: OSError) -> PointsmanError:
+    return PointsmanError(f"the edits could not be written: {error.strerror}; nothing was changed")
 
 
 def _undo(target: _Target) -> None:

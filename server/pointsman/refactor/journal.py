@@ -53,7 +53,8 @@ def kept(folder: Path, root: Path, entries: Sequence[Entry]) -> Iterator[None]:
 
 def recover(folder: Path) -> tuple[str, ...]:
     """Undo what was left half done; the paths that were put back, and those that could not be. Raises nothing for
-    a journal that cannot be read: it is set aside."""
+    a journal that cannot be read: it is set aside. One of which something could not be put back stays for the next
+    time."""
     if not folder.is_dir():
         return ()
     told: list[str] = []
@@ -61,16 +62,19 @@ def recover(folder: Path) -> tuple[str, ...]:
         for file in sorted(folder.glob("*.json")):
             try:
                 left = json.loads(safefile.read(file, private=True, largest=_LARGEST))
-                told += [_recovered(Path(left["root"]), row) for row in left["files"]]
+                done = [_recovered(Path(left["root"]), row) for row in left["files"]]
             except (PointsmanError, OSError, ValueError, KeyError, TypeError):
                 with contextlib.suppress(OSError):
                     file.rename(file.with_suffix(".unreadable"))
                 continue
-            file.unlink()
-    return tuple(line for line in told if line)
+            told += [f"{line}; its old text is kept in {file}" if failed else line for line, failed in done if line]
+            if not any(failed for _, failed in done):
+                file.unlink()
+    return tuple(told)
 
 
-def _recovered(root: Path, row: dict[str, object]) -> str:
+def _recovered(root: Path, row: dict[str, object]) -> tuple[str, bool]:
+    """What is to be said of a file, and whether it could not be put back."""
     path, kept_old, mode = str(row["path"]), row["old"], int(str(row["mode"]))
     old = None if kept_old is None else base64.b64decode(str(kept_old))
     try:
@@ -78,10 +82,10 @@ def _recovered(root: Path, row: dict[str, object]) -> str:
             place.sweep()
             now = place.read_if_there()
             if now == old:
-                return ""
+                return "", False
             if now is None or blob_id(now) != row["new"]:
-                return f"{path} was changed since and stays as it is"
+                return f"{path} was changed since and stays as it is", False
             place.restore(old, mode)
     except (OSError, PointsmanError):
-        return f"{path} could not be put back"
-    return f"{path} is as it was before an interrupted --apply"
+        return f"{path} could not be put back", True
+    return f"{path} is as it was before an interrupted --apply", False
