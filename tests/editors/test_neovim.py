@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import psutil
 import pytest
+
+from tests.e2e.conftest import Home
 
 from .neovim_editor import wait
 from .neovim_fixtures import Fixed, Open, fixed, fixed_home, home, installed, nvim, repository
@@ -12,6 +16,13 @@ pytestmark = pytest.mark.model
 
 PAIRS = "vim.cmd('inoremap ( ()<Left>')"
 """What an auto-pairing plugin does, in its smallest form."""
+COUNTED = """
+_G.asked = 0
+vim.api.nvim_create_autocmd('LspRequest', { callback = function(event)
+  _G.asked = _G.asked + (event.data.request.method == 'textDocument/inlineCompletion' and 1 or 0)
+end })
+"""
+"""Counts what becomes of requests for suggestions."""
 
 
 def test_ghost_text_of_the_real_model_is_taken_by_tab_and_undone_alone(nvim: Open) -> None:
@@ -113,10 +124,13 @@ def test_a_key_that_was_a_function_still_is_one(nvim: Open, fixed: Fixed) -> Non
 
 def test_pause_and_on(nvim: Open, fixed: Fixed) -> None:
     fixed.answers = {"rebate =": [" price"]}
-    with nvim(at=fixed.home) as editor:
+    with nvim(at=fixed.home, extra=COUNTED) as editor:
         editor.press(":Pointsman pause<CR>")
         editor.wait("the pause", "require('pointsman').status() == 'Pointsman: paused'")
+        before = editor.lua("return _G.asked")
         editor.press("Gorebate =")
+        time.sleep(1.5)  # the plugin waits for the next key a part of that
+        assert editor.ghost() == "" and editor.lua("return _G.asked") == before
         editor.press("<Esc>:Pointsman pause<CR>A")
         wait("ghost text", editor.ghost, told=editor.state)
 
@@ -133,12 +147,13 @@ def test_the_server_is_killed_and_comes_back(nvim: Open) -> None:
         assert wait("ghost text", editor.ghost, told=editor.state)
 
 
-def test_health_help_and_what_can_be_typed(nvim: Open) -> None:
+def test_health_help_and_what_can_be_typed(nvim: Open, home: Home) -> None:
     with nvim() as editor:
         editor.press(":checkhealth pointsman<CR>")
         editor.wait("the health report", "vim.bo.filetype == 'checkhealth' and vim.fn.search('doctor', 'nw') > 0")
         report = "\n".join(editor.lines())
         assert "native inline completion" in report and "ERROR" not in report
+        assert f"config folder: {home.path / 'config'}" in report and "version unknown" not in report
         assert editor.lua("return vim.fn.getcompletion('Pointsman ', 'cmdline')") == [
             "ask",
             "audit",
@@ -150,3 +165,11 @@ def test_health_help_and_what_can_be_typed(nvim: Open) -> None:
             "trust",
         ]
         assert editor.lua("return vim.fn.getcompletion('Pointsman pause f', 'cmdline')") == ["filetype"]
+
+
+def test_options_that_are_no_lists_are_told_and_nothing_starts(nvim: Open) -> None:
+    with nvim() as editor:
+        for name, value in (("root_markers", "'.git'"), ("filetypes", "'lua'"), ("exclude_filetypes", "{ 1 }")):
+            (fault,) = editor.lua(f"return require('pointsman.config').set {{ {name} = {value} }}")
+            assert fault.startswith(f"{name} is ") and "must be a list of strings" in fault
+        assert editor.lua("return require('pointsman.config').set { filetypes = { 'lua' }, root_markers = {} }") == []

@@ -45,6 +45,35 @@ def test_a_question_whose_server_is_killed_ends(nvim: Open, fixed: Fixed) -> Non
         editor.wait("the end", f"{_TEXT}:find('the server ended before it answered', 1, true)")
 
 
+@pytest.mark.parametrize("older", ["", "0.10"])
+def test_a_stopped_question_fails_no_more_when_the_server_ends(nvim: Open, fixed: Fixed, older: str) -> None:
+    fixed.author = lambda prompt: time.sleep(5) or ""
+    with nvim("shop/inventory.py", at=fixed.home, older=older) as editor:
+        client = "require('pointsman.client').all()[1]"
+        first = editor.lua(f"return {client}.id")
+        editor.press(":Pointsman ask how is a discount taken off a total?<CR>")
+        editor.wait("the question", f"{_TEXT}:find('not checked yet', 1, true)")
+        editor.lua("require('pointsman.chat').stop() return true")
+        editor.wait("the server's word", f"next({client}.requests) == nil")
+        assert "\n_stopped_" in editor.lua(f"return {_TEXT}")
+        for child in psutil.Process(editor.lua("return vim.fn.getpid()")).children():
+            if "serve" in child.cmdline():
+                child.kill()
+        editor.wait("another server", f"{client} ~= nil and {client}.initialized and {client}.id ~= first", first=first)
+        assert "the server ended" not in editor.lua("return vim.fn.execute('messages')")
+        assert "\n_stopped_" in editor.lua(f"return {_TEXT}")
+
+
+def test_the_server_is_told_of_the_last_four_turns(nvim: Open, fixed: Fixed) -> None:
+    with nvim("shop/cart.py", at=fixed.home) as editor:
+        editor.lua(_RECORD_SENT)
+        for number in range(1, 7):
+            editor.lua(f"require('pointsman.chat').ask('how is a discount taken, {number}?') return true")
+            _answered(editor, number)
+        told = [turn["text"] for turn in editor.lua("return _G.sent[6].history") if turn["role"] == "user"]
+        assert told == [f"how is a discount taken, {number}?" for number in range(2, 6)]
+
+
 def test_asked_again_it_is_about_the_same_lines_and_in_the_chat_about_the_same_project(
     nvim: Open, fixed: Fixed
 ) -> None:

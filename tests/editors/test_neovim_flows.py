@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from tests.e2e.conftest import Home, fresh_home
 
 from .closed_author import Author
+from .neovim_editor import wait
 from .neovim_fixtures import Open, fixed, fixed_home, home, installed, nvim, repository
 
 pytestmark = pytest.mark.model
@@ -85,6 +89,25 @@ def test_a_refactor_is_declined_or_taken_whole_as_one_step(nvim: Open, repositor
         editor.wait("the file as it was", "vim.api.nvim_buf_line_count(0) == 2")
 
 
+def test_taking_all_asks_first_where_the_file_was_edited_since(nvim: Open, repository: Path) -> None:
+    path = repository / "shop" / "bare.py"
+    path.write_text("def subtract(a, b):\n    return a - b\n")
+    answer = "vim.fn.confirm = function(text) _G.asked = text return {} end return true"
+    text = "table.concat(vim.fn.getbufline(vim.fn.bufnr('bare.py'), 1, '$'), '\\n')"
+    with nvim("shop/bare.py") as editor:
+        editor.press(":1,2Pointsman refactor add a docstring<CR>")
+        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
+        editor.lua("vim.api.nvim_buf_set_lines(vim.fn.bufnr('bare.py'), -1, -1, false, { 'mine = 1' }) return true")
+        editor.lua(answer.format(2))
+        editor.press("A")
+        editor.wait("the question", "_G.asked and _G.asked:find('was edited since', 1, true)")
+        assert "mine = 1" in editor.lua(f"return {text}") and editor.lua("return #vim.api.nvim_list_tabpages()") == 2
+        editor.lua(answer.format(1))
+        editor.press("A")
+        editor.wait("the end", "#vim.api.nvim_list_tabpages() == 1")
+        assert "mine = 1" not in editor.lua(f"return {text}") and '"""' in editor.lua(f"return {text}")
+
+
 def test_status_explanation_and_receipts(nvim: Open) -> None:
     with nvim() as editor:
         editor.press(":Pointsman status<CR>")
@@ -97,6 +120,9 @@ def test_status_explanation_and_receipts(nvim: Open) -> None:
         editor.wait("the explanation", f"#{floats} == 1 and {shown}:find('model', 1, true)")
         editor.press("<Esc>:Pointsman audit<CR>")
         editor.wait("the receipts", "vim.api.nvim_buf_get_name(0):find('pointsman://audit', 1, true)")
+        assert editor.lines() == ["nothing was ever sent or refused"]
+        editor.press(":Pointsman audit show nowhere<CR>")
+        editor.wait("why not", "vim.fn.execute('messages'):find('no audit record', 1, true)")
 
 
 def test_a_repository_is_trusted_when_the_user_says_so(nvim: Open, home: Home, repository: Path) -> None:
@@ -105,15 +131,24 @@ def test_a_repository_is_trusted_when_the_user_says_so(nvim: Open, home: Home, r
         return known
 
     answer = "vim.fn.confirm = function(text) _G.asked = text return {} end return true"
+    inner = repository / "vendor" / "ledger"
+    inner.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q"], cwd=inner, check=True)
     with nvim() as editor:
+        uri = f"vim.uri_from_fname('{inner / 'cart.py'}')"
+        document = f"{{ uri = {uri}, languageId = 'python', version = 0, text = '' }}"
+        client = "require('pointsman.client')"
+        opened = f"{client}.notify({client}.all()[1], 'textDocument/didOpen', {{ textDocument = {document} }})"
+        editor.lua(f"{opened} return true")  # of a repository inside of this window's
         editor.lua(answer.format(2))
         editor.press(":Pointsman trust<CR>")
-        editor.wait("the question", f"_G.asked and _G.asked:find('{repository}', 1, true)")
+        editor.wait("the question", f"_G.asked and _G.asked:find('Trust {repository}, {inner}?', 1, true)")
         assert not trusted()
         editor.lua(answer.format(1))
         editor.press(":Pointsman trust<CR>")
         editor.wait("the word of it", "vim.fn.execute('messages'):find('trusted /', 1, true)")
         assert trusted()
+        assert editor.lua("return vim.fn.execute('messages')").count(f"trusted {repository}, {inner}") == 1
 
 
 def test_a_code_action_comes_for_review(nvim: Open, repository: Path) -> None:
@@ -294,3 +329,33 @@ def test_what_would_leave_for_a_question_is_shown_and_asked_about(
         shown = editor.lua(f"return {text}")
         assert "rounding half a cent" in shown and "_closed big-1" in shown and "shop/cart.py" in shown
     assert len(writer.bodies) == 1
+
+
+class _Slow(Author):
+    """Lets an answer wait."""
+
+    go_on = threading.Event()
+
+    def _answer(self, request: Request) -> Response:
+        answer = super()._answer(request)
+        self.go_on.wait(60)
+        return answer
+
+
+def test_what_had_left_for_a_question_that_was_stopped_is_told(
+    nvim: Open, repository: Path, fresh_home: Callable[..., Home], httpserver: HTTPServer
+) -> None:
+    writer, home = _Slow(httpserver, lambda code: code), fresh_home()
+    writer.grant(home)
+    home.run("policy", "trust", repository)
+    try:
+        with nvim("shop/inventory.py", at=home) as editor:
+            chat = "vim.fn.bufnr('pointsman://chat')"
+            text = f"table.concat(vim.api.nvim_buf_get_lines({chat}, 0, -1, false), '\\n')"
+            editor.press(":Pointsman ask how is a discount taken off a total?<CR>")
+            wait("the request", lambda: writer.bodies, told=editor.state)
+            editor.lua("require('pointsman.chat').stop() return true")
+            told = f"{text}:find('_stopped; meanwhile %d+ bytes left for vendor, receipt %S+_')"
+            editor.wait("what had left", told)
+    finally:
+        writer.go_on.set()

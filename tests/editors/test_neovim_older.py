@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import Home
+
 from .neovim_editor import wait
 from .neovim_fixtures import Fixed, Open, fixed, fixed_home, home, installed, nvim, repository
 
@@ -32,13 +34,14 @@ def test_ghost_text_others_and_by_word(nvim: Open, fixed: Fixed, older: str) -> 
         )
 
 
-def test_a_question_a_refactor_and_health(nvim: Open, repository: Path, older: str) -> None:
+def test_a_question_a_refactor_and_health(nvim: Open, home: Home, repository: Path, older: str) -> None:
     (repository / "shop" / "bare.py").write_text("def subtract(a, b):\n    return a - b\n")
     with nvim("shop/bare.py", older=older) as editor:
         editor.press(":checkhealth pointsman<CR>")
         editor.wait("the health report", "vim.bo.filetype == 'checkhealth' and vim.fn.search('doctor', 'nw') > 0")
         report = "\n".join(editor.lines())
         assert "inline completion by extmarks" in report and "ERROR" not in report
+        assert f"config folder: {home.path / 'config'}" in report
         editor.press(":tabonly!<CR>:edit shop/bare.py<CR>:only<CR>")
         editor.press(":Pointsman ask how is a discount taken off a total?<CR>")
         editor.wait("the places", "#vim.fn.getqflist() > 0")

@@ -281,8 +281,22 @@ const steps = {
       const text = await status().locator('a').getAttribute('aria-label');
       return text?.includes('paused for python') && text;
     });
+    await open('shop/inventory.py');
+    await press('Control+1');
+    await press('Escape');
+    await press('Control+End');
+    await page.keyboard.type(' ');
+    await page.waitForTimeout(3 * SECONDS); // longer than a suggestion waits for the next key
+    const quiet = await ghost();
+    if (quiet) throw new Error(`ghost text while paused: ${quiet}`);
+    await press('Backspace');
     await command('Pointsman: Pause or Resume for This Language');
     await ready();
+    await press('Control+1');
+    await typeUntilGhost(' '); // there is one at this place
+    await press('Escape');
+    await press('Backspace');
+    await save();
     return { label };
   },
 

@@ -14,14 +14,13 @@ interface Model {
   fit: { ok: boolean; needed_mb: number };
 }
 
-/** Empty when the command fails. */
+/** Throws with the reason. */
 export async function listModels(command: string): Promise<Model[]> {
-  const ran = command ? await run(command, ['models', 'list', '--json'], { env: environment() }) : undefined;
-  try {
-    return JSON.parse(ran?.stdout ?? '').models;
-  } catch {
-    return [];
+  const ran = await run(command, ['models', 'list', '--json'], { env: environment() });
+  if (ran.code !== 0) {
+    throw new Error(`the models cannot be listed: ${ran.stderr.trim() || `${command} ended with ${ran.code}`}`);
   }
+  return JSON.parse(ran.stdout).models;
 }
 
 /** Offer to fetch what the settings use and is not here. Whether the user wants that. */

@@ -1,5 +1,6 @@
-// Paths that others wrote: relative, with `/`, and never up and out.
+// What lies inside of what, by its path.
 
+/** Whether a path that others wrote is relative, with `/`, and never up and out. */
 export function isInside(path: string): boolean {
   return (
     path !== '' &&
@@ -9,4 +10,9 @@ export function isInside(path: string): boolean {
     !/^[a-zA-Z][\w+.-]*:/.test(path) &&
     !path.split('/').includes('..')
   );
+}
+
+/** Those of the roots that are one of the folders, or inside of one. */
+export function within(folders: readonly string[], roots: readonly string[]): string[] {
+  return roots.filter((root) => folders.some((folder) => root === folder || root.startsWith(folder.replace(/\/?$/, '/'))));
 }

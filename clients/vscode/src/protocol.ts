@@ -125,4 +125,5 @@ export interface RefactorParams {
   others: { textDocument: { uri: string } }[];
   tests: boolean;
   approvedSha256?: string;
+  label?: string;
 }

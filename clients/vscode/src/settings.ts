@@ -25,7 +25,7 @@ export const settings = {
 
 /** Changes when the server has to be started anew. */
 export function serverKey(): string {
-  return JSON.stringify([settings.serverPath(), settings.python(), settings.home()]);
+  return JSON.stringify([settings.serverPath(), settings.python(), settings.home(), settings.indexAutomatic()]);
 }
 
 /** The environment of the server and of commands. */

@@ -1,52 +1,73 @@
 // VS Code's trust in a workspace is the user's word; the server is told, and told when it is taken back.
 import * as vscode from 'vscode';
+import { within } from './paths';
 import { run } from './server/run';
 import type { Service } from './server/service';
 import { environment, settings } from './settings';
 
+/** Folders that VS Code's trust was told of, and roots that the server trusts by that, each with the server's home. */
 const TOLD = 'trustToldOf';
+const GIVEN = 'trustGiven';
 const key = (folder: string) => JSON.stringify([settings.home(), folder]);
 const openFolders = () => (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath);
 
 /** Call when the server runs. With the trust feature switched off nobody was asked, so nothing is told. */
 export async function tellTrust(service: Service, memory: vscode.Memento): Promise<void> {
   const asked = vscode.workspace.getConfiguration('security.workspace.trust').get('enabled', true);
-  const told = new Set(memory.get<string[]>(TOLD, []));
+  const told = memory.get<string[]>(TOLD, []);
   const folders = openFolders();
-  if (vscode.workspace.isTrusted && asked && folders.some((folder) => !told.has(key(folder)))) {
-    await trust(service, memory, folders);
-  } else if (!vscode.workspace.isTrusted) {
-    for (const folder of folders.filter((each) => told.has(key(each)))) {
-      const ran = await run(service.command, ['policy', 'untrust', folder], { env: environment() });
-      if (ran.code !== 0) {
-        throw new Error(`${folder} is still trusted: ${ran.stderr.trim()}`);
-      }
-      told.delete(key(folder));
-      await memory.update(TOLD, [...told]);
-    }
+  if (!vscode.workspace.isTrusted) {
+    await takeBack(service, memory);
+  } else if (asked && folders.some((folder) => !told.includes(key(folder)))) {
+    // VS Code names the folders. A repository that they are a part of is more, and waits for `trustAgain`.
+    await trust(service, memory, within(folders, await service.roots()));
   }
 }
 
 /** Ask the user, and trust again: the server's trust ends when a folder's `.pointsman` changes, VS Code's does not. */
 export async function trustAgain(service: Service, memory: vscode.Memento): Promise<void> {
-  const folders = openFolders();
   if (!vscode.workspace.isTrusted) {
     await vscode.commands.executeCommand('workbench.trust.manage');
-  } else if (folders.length === 0) {
+  } else if (openFolders().length === 0) {
     throw new Error('no folder is open');
   } else {
+    const roots = await service.roots();
     const detail =
       'What your policy allows may then leave this machine from here. The rules in .pointsman are read as they are now;' +
       ' they only take away, and a change of them ends the trust.';
-    const question = `Trust ${folders.join(', ')}?`;
+    const question = `Trust ${roots.join(', ')}?`;
     if ((await vscode.window.showWarningMessage(question, { modal: true, detail }, 'Trust')) === 'Trust') {
-      await trust(service, memory, folders);
+      await trust(service, memory, roots);
       void vscode.window.showInformationMessage('Pointsman: the workspace is trusted.');
     }
   }
 }
 
-async function trust(service: Service, memory: vscode.Memento, folders: string[]): Promise<void> {
-  await service.trust();
-  await memory.update(TOLD, [...new Set([...memory.get<string[]>(TOLD, []), ...folders.map(key)])]);
+async function trust(service: Service, memory: vscode.Memento, roots: readonly string[]): Promise<void> {
+  const given = await service.trust(roots);
+  await memory.update(GIVEN, [...new Set([...memory.get<string[]>(GIVEN, []), ...given.map(key)])]);
+  await memory.update(TOLD, [...new Set([...memory.get<string[]>(TOLD, []), ...openFolders().map(key)])]);
+}
+
+/** All that was given by this workspace, and nothing else. What cannot be taken back is tried again at the next start. */
+async function takeBack(service: Service, memory: vscode.Memento): Promise<void> {
+  const problems: string[] = [];
+  const kept: string[] = [];
+  for (const each of memory.get<string[]>(GIVEN, [])) {
+    const [home, root] = JSON.parse(each) as [string, string];
+    const ours = home === settings.home();
+    const ran = ours ? await run(service.command, ['policy', 'untrust', root], { env: environment() }) : undefined;
+    if (ran && ran.code !== 0) {
+      problems.push(`${root} is still trusted: ${ran.stderr.trim()}`);
+    }
+    if (ran?.code !== 0) {
+      kept.push(each);
+    }
+  }
+  await memory.update(GIVEN, kept);
+  const folders = openFolders().map(key);
+  await memory.update(TOLD, memory.get<string[]>(TOLD, []).filter((each) => !folders.includes(each)));
+  if (problems.length) {
+    throw new Error(problems.join('; '));
+  }
 }

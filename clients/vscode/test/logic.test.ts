@@ -8,7 +8,7 @@ import { approved } from '../src/chat/approved';
 import { type Asked, reply } from '../src/chat/native';
 import { instruction, mention, parse, question } from '../src/chat/slash';
 import { type Turn, answered, begin, history, kept, restored } from '../src/chat/turns';
-import { isInside } from '../src/paths';
+import { isInside, within } from '../src/paths';
 import { Crashes } from '../src/server/crashes';
 import { type Disk, type Wishes, isNewEnough, locate } from '../src/server/locate';
 import { readToday, shown, todayLines } from '../src/status/view';
@@ -116,6 +116,10 @@ test('a path of an answer stays below the workspace', () => {
   assert.deepEqual(outside.map(isInside), outside.map(() => false));
 });
 
+test('of the roots those are trusted by a folder that it holds', () => {
+  assert.deepEqual(within(['/w/app', '/w/lib/'], ['/w', '/w/app', '/w/app/inner', '/w/application', '/w/lib/inner']), ['/w/app', '/w/app/inner', '/w/lib/inner']);
+});
+
 test('links and images of an answer become text, code does not change', () => {
   const answer = '[x](command:y) ![i](http://h/p) <img src=x>\n\n```\na[0] <b>\n```';
   assert.equal(harmless(answer), '\\[x\\](command:y) !\\[i\\](http://h/p) \\<img src=x>\n\n```\na[0] <b>\n```');
@@ -179,6 +183,10 @@ test('the chat of VS Code gets the checked answer, its places and its route, and
 test('the chat of VS Code searches, explains, and says what it does not know', async () => {
   assert.deepEqual(await replied({ command: 'search', prompt: 'carts' }), { shown: '<shop/cart.py:3> Cart\n\n', told: ['carts'] });
   assert.match(JSON.stringify((await replied({ command: 'explain', prompt: '@Cart' })).told), /Explain Cart/);
+  for (const typed of ['/fix it', '/tests', '/docs', '/refactor use a dict']) {
+    const { shown, told } = await replied({ prompt: typed });
+    assert.ok(shown.includes(`type ${typed.split(' ')[0]} there`) && told.length === 0, shown);
+  }
   await assert.rejects(replied({ prompt: '/nothing' }), /no \/nothing/);
 });
 

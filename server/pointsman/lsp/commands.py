@@ -10,7 +10,7 @@ from pointsman.host.wire import to_plain
 from pointsman.lsp.ask import ask
 from pointsman.lsp.indexing import update
 from pointsman.lsp.inline_completion import ACCEPTED
-from pointsman.lsp.messages import EXPLAIN, PREVIEW, AskParams, ExplainParams, RefactorParams
+from pointsman.lsp.messages import EXPLAIN, PREVIEW, AskParams, ExplainParams, RefactorParams, TrustParams
 from pointsman.lsp.protocol import InvalidParams
 from pointsman.lsp.refactor import refactor
 
@@ -46,8 +46,13 @@ def register(server: Server) -> None:
 
     @server.command("pointsman.trustWorkspace")
     async def on_trust(*arguments: Any) -> list[str]:
+        """The roots that are trusted now, or would be."""
+        asked = argument(server, arguments, TrustParams) if arguments else TrustParams()
+        roots = dict.fromkeys(map(server.session.root_of, server.session.places()))
+        if asked.preview:
+            return [str(root) for root in roots]
         trust = (await server.services()).trust
-        return [trust(root) for root in dict.fromkeys(map(server.session.root_of, server.session.places()))]
+        return [trust(root) for root in roots if asked.roots is None or str(root) in asked.roots]
 
     @server.feature(PREVIEW)
     async def on_preview(params: RefactorParams) -> dict[str, Any]:

@@ -88,6 +88,18 @@ class RefactorParams:
     preview: bool = False
     """Only return the result; ask the client to apply nothing."""
     approvedSha256: str = ""
+    label: str = "Pointsman refactor"
+    """Of the edit that the client is asked to apply: one that it chose tells it which request that belongs to."""
+
+
+@attrs.define
+class TrustParams:
+    """The argument of the command `pointsman.trustWorkspace`, which may be left out."""
+
+    preview: bool = False
+    """Only return what would be trusted, for the user to agree to."""
+    roots: list[str] | None = None
+    """Only these of them: meanwhile something of another repository may have been opened."""
 
 
 @attrs.define

@@ -101,7 +101,7 @@ async def proposal(server: Server, params: RefactorParams) -> Proposal:
 async def refactor(server: Server, params: RefactorParams) -> dict[str, Any]:
     """The interface's `refactor` object; `applied` says whether the client took the edit."""
     found = await proposal(server, params)
-    applied = found.offered and await _offer(server, found)
+    applied = found.offered and await _offer(server, found, params.label)
     plain: dict[str, Any] = to_plain(found.result)
     for edit in plain["edits"]:
         del edit["new_text"]
@@ -240,10 +240,10 @@ def _text_edit(place: types.Range, text: str, confirm: bool) -> Any:
     return types.TextEdit(range=place, new_text=text)
 
 
-async def _offer(server: Server, found: Proposal) -> bool:
+async def _offer(server: Server, found: Proposal, label: str) -> bool:
     """Ask the client to apply the edit, as one step."""
     change = await annotated_edits(server, found)
-    params = types.ApplyWorkspaceEditParams(edit=change, label="Pointsman refactor")
+    params = types.ApplyWorkspaceEditParams(edit=change, label=label)
     try:
         return bool((await server.workspace_apply_edit_async(params)).applied)
     except JsonRpcException:

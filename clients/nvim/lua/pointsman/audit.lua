@@ -1,20 +1,48 @@
 --- The receipts of what left this machine, by the command line.
 local M = {}
 
----@param arguments string[] of `pointsman audit`; none lists the records
-function M.show(arguments)
-  local words = { require('pointsman.config').current.cmd[1], 'audit' }
-  vim.list_extend(words, #arguments > 0 and arguments or { 'list' })
-  local ok, fault = pcall(vim.system, words, { text = true }, function(done)
-    vim.schedule(function()
-      local text = vim.trim((done.stdout or '') .. (done.stderr or ''))
-      text = text ~= '' and text or 'nothing has left this machine'
-      require('pointsman.window').split(vim.split(text, '\n', { plain = true }), 'audit')
-    end)
-  end)
+--- Run `pointsman audit` and hand over how it ended.
+---@param arguments string[]
+---@param take fun(done: vim.SystemCompleted)
+local function run(arguments, take)
+  local words = require('pointsman.config').command({ 'audit' })
+  local ok, fault = pcall(vim.system, vim.list_extend(words, arguments), { text = true }, vim.schedule_wrap(take))
   if not ok then
     vim.notify('Pointsman: ' .. tostring(fault), vim.log.levels.ERROR)
   end
+end
+
+---@param arguments string[] of `pointsman audit`; none lists the records
+function M.show(arguments)
+  run(#arguments > 0 and arguments or { 'list' }, function(done)
+    local text = vim.trim((done.stdout or '') .. (done.stderr or ''))
+    if done.code ~= 0 then
+      vim.notify(text ~= '' and text or ('pointsman audit ended with %d'):format(done.code), vim.log.levels.ERROR)
+      return
+    end
+    require('pointsman.window').split(vim.split(text, '\n', { plain = true }), 'audit')
+  end)
+end
+
+--- What was sent from a moment on: a request that was stopped brings no receipt.
+---@param since string a moment of UTC, as the log writes it
+---@param take fun(sent: { id: string, endpoint: string, body_bytes: integer }[]) not called when the log cannot be read
+function M.sent_since(since, take)
+  run({ 'list', '-n', '20', '--json' }, function(done)
+    local ok, found = pcall(vim.json.decode, done.stdout or '')
+    if ok and done.code == 0 then
+      take(vim.tbl_filter(function(record)
+        return record.kind == 'intent' and record.time >= since
+      end, found.records))
+    end
+  end)
+end
+
+--- Now, for `sent_since`.
+---@return string
+function M.now()
+  local seconds, micros = vim.uv.gettimeofday()
+  return ('%s.%03d'):format(os.date('!%Y-%m-%dT%H:%M:%S', seconds), math.floor(micros / 1000))
 end
 
 return M

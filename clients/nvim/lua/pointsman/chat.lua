@@ -4,11 +4,12 @@ local window = require('pointsman.chat_window')
 local M = {}
 
 local TURNS = 4 -- that the server is told of
+local TOKEN = 'pointsman-ask-'
 
 ---@type pointsman.Turn[]
 local turns = {}
 local drafts = {} ---@type table<string, pointsman.Turn> by progress token
-local running ---@type { client: table, id: integer, turn: pointsman.Turn }|nil
+local running ---@type { client: table, id: integer, turn: pointsman.Turn, token: string, since: string }|nil
 local drawing = false
 
 --- Draw soon, once for many deltas.
@@ -26,7 +27,7 @@ end
 function M.delta(token, value)
   local turn = drafts[token]
   if not turn then
-    return false
+    return vim.startswith(tostring(token), TOKEN) -- of one that was stopped
   end
   if type(value) == 'table' and type(value.delta) == 'string' then
     turn.draft = turn.draft .. value.delta
@@ -38,7 +39,7 @@ end
 --- What was said of a workspace: another one's policy has no say over it.
 local function history(workspace)
   local told = {}
-  for index = math.max(1, #turns - TURNS), #turns do
+  for index = math.max(1, #turns - TURNS + 1), #turns do
     local turn = turns[index]
     if turn.answer and turn.workspace == workspace then
       told[#told + 1] = { role = 'user', text = turn.question }
@@ -79,7 +80,7 @@ function M.ask(question, lines, again)
   end
   local asked = here or client.of(0)
   local workspace = asked and asked.config.root_dir
-  local token = ('pointsman-ask-%d'):format(vim.uv.hrtime())
+  local token, since = ('%s%d'):format(TOKEN, vim.uv.hrtime()), require('pointsman.audit').now()
   local params = { question = question, history = history(workspace), partialResultToken = token }
   params.approvedSha256 = again and again.approval
   if here then
@@ -122,15 +123,29 @@ function M.ask(question, lines, again)
     turn.failed = turn.failed or message
     finish(turn, token)
   end)
-  running = id and { client = by, id = id, turn = turn } or nil
+  running = id and { client = by, id = id, turn = turn, token = token, since = since } or nil
+end
+
+--- What had left for a question before it was stopped.
+local function tell_sent(turn, since)
+  require('pointsman.audit').sent_since(since, function(sent)
+    for _, one in ipairs(sent) do
+      local words = '%s; meanwhile %d bytes left for %s, receipt %s'
+      turn.failed = words:format(turn.failed, one.body_bytes, one.endpoint, one.id)
+    end
+    window.draw(turns)
+  end)
 end
 
 --- Stop the answer that is being written.
 function M.stop()
-  if running then
-    running.turn.failed = 'stopped'
-    require('pointsman.client').cancel(running.client, running.id)
-    running = nil
+  local stopped = running
+  if stopped then
+    running, drafts[stopped.token] = nil, nil
+    stopped.turn.failed = 'stopped'
+    require('pointsman.client').cancel(stopped.client, stopped.id, function()
+      tell_sent(stopped.turn, stopped.since)
+    end)
     window.draw(turns)
   end
 end

@@ -8,7 +8,7 @@ local TRIES, WITHIN_MS = 5, 180000
 
 ---@type table<integer, table<integer, true>> buffers by client
 local attached = {}
----@type table<integer, table<table, fun(message: string)>> what waits for an answer, by client
+---@type table<integer, table<integer, fun(message: string)>> what waits for an answer, by client and request
 local waiting = {}
 local deaths = {}
 local leaving = false
@@ -62,11 +62,25 @@ function M.notify(client, method, params)
   return client.notify(method, params)
 end
 
-function M.cancel(client, id)
+--- Cancel a request of `ask`. Neovim calls no handler once the server says that it has: `ended` is.
+---@param ended fun()
+function M.cancel(client, id, ended)
+  local ours = waiting[client.id] or {}
+  ours[id] = nil
+  vim.api.nvim_create_autocmd('LspRequest', {
+    callback = function(event)
+      local about = event.data
+      if about.client_id == client.id and about.request_id == id and about.request.type == 'complete' then
+        ended()
+        return true
+      end
+    end,
+  })
   if vim.fn.has('nvim-0.11') == 1 then
-    return client:cancel_request(id)
+    client:cancel_request(id)
+  else
+    client.cancel_request(id)
   end
-  return client.cancel_request(id)
 end
 
 --- JSON's null inside a result is nothing to us.
@@ -99,10 +113,11 @@ function M.ask(method, params, take, bufnr, failed)
     return nil
   end
   -- Neovim calls no handler when the server's process ends: `on_exit` does.
-  local ours, mark = vim.tbl_get(waiting, client.id) or {}, {}
-  waiting[client.id], ours[mark] = ours, fail
-  local id = M.send(client, method, params, function(err, result)
-    ours[mark] = nil
+  local ours = waiting[client.id] or {}
+  waiting[client.id] = ours
+  local id
+  id = M.send(client, method, params, function(err, result)
+    ours[id] = nil
     if err then
       local remedy = vim.tbl_get(err, 'data', 'remedy') or ''
       fail((err.message or 'the request failed') .. (remedy ~= '' and (' (%s)'):format(remedy) or ''))
@@ -110,8 +125,9 @@ function M.ask(method, params, take, bufnr, failed)
       take(without_nulls(result))
     end
   end, bufnr or 0)
-  if not id then
-    ours[mark] = nil
+  if id then
+    ours[id] = fail
+  else
     fail('the server is going; ask again in a moment')
   end
   return id, client

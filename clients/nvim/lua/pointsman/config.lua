@@ -39,6 +39,15 @@ local defaults = {
 ---@type pointsman.Config
 M.current = vim.deepcopy(defaults)
 
+---@return boolean
+local function is_list_of_strings(value)
+  return type(value) == 'table'
+    and vim.islist(value)
+    and vim.iter(value):all(function(each)
+      return type(each) == 'string'
+    end)
+end
+
 ---@return string[] what is wrong, in words
 local function faults(config)
   local found = {}
@@ -47,7 +56,12 @@ local function faults(config)
       found[#found + 1] = ('%s is %s, but must be %s'):format(name, vim.inspect(value), wanted)
     end
   end
-  check('cmd', config.cmd, 'a list of strings', type(config.cmd) == 'table' and type(config.cmd[1]) == 'string')
+  check('cmd', config.cmd, 'a list of strings', is_list_of_strings(config.cmd) and #config.cmd > 0)
+  for _, name in ipairs({ 'root_markers', 'exclude_filetypes' }) do
+    check(name, config[name], 'a list of strings', is_list_of_strings(config[name]))
+  end
+  local only = config.filetypes
+  check('filetypes', only, 'a list of strings, or nil', only == nil or is_list_of_strings(only))
   check('suggest', config.suggest, 'true or false', type(config.suggest) == 'boolean')
   check('keys', config.keys, 'a table or false', type(config.keys) == 'table' or config.keys == false)
   check('chat', config.chat, 'a table', type(config.chat) == 'table')
@@ -59,6 +73,20 @@ local function faults(config)
     check(name, value, 'one of those in :help pointsman-config', defaults[name] ~= nil or name == 'filetypes')
   end
   return found
+end
+
+--- The server's program with other words of its command line: `cmd` up to `serve`, then `words`.
+---@param words string[]
+---@return string[]
+function M.command(words)
+  local found = {}
+  for index, word in ipairs(M.current.cmd) do
+    if index > 1 and word == 'serve' then
+      break
+    end
+    found[index] = word
+  end
+  return vim.list_extend(found, words)
 end
 
 --- Merge `options` over the defaults. Returns what is wrong with them; then nothing was taken.

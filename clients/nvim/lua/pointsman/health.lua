@@ -30,20 +30,21 @@ local function command()
     })
     return false
   end
-  local version = run({ cmd[1], '--version' })
+  local version = run(require('pointsman.config').command({ '--version' }))
   health.ok(('%s, %s'):format(vim.fn.exepath(cmd[1]), version and vim.trim(version) or 'version unknown'))
   return true
 end
 
 local function doctor()
-  local cmd = require('pointsman.config').current.cmd
-  local job = vim.system({ cmd[1], 'doctor', '--json' }, { text = true, timeout = 60000 }):wait()
-  local ok, found = pcall(vim.json.decode, job.stdout or '')
-  if not ok or type(found) ~= 'table' then
-    health.warn('pointsman doctor gave no report', 'run it in a terminal')
+  local words = require('pointsman.config').command({ 'doctor', '--json' })
+  local job = vim.system(words, { text = true, timeout = 60000 }):wait()
+  local ok, found = pcall(vim.json.decode, job.stdout or '') -- it ends with 1 where it found a problem
+  if not ok or type(found) ~= 'table' or not found.findings then
+    local why = vim.trim(job.stderr or '')
+    health.error('pointsman doctor gave no report' .. (why ~= '' and ': ' .. why or ''), 'run it in a terminal')
     return
   end
-  for _, finding in ipairs(found.findings or found.checks or {}) do
+  for _, finding in ipairs(found.findings) do
     local text = ('%s: %s'):format(finding.check, finding.detail)
     if finding.state == 'problem' then
       health.error(text, finding.remedy)

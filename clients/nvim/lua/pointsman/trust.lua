@@ -6,15 +6,23 @@ Trust %s?
 What your policy allows may then leave this machine from here. The rules in .pointsman are read as they are now;
 they only take away, and a change of them ends the trust.]]
 
+---@param argument table
+---@param take fun(roots: string[])
+local function send(argument, take)
+  local request = { command = 'pointsman.trustWorkspace', arguments = { argument } }
+  require('pointsman.client').ask('workspace/executeCommand', request, take)
+end
+
+--- Ask about what the server would trust, for that may be more than this window's folder: repositories inside of it.
 function M.ask()
-  local client = require('pointsman.client').of(0)
-  local folder = client and client.config.root_dir
-  if folder and vim.fn.confirm(ASKED:format(folder), '&Trust\n&Cancel', 2) ~= 1 then
-    return
-  end
-  local request = { command = 'pointsman.trustWorkspace', arguments = {} }
-  require('pointsman.client').ask('workspace/executeCommand', request, function(trusted)
-    vim.notify('Pointsman: trusted ' .. table.concat(trusted, ', '))
+  send({ preview = true }, function(roots)
+    if #roots == 0 then
+      vim.notify('Pointsman: no folder to trust; open a file of a repository', vim.log.levels.ERROR)
+    elseif vim.fn.confirm(ASKED:format(table.concat(roots, ', ')), '&Trust\n&Cancel', 2) == 1 then
+      send({ roots = roots }, function(trusted)
+        vim.notify('Pointsman: trusted ' .. table.concat(trusted, ', '))
+      end)
+    end
   end)
 end
 

@@ -171,12 +171,14 @@ export class Conversation {
       throw new Error(`Select the code to ${tests ? 'test' : 'change'}, or name a file or symbol with @.`);
     }
     const { others, ...one } = context;
-    const offered = this.service.onOffer(() => {
-      this.running = undefined; // from now on the preview decides, and what was sent is sent
+    const offered = () => {
+      if (this.running?.token === token) {
+        this.running = undefined; // from now on the preview decides, and what was sent is sent
+      }
       this.put({ ...this.turn(id), text: PREVIEW });
-    });
+    };
     const asked = { ...one, ...(others && !tests ? { others } : {}), instruction: text, target: settings.target(), tests };
-    const result = await refactor(this.service, asked, token, (outgoing) => this.asked(id, outgoing)).finally(() => offered.dispose());
+    const result = await refactor(this.service, asked, token, (outgoing) => this.asked(id, outgoing), offered);
     const turn = this.turn(id);
     if (!result) {
       this.put({ ...turn, state: 'done', text: NOTHING_SENT });

@@ -1,7 +1,7 @@
 // A question of VS Code's own chat, answered as the panel answers it. Knows no VS Code: what it shows goes to an `Out`.
 import type { Answer, AskParams, Hit } from '../protocol';
 import { harmless } from './harmless';
-import { parse, question } from './slash';
+import { changes, parse, question } from './slash';
 import type { Context } from './turns';
 
 const HITS = 8;
@@ -41,6 +41,10 @@ export async function reply(asked: Asked, sources: Sources, out: Out): Promise<v
       await out.place(hit);
       out.plain(` ${hit.symbol}\n\n`);
     }
+    return;
+  }
+  if (changes(wanted)) {
+    out.plain(`Code is changed from the panel: run "Pointsman: Ask About the Code" and type /${wanted.command} there.`);
     return;
   }
   const context = await sources.about(wanted.mentions);

@@ -45,7 +45,9 @@ export class ChatView implements vscode.WebviewViewProvider {
       }
     });
     view.onDidDispose(() => {
-      this.view = undefined;
+      if (this.view === view) {
+        this.view = undefined; // else another one was made meanwhile
+      }
     });
     view.webview.html = page({
       nonce: randomBytes(16).toString('hex'),

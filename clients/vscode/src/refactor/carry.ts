@@ -12,15 +12,13 @@ const shown = new Map<string, string>();
 export async function carryOut(service: Service, asked: Asked): Promise<void> {
   const options = { location: vscode.ProgressLocation.Notification, title: `Pointsman: ${asked.instruction}`, cancellable: true };
   const work = new vscode.CancellationTokenSource();
-  const running = refactor(service, asked, work.token, confirmed);
+  let opened = () => {};
+  const preview = new Promise<void>((resolve) => (opened = resolve));
+  const running = refactor(service, asked, work.token, confirmed, opened);
   await vscode.window.withProgress(options, (_, token) => {
     token.onCancellationRequested(() => work.cancel());
     // Once the preview is open, it says the rest.
-    return new Promise<void>((resolve) => {
-      const heard = service.onOffer(resolve);
-      const done = () => (heard.dispose(), resolve());
-      running.then(done, done);
-    });
+    return Promise.race([preview, running.then(() => undefined, () => undefined)]);
   });
   const result = await running;
   if (!result) {

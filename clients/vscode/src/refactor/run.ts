@@ -20,12 +20,13 @@ export interface Asked {
   tests?: boolean;
 }
 
-/** Undefined when the user would not have the body sent. Throws the server's message. */
+/** Undefined when the user would not have the body sent. `offered` is called when the preview opens. Throws the server's message. */
 export async function refactor(
   service: Service,
   asked: Asked,
   token: vscode.CancellationToken,
   approve: (outgoing: Outgoing) => Promise<boolean>,
+  offered: () => void,
 ): Promise<Refactoring | undefined> {
   const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(asked.uri));
   const params = {
@@ -36,5 +37,5 @@ export async function refactor(
     others: (asked.others ?? []).map((uri) => ({ textDocument: { uri } })),
     tests: asked.tests ?? false,
   };
-  return approved((more) => service.refactor({ ...params, ...more }, token), approve);
+  return approved((more) => service.refactor({ ...params, ...more }, token, offered), approve);
 }

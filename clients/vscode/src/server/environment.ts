@@ -2,8 +2,10 @@
 // and what its build needs beyond the lock come by version alone.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { disk, markComplete } from './disk';
 import { inEnvironment, isNewEnough, onSearchPath } from './locate';
+import { Lock } from './lock';
 import { run } from './run';
 
 export class SetUpError extends Error {}
@@ -55,11 +57,36 @@ export interface Making {
   log: (line: string) => void;
 }
 
-/** A fresh environment; one of that name that was cut short goes. Throws `SetUpError` with the step that failed. */
+/**
+ * A fresh environment; one of that name that was cut short goes. Another window that makes it is waited for, and what
+ * that one made is used. Throws `SetUpError` with the step that failed.
+ */
 export async function makeEnvironment(making: Making): Promise<void> {
+  const { environment, signal } = making;
+  // Not a name that is taken for an environment's.
+  const lock = new Lock(path.join(path.dirname(environment), `.${path.basename(environment)}.lock`));
+  let waited = false;
+  while (!lock.take()) {
+    waited = true;
+    making.step('another window sets up the server; waiting for it');
+    await sleep(1000, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) {
+      throw new SetUpError('Setting up was cancelled.');
+    }
+  }
+  try {
+    if (!waited || !disk.isComplete(environment)) {
+      await install(making, lock);
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+async function install(making: Making, lock: Lock): Promise<void> {
   const { environment, bundle: from } = making;
   const python = inEnvironment(environment, 'python');
-  fs.rmSync(environment, { recursive: true, force: true });
+  fs.rmSync(environment, { recursive: true, force: true, maxRetries: 3 }); // a program of a cancelled step may still write
   const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--no-deps'];
   const steps: [string, string, string[]][] = [
     ['making the environment', making.python, ['-m', 'venv', environment]],
@@ -74,6 +101,9 @@ export async function makeEnvironment(making: Making): Promise<void> {
     if (making.signal.aborted) {
       throw new SetUpError('Setting up was cancelled.');
     }
+    if (!lock.isOurs()) {
+      throw new SetUpError('Another window sets up the server now. Wait for it, then start the server here.');
+    }
     if (ran.code !== 0) {
       const why = lastLine(ran.stderr) || lastLine(ran.stdout) || `code ${ran.code}`;
       const remedy = args[1] === 'venv' ? ' On Debian and Ubuntu, install python3-venv.' : '';
@@ -81,6 +111,12 @@ export async function makeEnvironment(making: Making): Promise<void> {
     }
   }
   markComplete(environment);
+}
+
+/** Those of the environments that no process runs from; none where the system does not list its processes. */
+export async function idle(environments: readonly string[]): Promise<string[]> {
+  const { code, stdout } = await run('ps', ['-A', '-ww', '-o', 'args=']);
+  return code === 0 ? environments.filter((environment) => !stdout.includes(environment)) : [];
 }
 
 export function lastLine(text: string): string {

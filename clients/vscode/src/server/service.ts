@@ -35,13 +35,13 @@ export class Service implements vscode.Disposable {
   private readonly crashes = new Crashes();
   private readonly phases = new vscode.EventEmitter<Phase>();
   private readonly statuses = new vscode.EventEmitter<ServerStatus>();
-  private readonly offers = new vscode.EventEmitter<void>();
+  /** Whom to tell of an offered edit, by its label. */
+  private readonly offers = new Map<string, () => void>();
+  private refactors = 0;
   phase: Phase = 'stopped';
   /** Why the phase is `failed`. */
   problem = '';
   readonly onPhase = this.phases.event;
-  /** The server offers an edit; it waits for the user from now on. */
-  readonly onOffer = this.offers.event;
   readonly onStatus = this.statuses.event;
 
   constructor(
@@ -116,7 +116,6 @@ export class Service implements vscode.Disposable {
   dispose(): void {
     void this.stop();
     this.phases.dispose();
-    this.offers.dispose();
     this.statuses.dispose();
   }
 
@@ -155,17 +154,29 @@ export class Service implements vscode.Disposable {
     return hits.map((hit) => ({ ...hit, root }));
   }
 
-  refactor(params: RefactorParams, token: vscode.CancellationToken): Promise<Refactoring> {
-    return this.execute<Refactoring>('pointsman.refactor', [params], token);
+  /** `offered` is called when the server offers an edit for it: that waits for the user from then on. */
+  async refactor(params: RefactorParams, token: vscode.CancellationToken, offered: () => void): Promise<Refactoring> {
+    const label = `Pointsman refactor ${++this.refactors}`;
+    this.offers.set(label, offered);
+    try {
+      return await this.execute<Refactoring>('pointsman.refactor', [{ ...params, label }], token);
+    } finally {
+      this.offers.delete(label);
+    }
   }
 
   explain(uri: string, position: { line: number; character: number }): Promise<Explanation | null> {
     return this.running().sendRequest('pointsman/explain', { textDocument: { uri }, position });
   }
 
-  /** Tell the server that the user trusts the workspace's folders. */
-  trust(): Promise<unknown> {
-    return this.execute('pointsman.trustWorkspace', []);
+  /** What the server would trust: the folders' repositories, and those inside of them that something is open of. */
+  roots(): Promise<string[]> {
+    return this.execute('pointsman.trustWorkspace', [{ preview: true }]);
+  }
+
+  /** Tell the server that the user trusts these of the roots. The roots that it trusts now. */
+  trust(roots: readonly string[]): Promise<string[]> {
+    return this.execute('pointsman.trustWorkspace', [{ roots }]);
   }
 
   private execute<T>(command: string, args: unknown[], token: vscode.CancellationToken = NONE): Promise<T> {
@@ -202,7 +213,7 @@ export class Service implements vscode.Disposable {
           resolveCodeAction: (action, token) => resolved(client, action, token),
           workspace: {
             handleApplyEdit: (params, next) => {
-              this.offers.fire();
+              this.offers.get(params.label ?? '')?.();
               return next(params, NONE);
             },
           },

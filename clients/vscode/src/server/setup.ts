@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { settings } from '../settings';
 import { disk, environments } from './disk';
-import { type Bundle, bundle, findPython, makeEnvironment } from './environment';
+import { type Bundle, bundle, findPython, idle, makeEnvironment } from './environment';
 import { type Found, inEnvironment, locate } from './locate';
 import { run } from './run';
 
@@ -12,6 +12,9 @@ export class Setup {
   private readonly storage: string;
   private readonly environment: string;
   private readonly carried: Bundle | undefined;
+  private readonly abort = new AbortController();
+  /** What a start joins that comes while the environment is being made. */
+  private making: Promise<void> | undefined;
 
   constructor(
     context: vscode.ExtensionContext,
@@ -20,6 +23,7 @@ export class Setup {
     this.storage = context.globalStorageUri.fsPath;
     this.carried = bundle(context.asAbsolutePath('server'));
     this.environment = path.join(this.storage, `server-${this.carried?.version ?? 'none'}`);
+    context.subscriptions.push({ dispose: () => this.abort.abort() });
   }
 
   find(): Found {
@@ -48,7 +52,7 @@ export class Setup {
     if (found.kind === 'run' && !(make && found.from === 'environment' && (await isBroken(found.command)))) {
       this.log.info(`server by ${found.from}: ${found.command}`);
       if (found.from === 'environment') {
-        this.removeOlder();
+        void this.removeOlder();
       }
       return found.command;
     }
@@ -57,7 +61,8 @@ export class Setup {
       return instead || undefined;
     }
     try {
-      await this.make();
+      this.making ??= this.make().finally(() => (this.making = undefined));
+      await this.making;
     } catch (error) {
       if (!instead) {
         throw error;
@@ -71,6 +76,9 @@ export class Setup {
 
   /** Whether the user wants an environment made, where there is one to make. */
   async agreed(): Promise<boolean> {
+    if (this.making) {
+      return true;
+    }
     const found = this.find();
     if (found.kind !== 'make' || settings.setUp() === 'never') {
       return false;
@@ -82,10 +90,12 @@ export class Setup {
     return (await vscode.window.showInformationMessage(text, yes, 'Not Now')) === yes;
   }
 
-  /** At a later start than the one that made the newer environment, for until then other windows run the older. */
-  private removeOlder(): void {
+  /** Those that nothing runs from any more: another window, or the host that all share, may still. Never throws. */
+  private async removeOlder(): Promise<void> {
     if (disk.isComplete(this.environment)) {
-      this.others().forEach((folder) => fs.rmSync(folder, { recursive: true, force: true }));
+      for (const folder of await idle(this.others())) {
+        await fs.promises.rm(folder, { recursive: true, force: true }).catch((error: unknown) => this.log.warn(String(error)));
+      }
     }
   }
 
@@ -99,16 +109,16 @@ export class Setup {
       throw new Error('This build of the extension carries no server.');
     }
     const python = await findPython(settings.python(), searchPath());
-    const abort = new AbortController();
+    const cancel = new AbortController();
     await vscode.window.withProgress(
       { location: vscode.ProgressLocation.Notification, title: 'Pointsman', cancellable: true },
       async (progress, token) => {
-        token.onCancellationRequested(() => abort.abort());
+        token.onCancellationRequested(() => cancel.abort());
         await makeEnvironment({
           python,
           environment: this.environment,
           bundle: carried,
-          signal: abort.signal,
+          signal: AbortSignal.any([cancel.signal, this.abort.signal]),
           step: (message) => progress.report({ message }),
           log: (line) => this.log.info(line),
         });

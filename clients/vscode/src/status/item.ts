@@ -63,8 +63,11 @@ export class StatusItem implements vscode.Disposable {
   }
 
   private async refreshModel(): Promise<void> {
-    this.model = (await listModels(this.service.command)).find((model) => model.used_for.includes('completion'))?.name ?? '';
-    this.draw();
+    if (this.service.command) {
+      const models = await listModels(this.service.command).catch(() => []); // who chooses one is told why
+      this.model = models.find((model) => model.used_for.includes('completion'))?.name ?? '';
+      this.draw();
+    }
   }
 
   private async refreshToday(): Promise<void> {

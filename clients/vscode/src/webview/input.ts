@@ -38,8 +38,9 @@ export class Input {
     this.send.hidden = now;
   }
 
+  /** Begin a question, unless the user has begun one. */
   prefill(text: string): void {
-    if (text) {
+    if (!this.box.value.trim()) {
       this.box.value = text;
     }
     this.box.focus();
