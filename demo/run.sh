@@ -44,7 +44,7 @@ pointsman complete "$file:96:16" --explain
 git -C "$repo" checkout --quiet .
 
 bold "4. A question about the code, answered with its sources"
-pointsman ask "How are background tasks run after a response?" --path "$repo"
+pointsman ask "What does GZipMiddleware handle?" --path "$repo"
 
 bold "5. A refactor: the route it took and why, and the change as a diff"
 pointsman refactor "$file:88-89" "add a docstring"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,12 @@ from werkzeug import Request, Response
 from pointsman.gateway.finder import Kingfisher
 from pointsman.gateway.gate import Gateway, Retry
 from pointsman.host.api import ClosedRequest, Message
+from pointsman.observe.logs import log_to_file
 from pointsman.policy import layers
 from pointsman.policy.trust import Trust
 from pointsman.settings import Paths
 
+LOGGED = "the log is kept, debugging included"
 KEY = "canary-key-0123456789-not-a-real-one"
 POLICY = """
 version = 1
@@ -118,13 +122,36 @@ class Site:
         return [json.loads(line)["record"] for line in lines]
 
     def everything_written(self) -> bytes:
-        """All bytes below the home, but for the policy and the trust store."""
-        files = [p for folder in (self.paths.data, self.paths.run) for p in folder.rglob("*") if p.is_file()]
-        return b"".join(path.read_bytes() for path in files)
+        """All bytes below the home, the log among them, but for the policy, the trust store and the finder's rules."""
+        folders = (self.paths.data, self.paths.run, self.paths.cache)
+        files = [p for folder in folders for p in folder.rglob("*") if p.is_file() and "secret-rules" not in p.parts]
+        written = b"".join(path.read_bytes() for path in files)
+        assert LOGGED.encode() in written, "no log was looked at"
+        return written
+
+
+@contextlib.contextmanager
+def _file_log(paths: Paths) -> Iterator[None]:
+    """The host's log, with everything that can be in it."""
+    root, raising = logging.getLogger(), logging.raiseExceptions
+    level, before = root.level, list(root.handlers)
+    log_to_file(paths.logs / "host.log", logging.DEBUG)
+    logging.getLogger("pointsman.gateway").debug(LOGGED)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        logging.raiseExceptions = raising
+        root.setLevel(level)
+        for handler in set(root.handlers) - set(before):
+            root.removeHandler(handler)
+            handler.close()
 
 
 @pytest.fixture
-def site(tmp_path: Path, httpserver: HTTPServer, kingfisher: Kingfisher, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(
+    tmp_path: Path, httpserver: HTTPServer, kingfisher: Kingfisher, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
     monkeypatch.setenv("VENDOR_KEY", KEY)
     home = tmp_path / "home"
     paths = Paths(config=home / "config", data=home / "data", cache=home / "cache", run=home / "run").ensure()
@@ -135,7 +162,8 @@ def site(tmp_path: Path, httpserver: HTTPServer, kingfisher: Kingfisher, monkeyp
     made.policy()
     made.serve()
     Trust(paths.config).trust(repo)
-    return made
+    with _file_log(paths):
+        yield made
 
 
 def sha256(data: bytes) -> str:

@@ -348,12 +348,13 @@ class _Maker:
         self._paths = paths
         self._catalogue = load_catalogue()
         self._store = ModelStore(paths, self._catalogue)
-        self._links: dict[tuple[str, str, str, str], TorchLink] = {}
+        self._links: dict[tuple[Path | None, Path | None, str, str], TorchLink] = {}
 
     def card(self, name: str) -> Card:
         return self._catalogue.get(name)
 
     def ensure_installed(self, card: Card, settings: Settings) -> None:
+        self._check_roles(settings)
         if settings.engine != "own":
             self._store.folder(card.name)
 
@@ -366,10 +367,13 @@ class _Maker:
         return card.fim, card.special_tokens
 
     def grant(self, card: Card, settings: Settings) -> str:
+        self._check_roles(settings)
         if settings.engine == "own" and card.name != settings.embedder:
             return repr(self._own_entry(settings))
         self._check_licence(card)
-        return ""
+        # Of all models: some share a process, and all engines are kept or retired under one grant.
+        names = (settings.completion_model, settings.answering_model, settings.embedder)
+        return " ".join(map(self._store.version, names))
 
     def admit(self, settings: Settings, workspace: str) -> None:
         from pointsman.errors import PolicyRefusal
@@ -432,18 +436,27 @@ class _Maker:
 
         embedder = self.card(settings.embedder)
         beside = writer is None or (writer.name == settings.completion_model and self._store.installed(embedder.name))
-        key = (writer.name if writer else "", embedder.name if beside else "", settings.device, settings.precision)
+        # A folder is one version of one model: after a pull or a rollback it is another process.
+        writer_at = self.checked(writer) if writer else None
+        embedder_at = self.checked(embedder) if beside else None
+        key = (writer_at, embedder_at, settings.device, settings.precision)
         if key not in self._links:
-            leading = writer or embedder
+            leading, other = (writer, embedder if beside else None) if writer else (embedder, None)
             self._links[key] = TorchLink(
-                generator=generator_spec(writer, self.checked(writer), precision=settings.precision, context=_CONTEXT)
-                if writer
+                generator=generator_spec(
+                    writer,
+                    writer_at,
+                    precision=settings.precision,
+                    context=_CONTEXT,
+                    gguf_sha256=self._store.sha256(writer.name, writer_at, writer.gguf),
+                )
+                if writer and writer_at
                 else None,
-                embedder=embedder_spec(embedder, self.checked(embedder)) if beside else None,
+                embedder=embedder_spec(embedder, embedder_at) if embedder_at else None,
                 device=settings.device,
                 cache_dir=self._paths.cache / "converted",
-                check_memory=lambda: self._check_memory(leading, settings, "torch"),
-                smaller=lambda: self._smaller(leading, settings, "torch"),
+                check_memory=lambda: self._check_memory(leading, settings, "torch", other),
+                smaller=lambda: self._smaller(leading, settings, "torch", other),
             )
         return self._links[key]
 
@@ -479,6 +492,11 @@ class _Maker:
         self._check_licence(card)
         return self._store.verified_folder(card.name)
 
+    def _check_roles(self, settings: Settings) -> None:
+        from pointsman.models.catalogue import check_roles
+
+        check_roles(settings, self._catalogue)
+
     def _check_licence(self, card: Card) -> None:
         from pointsman.models.store import check_licence
         from pointsman.policy import layers
@@ -491,26 +509,26 @@ class _Maker:
 
         if settings.engine != "auto":
             return settings.engine
-        cuda = settings.device != "cpu" and bool(hardware().cuda)
-        return "torch" if cuda or not card.gguf or lacks_openmp() else "llama.cpp"
+        return "torch" if hardware(device=settings.device).cuda or not card.gguf or lacks_openmp() else "llama.cpp"
 
-    def _check_memory(self, card: Card, settings: Settings, engine: str) -> None:
+    def _check_memory(self, card: Card, settings: Settings, engine: str, beside: Card | None = None) -> None:
         from pointsman.models.fit import check_fit, hardware
 
         check_fit(
             card,
-            hardware(),
+            hardware(device=settings.device),
             precision=settings.precision,
             engine="llama.cpp" if engine == "llama.cpp" else "torch",
             alternatives=self._catalogue.cards,
             context=_CONTEXT,
+            beside=beside,
         )
 
-    def _smaller(self, card: Card, settings: Settings, engine: str) -> str:
+    def _smaller(self, card: Card, settings: Settings, engine: str, beside: Card | None = None) -> str:
         from pointsman.errors import WontFit
 
         try:
-            self._check_memory(card, settings, engine)
+            self._check_memory(card, settings, engine, beside)
         except WontFit as error:
             return error.remedy
         return "choose a smaller model: pointsman models list"

@@ -211,7 +211,7 @@ def test_a_tampered_record_is_named(home: Home, repository: Path, place: str) ->
     data = bytearray(segment.read_bytes())
     data[data.index(b"vendor")] ^= 1
     segment.write_bytes(bytes(data))
-    assert "1" in home.run("audit", "verify", code=1).err
+    assert "record 1 " in home.run("audit", "verify", code=1).err
 
 
 def test_completion_on_an_own_endpoint_that_policy_lists(

@@ -7,7 +7,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
+
+from pointsman.cli.app import cli
 
 from .conftest import Home, make_home
 
@@ -77,10 +80,22 @@ def test_search_finds_by_name_and_by_meaning(home: Home, repository: Path) -> No
 def test_search_by_language(home: Home, repository: Path) -> None:
     hits = home.run("search", "cart", "--path", repository, "--lang", "typescript", "--json").json["hits"]
     assert hits and {hit["language"] for hit in hits} == {"typescript"}
+    assert home.run("search", "cart", "--path", repository, "--lang", "TS", "--json").json["hits"] == hits
+    refused = home.run("search", "cart", "--path", repository, "--lang", "cobol", code=2)
+    assert "cobol" in refused.err and "typescript" in refused.err
+
+
+def test_uses_tells_where_none_can_be_known(home: Home, repository: Path) -> None:
+    (repository / "stock.cpp").write_text("class Shelf {\n  int take_one(int count) { return count - 1; }\n};\n")
+    found = home.run("uses", "Shelf::take_one", "--path", repository, "--json").json
+    assert [place["symbol"] for place in found["definitions"]] == ["Shelf.take_one"]
+    assert (found["uses"], found["note"]) == ([], "uses are not known for cpp")
+    assert found["note"] in home.run("uses", "take_one", "--path", repository).err
 
 
 def test_a_secret_file_is_absent_everywhere(home: Home, repository: Path) -> None:
     found = home.run("search", "CANARY_IN_ENV never-to-be-indexed-7c1d", "--path", repository, "--json")
+    assert found.json["hits"], "by meaning something is always near"
     assert "never-to-be-indexed" not in found.out.replace('"query": "CANARY_IN_ENV never-to-be-indexed-7c1d"', "")
     complete = home.run("complete", f"{repository / '.env'}:1:5", "--json").json
     assert complete["items"] == [] and "exclu" in complete["reason"]
@@ -182,10 +197,7 @@ def test_without_models_every_command_names_the_pull(tmp_path: Path, repository:
         empty.run("host", "stop", code=None)
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["serve", "index", "search", "complete", "ask", "refactor", "models", "policy", "audit", "host", "doctor"],
-)
+@pytest.mark.parametrize("command", cli.list_commands(click.Context(cli)))
 def test_every_command_has_help(home: Home, command: str) -> None:
     assert "Usage:" in home.run(command, "--help").out
 

@@ -17,6 +17,7 @@ import pointsman
 from tests.lspwire import Wire
 
 from .conftest import Home
+from .ghost import suggestion
 
 pytestmark = pytest.mark.model
 
@@ -76,12 +77,10 @@ class Installed:
 
     async def type_once(self, repository: Path) -> None:
         """A window in which one suggestion is asked for."""
-        cart = repository / "shop" / "cart.py"
         wire = await Wire.start([str(self.program), "serve"], self.environment)
         try:
             await wire.initialize(repository.as_uri())
-            await wire.open(cart.as_uri(), cart.read_text())
-            assert "result" in await wire.complete(cart.as_uri(), 41, 11)
+            await suggestion(wire, repository)
             await wire.leave()
         finally:
             await wire.close()

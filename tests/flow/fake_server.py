@@ -29,7 +29,7 @@ ROUTE = RouteTaken(target="local", model="scripted", reason="no closed endpoint"
 
 
 class Completer:
-    """Answers with what stands on the cursor's line. `slow` in the text makes it hang until it is cancelled."""
+    """Answers with the text's length and the menu's choice. `slow` in the text makes it hang until it is cancelled."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
@@ -47,7 +47,10 @@ class Completer:
             raise ZeroDivisionError(text)
         if "unavailable" in text:
             raise EngineUnavailable("the model is loading")
-        item = Item(id="i1", text=f"<{len(text)}>", score=-0.1, start=query.offset, end=query.offset)
+        known = f"<{len(text)}>"
+        if query.selected is not None:
+            known += f" {query.selected.text} for {text[query.selected.start : query.selected.end]}"
+        item = Item(id="i1", text=known, score=-0.1, start=query.offset, end=query.offset)
         items = tuple(item for _ in range(query.count))
         completion = Completion(items=items, model="scripted", stages=(Stage(stage="cache", outcome="miss"),))
         self.last = Remembered(line=0, column=0, version=query.snapshot.version, completion=completion)
@@ -143,15 +146,16 @@ class Host:
         yield
 
     async def index(self, params: api.IndexParams) -> AsyncGenerator[api.IndexProgress | api.IndexReport, None]:
-        """A folder called `large` is read in a while, and embedded never."""
+        """A folder called `large` is read in a while, and embedded never. Progress names single files."""
         if Path(params.path).name == "large":
             self.reading = True
             await asyncio.sleep(0.3)
             self.reading = False
             yield api.IndexProgress(stage="read", done=1, total=1)
             await asyncio.Event().wait()
-        yield api.IndexProgress(stage="embed", done=1, total=2)
-        yield api.IndexProgress(stage="embed", done=2, total=2)
+        stage = ", ".join(Path(path).name for path in params.paths) or "embed"
+        yield api.IndexProgress(stage=stage, done=1, total=2)
+        yield api.IndexProgress(stage=stage, done=2, total=2)
         yield api.IndexReport(
             notes={},
             root=params.path,

@@ -101,6 +101,22 @@ async def test_audit(home: Site) -> None:
     assert "record 1 does not match its hash" in str(result.exception)
 
 
+async def test_a_log_that_was_written_anew_does_not_hold_against_a_head_kept_elsewhere(
+    home: Site, tmp_path: Path
+) -> None:
+    await home.gateway().send(home.request())
+    kept = tmp_path / "head.json"
+    kept.write_text(run("audit", "head").stdout)
+    await home.gateway().send(home.request())
+    assert as_json("audit", "verify", "--against", kept)["ok"]
+    for file in (*home.paths.audit.iterdir(), *home.paths.data.glob("audit-head*")):
+        file.unlink()
+    for _ in range(2):
+        await home.gateway().send(home.request())
+    assert as_json("audit", "verify")["ok"], "by itself it is whole"
+    assert isinstance(run("audit", "verify", "--against", kept).exception, VerificationError)
+
+
 def test_nothing_that_is_printed_drives_the_terminal(home: Site) -> None:
     AuditLog(home.paths.audit).append("refused", {"id": "=cmd()", "task": "\x1b[2J\x1b]52;c;x\x07", "rule": "[red]a"})
     for arguments in (("list",), ("show", "1"), ("export",), ("export", "--format", "csv"), ("list", "--json")):

@@ -90,6 +90,15 @@ async def test_alternatives_on_demand_and_one_while_typing(ready: Wire) -> None:
     assert "error" not in await ready.ask("workspace/executeCommand", item["command"])
 
 
+async def test_what_the_menu_has_selected_comes_along(ready: Wire) -> None:
+    await ready.open(URI, "😋 pri")
+    selected = {"range": {"start": {"line": 0, "character": 3}, "end": {"line": 0, "character": 6}}, "text": "print"}
+    place = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 6}}
+    params = {**place, "context": {"triggerKind": 2, "selectedCompletionInfo": selected}}
+    answer = await ready.ask("textDocument/inlineCompletion", params)
+    assert answer["result"]["items"][0]["insertText"] == "<5> print for pri"
+
+
 async def test_a_newer_request_cancels_the_older_one(ready: Wire) -> None:
     await ready.open(URI, "slow")
     first = await ready.begin("textDocument/inlineCompletion", PLACE)
@@ -206,12 +215,14 @@ async def test_refactor_offers_a_versioned_annotated_edit(wire: Wire) -> None:
     edits = {"documentChanges": True, "changeAnnotationSupport": {}}
     await wire.initialize(workspace={"workspaceEdit": edits})
     await wire.open(URI, "one\r\nold = 1\r\nthree\r\n", version=7)
-    argument = {"textDocument": {"uri": URI, "version": 7}, "range": WHOLE, "instruction": "rename"}
+    argument = {"textDocument": {"uri": URI, "version": 7}, "range": WHOLE, "instruction": "rename", "label": "no. 1"}
     command = {"command": "pointsman.refactor", "arguments": [argument]}
     answer = await wire.ask("workspace/executeCommand", command)
     assert answer["result"]["applied"] is True
     assert "new_text" not in json.dumps(answer["result"]["edits"])
-    sent = (await wire.notification("workspace/applyEdit"))["params"]["edit"]
+    asked = (await wire.notification("workspace/applyEdit"))["params"]
+    assert asked["label"] == "no. 1"
+    sent = asked["edit"]
     change = sent["documentChanges"][0]
     assert change["textDocument"] == {"uri": URI, "version": 7}
     assert change["edits"] == [
@@ -404,6 +415,53 @@ async def test_progress_of_the_first_index(wire: Wire, tmp_path: Path) -> None:
     kinds = [m["params"]["value"]["kind"] for m in wire.received if m.get("method") == "$/progress"]
     assert kinds[0] == "begin" and kinds[-1] == "end"
     assert (await wire.ask("pointsman/status"))["result"]["host"]["version"] == "0"
+
+
+def indexed(wire: Wire) -> list[str]:
+    """How far each update of an index said last that it was, oldest first."""
+    values = [m["params"]["value"] for m in wire.received if m.get("method") == "$/progress"]
+    return [value["message"] for value in values if value["kind"] == "report" and value["percentage"] == 100]
+
+
+async def test_what_changes_on_disk_is_indexed_where_the_client_watches(wire: Wire, tmp_path: Path) -> None:
+    watches = {"didChangeWatchedFiles": {"dynamicRegistration": True}}
+    await wire.initialize(tmp_path.as_uri(), window={"workDoneProgress": True}, workspace=watches)
+    (registration,) = (await wire.notification("client/registerCapability"))["params"]["registrations"]
+    assert registration["method"] == "workspace/didChangeWatchedFiles"
+    assert registration["registerOptions"]["watchers"] == [{"globPattern": "**/*"}]
+    await wire.until(lambda m: indexed(wire) == ["embed 2/2"])  # the whole folder, at the start
+
+    async def change(*names: str) -> str:
+        """Tell of files; what the next update says."""
+        updates = len(indexed(wire))
+        changes = [{"uri": (tmp_path / name).as_uri(), "type": 2} for name in names]
+        await wire.notify("workspace/didChangeWatchedFiles", {"changes": changes})
+        await wire.until(lambda m: len(indexed(wire)) > updates)
+        return indexed(wire)[-1]
+
+    assert await change(".git/index", "a.py") == "a.py 2/2"
+    assert await change("b.py", "c.py") == "b.py, c.py 2/2"
+    assert await change(*(f"{number}.py" for number in range(501))) == "embed 2/2"
+
+
+async def test_nothing_is_indexed_unasked_where_that_is_switched_off(wire: Wire, tmp_path: Path) -> None:
+    params = {
+        "processId": None,
+        "rootUri": tmp_path.as_uri(),
+        "capabilities": {"window": {"workDoneProgress": True}},
+        "initializationOptions": {"index": {"automatic": False}},
+    }
+    await wire.ask("initialize", params)
+    await wire.notify("initialized")
+    file = tmp_path / "a.py"
+    file.write_text("x")
+    await wire.open(file.as_uri(), "x")
+    await wire.notify("textDocument/didSave", {"textDocument": {"uri": file.as_uri()}})
+    await wire.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": file.as_uri(), "type": 2}]})
+    await asyncio.sleep(1)  # longer than a burst
+    assert indexed(wire) == []
+    await wire.ask("workspace/executeCommand", {"command": "pointsman.reindex", "arguments": []})
+    assert indexed(wire) == ["embed 2/2"]
 
 
 async def test_before_initialize_only_that_is_answered(wire: Wire) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -58,6 +59,23 @@ def test_nothing_outside_is_reached(sandbox: Sandbox, tmp_path: Path) -> None:
         "import os; assert not [n for n in os.environ if n not in ('PATH', 'LC_ALL', 'PWD', 'OLDPWD')]"
     )
     assert mine.read_text() == "kept"
+
+
+def test_what_is_mounted_at_an_odd_path_cannot_be_written_either(sandbox: Sandbox, tmp_path: Path) -> None:
+    point, own = tmp_path / "a 1\\ %d\n", tmp_path / "own"
+    point.mkdir()
+    own.mkdir()
+    user = ("--user", "--map-root-user") if "--user" in sandbox._enter else ()
+    mounted = ("unshare", *user, "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(point))
+    beside = Sandbox((*mounted, *sandbox._enter), (str(own),))
+    assert beside.passes(f"import os; assert os.path.ismount({str(point)!r})")
+    assert not beside.passes(f"open({str(point / 'f')!r}, 'w')")
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="the kernel does not count the processes of root")
+def test_processes_are_few(sandbox: Sandbox) -> None:
+    fork = "import os, time\nfor _ in range({}):\n    if not os.fork():\n        time.sleep(5)\n        os._exit(0)"
+    assert not sandbox.passes(fork.format(20))
 
 
 def test_without_the_tools_it_refuses(monkeypatch: pytest.MonkeyPatch) -> None:

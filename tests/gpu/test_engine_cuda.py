@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -82,6 +84,23 @@ def test_a_captured_pass_gives_what_it_gives_uncaptured(loaded: Any, monkeypatch
         rows.append(torch.cat([one, loaded.forward(ids[-5:], cache, rows=5).clone()]).float())
         assert bool(cache.graphs) is captures
     assert float((rows[0] - rows[1]).norm() / rows[1].norm()) < 0.02
+
+
+def test_an_error_on_the_device_is_known_for_what_it_is() -> None:
+    """In a process of its own, whose context is of no use afterwards, as the last line shows."""
+    program = """
+import torch
+from pointsman.worker.faults import device_lost, out_of_memory
+table, beyond = torch.zeros(4, device="cuda"), torch.tensor([1 << 20], device="cuda")
+for use in (lambda: table[beyond], lambda: torch.ones(4, device="cuda") + 1):
+    try:
+        use()
+        torch.cuda.synchronize()
+        raise SystemExit("no error")
+    except RuntimeError as error:
+        assert device_lost(error) and not out_of_memory(error), type(error).__name__
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 def test_tokens_per_second_are_printed(loaded: Any, spec: GeneratorSpec, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pointsman.chat.service import ChatService
 from pointsman.chat.types import Answer, Question
 from pointsman.errors import PointsmanError
 from pointsman.host.api import ClosedPiece, ClosedPreview, ClosedReply, ClosedRequest
+from pointsman.refactor.apply import apply
 from pointsman.refactor.service import RefactorService
 from pointsman.refactor.types import Part, Refactoring, RefactorQuery
 from pointsman.settings import Settings
@@ -53,6 +54,8 @@ class Attack:
     elsewhere: HTTPServer
     reached: list[Any] = field(default_factory=list)
     """Addresses that were connected to, Unix sockets left out."""
+    results: list[Refactoring] = field(default_factory=list)
+    """What came back and nobody has applied yet."""
 
     def say(self, text: str) -> None:
         self.site.reply = lambda body: text
@@ -76,12 +79,13 @@ class Attack:
         self, name: str = "src/a.py", instruction: str = "make it shorter", target: str = "closed", **changes: Any
     ) -> Refactoring:
         path = self.site.repo / name
+        text = path.read_text() if path.is_file() else "x = 1\n"  # as an editor has it that never saved
         query = RefactorQuery(
             parts=(
                 Part(
-                    snapshot=snapshot(path.read_text(), root=self.site.repo, name=name),
+                    snapshot=snapshot(text, root=self.site.repo, name=name),
                     start_line=1,
-                    end_line=len(path.read_text().splitlines()),
+                    end_line=len(text.splitlines()),
                 ),
             ),
             instruction=instruction,
@@ -92,7 +96,9 @@ class Attack:
 
     async def refactored(self, query: RefactorQuery, host: GatewayHost) -> Refactoring:
         paths = self.site.paths
-        return await RefactorService(host, _Router(paths), _exclusions_of(paths), Settings()).refactor(query)
+        result = await RefactorService(host, _Router(paths), _exclusions_of(paths), Settings()).refactor(query)
+        self.results.append(result)
+        return result
 
     async def asked(self, question: Question, host: GatewayHost) -> Answer:
         paths = self.site.paths
@@ -104,14 +110,23 @@ class Attack:
             await self.refactor(*arguments, **changes)
         return caught.value
 
-    def check(self, before: dict[str, bytes], *, sent: int) -> None:
-        """What must hold after every attack: the tree is as it was, nothing reached another place, each body that
-        left has its record, and the log is sound."""
+    def apply_what_passed(self) -> None:
+        """As `refactor --apply` does with each answer."""
+        for result in self.results:
+            if result.edits and result.checks.passed:
+                apply(result.edits, self.site.repo)
+        self.results.clear()
+
+    def check(self, before: dict[str, bytes], *, sent: int, changed: Collection[str] = ()) -> None:
+        """What must hold after every attack: with what passed applied, no file but `changed` is another than it was,
+        nothing reached another place, each body that left has its record, and the log is sound."""
         from pointsman.gateway.audit import AuditLog
         from tests.gateway_site import KEY, sha256
 
         port = self.site.server.port
-        assert self.tree() == before
+        assert self.tree() == before, "something was written before anybody applied it"
+        self.apply_what_passed()
+        assert {name for name, _ in self.tree().items() ^ before.items()} == set(changed)
         assert self.elsewhere.log == []
         assert {address[:2] for address in self.reached} <= {("127.0.0.1", port), ("localhost", port)}
         assert len(self.site.received) == sent and bool(self.reached) == bool(sent)

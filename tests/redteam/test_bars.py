@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from pointsman.chat.types import Question
-from pointsman.errors import PointsmanError, PolicyRefusal
+from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal
 from pointsman.gateway.audit import AuditLog
 from pointsman.gateway.quota import Charge, QuotaStore
 from pointsman.host.api import UsesReply
@@ -67,10 +67,14 @@ async def test_no_trick_with_an_address_reaches_another_place(attack: Attack) ->
     before = attack.tree()
     for url in urls:
         attack.site.policy(url=json.dumps(url)[1:-1])
-        with pytest.raises(PointsmanError):
+        with pytest.raises(PolicyRefusal) as refused:
             await attack.site.gateway().send(attack.site.request())
+        assert refused.value.rule == "policy.problem", url
     assert attack.reached == []
     attack.check(before, sent=0)
+    attack.site.policy()
+    await attack.site.gateway().send(attack.site.request())
+    attack.check(before, sent=1)  # the plain address works
 
 
 async def test_every_body_has_one_record_and_every_record_one_body(attack: Attack) -> None:
@@ -79,10 +83,11 @@ async def test_every_body_has_one_record_and_every_record_one_body(attack: Attac
     before = attack.tree()
     for number in range(30):
         changes: dict[str, Any] = dice.choice(({}, {"files": ("private/x.py",)}, {"stream": True}, {"text": "\ud800"}))
-        with contextlib.suppress(PointsmanError):
+        with contextlib.suppress(PolicyRefusal, GatewayError):
             await gateway.send(attack.site.request(**{"text": f"request {number}", **changes}))
     records = attack.site.records()
     intents = [r for r in records if r["kind"] == "intent"]
+    assert intents and {r["rule"] for r in records if r["kind"] == "refused"} == {"exclude.paths", "gateway.gateway"}
     assert sorted(r["body_sha256"] for r in intents) == sorted(map(sha256, attack.site.received))
     outcomes = {r["id"]: r for r in records if r["kind"] == "outcome"}
     assert {r["id"] for r in intents} == set(outcomes) and len(intents) + sum(
@@ -171,6 +176,10 @@ def test_killed_while_sending_no_record_is_lost_and_every_body_is_accounted_for(
     assert QuotaStore(site.paths.quota).usage().day.requests >= len(site.received)
 
 
+EXCLUDING = ("exclude", "policy: private/**", "built-in: ", "outside the repository")
+"""How the rules begin that keep an excluded file here: the gateway's, and those of the pipelines before it."""
+
+
 def _forms(canary: str) -> list[bytes]:
     raw = canary.encode()
     return [
@@ -192,14 +201,17 @@ async def test_canaries_of_excluded_files_are_in_no_byte_that_left_or_stayed(att
     for number in range(int(os.environ.get("POINTSMAN_TEST_SESSIONS", "60"))):
         name = dice.choice(names)
         action = dice.choice(("send", "preview", "span", "refactor", "stream"))
-        with pytest.raises((PointsmanError, OSError)):
+        with pytest.raises(PolicyRefusal) as refused:
             if action == "refactor":
                 await attack.refactor(name)
                 continue
             span = {"spans": (_span(name),)} if action == "span" else {"files": ("src/a.py", name)}
             request = attack.site.request(f"see {canaries[number % 40]}", stream=action == "stream", **span)
             await (gateway.preview if action == "preview" else gateway.send)(request)
+        assert refused.value.rule.startswith(EXCLUDING), (name, action)
     attack.check(before, sent=0)
+    await gateway.send(attack.site.request())
+    attack.check(before, sent=1)  # what is not excluded leaves
     everything = attack.site.everything_written() + b"".join(attack.site.received)
     assert not [form for canary in canaries for form in _forms(canary) if form in everything]
 

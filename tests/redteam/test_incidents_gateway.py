@@ -9,6 +9,8 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,20 @@ from pointsman.host import api, wire
 from pointsman.policy.trust import Trust
 from tests.flow.test_gateway_egress import chat_events, parts_of, streaming
 from tests.gateway_site import KEY
+from tests.lspwire import Wire
 from tests.secret_samples import fill
 
 from .conftest import Attack
 
 ROOT = Path(__file__).parents[2]
+COMMAND = str(Path(sys.executable).parent / "pointsman")
+INDEX = """
+import sys
+from pathlib import Path
+from pointsman_indexer import HashEmbedder, Index
+with Index.open(Path.cwd(), Path(sys.argv[1]), HashEmbedder(32)) as index:
+    assert index.update().files
+"""
 
 
 async def test_6_one_changed_byte_ends_the_trust(attack: Attack) -> None:
@@ -52,6 +63,7 @@ async def _send_refused(attack: Attack, **changes: Any) -> PointsmanError:
 async def test_8_a_repository_chooses_no_endpoint_by_any_channel(
     attack: Attack, monkeypatch: pytest.MonkeyPatch, trusted: bool
 ) -> None:
+    await attack.site.gateway().send(attack.site.request())  # before the repository says anything
     url = attack.elsewhere.url_for("/v1")
     entry = f"""version = 1
 [closed]
@@ -77,10 +89,10 @@ key = "env:HOME"
         Trust(attack.site.paths.config).trust(attack.site.repo)
     before = attack.tree()
     # Trusted, its policy narrows: an entry at another address agrees with no grant, so nothing is left to ask.
-    error = await attack.refused()
-    assert isinstance(error, PolicyRefusal)
-    await _send_refused(attack)
-    attack.check(before, sent=0)
+    rule = "closed" if trusted else "workspace.untrusted"
+    for error in (await attack.refused(), await _send_refused(attack)):
+        assert isinstance(error, PolicyRefusal) and error.rule == rule
+    attack.check(before, sent=1)
 
 
 async def test_8_an_untrusted_workspace_reads_no_key_and_no_rules(
@@ -97,7 +109,17 @@ async def test_8_an_untrusted_workspace_reads_no_key_and_no_rules(
     attack.check(before, sent=0)
 
 
-def test_9_and_10_nothing_of_a_folder_runs_before_or_without_trust(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Trap:
+    """A folder in which whatever is run leaves `marker` behind."""
+
+    repo: Path
+    marker: Path
+    environment: dict[str, str]
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Iterator[Trap]:
     repo, home, marker = tmp_path / "repo", tmp_path / "home", tmp_path / "ran"
     repo.mkdir()
     subprocess.run(["git", "init", "-q", repo], check=True)
@@ -120,20 +142,48 @@ def test_9_and_10_nothing_of_a_folder_runs_before_or_without_trust(tmp_path: Pat
     (repo / ".vscode" / "tasks.json").write_text(json.dumps({"version": "2.0.0", "tasks": [task]}))
     (repo / ".pth").write_text(f"import pathlib; pathlib.Path({str(marker)!r}).touch()\n")
     subprocess.run(["git", "-C", repo, "status"], capture_output=True, check=False)
-    assert marker.exists(), "otherwise this test could not fail"
+    assert marker.exists(), "otherwise these tests could not fail"
     marker.unlink()
     environment = {"PATH": os.environ["PATH"], "POINTSMAN_HOME": str(home), "HOME": str(home), "PYTHONPATH": ""}
-    command = str(Path(sys.executable).parent / "pointsman")
-    for arguments in (
-        ["policy", "show", "."], ["policy", "explain", "."], ["policy", "check", "."], ["audit", "list"], ["doctor"],
-    ):  # fmt: skip
-        subprocess.run([command, *arguments], cwd=repo, env=environment, capture_output=True, check=False, timeout=120)
-        assert not marker.exists(), arguments
+    yield Trap(repo, marker, environment)
+    subprocess.run([COMMAND, "host", "stop"], env=environment, capture_output=True, check=False, timeout=120)
+
+
+def test_9_and_10_nothing_of_a_folder_runs_before_or_without_trust(trap: Trap, tmp_path: Path) -> None:
+    for arguments, code in (
+        ([COMMAND, "policy", "show", "."], 0),
+        ([COMMAND, "policy", "explain", "."], 0),
+        ([COMMAND, "policy", "check", "."], 0),
+        ([COMMAND, "audit", "list"], 0),
+        ([COMMAND, "doctor"], 1),  # no model is installed here
+        ([COMMAND, "index", "."], 4),
+        ([sys.executable, "-P", "-c", INDEX, str(tmp_path / "index")], 0),
+    ):
+        done = subprocess.run(
+            arguments, cwd=trap.repo, env=trap.environment, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == code, (arguments, done.stderr)
+        assert not trap.marker.exists(), arguments
     from pointsman_indexer.exclude import Exclusions
     from pointsman_indexer.listing import walk
 
-    walk(repo, Exclusions(repo))
-    assert not marker.exists(), "listing the files ran something of the repository"
+    walk(trap.repo, Exclusions(trap.repo))
+    assert not trap.marker.exists(), "listing the files ran something of the repository"
+
+
+async def test_10_nothing_of_a_folder_runs_when_an_editor_opens_it(trap: Trap) -> None:
+    start = ["sh", "-c", 'cd "$1" && exec "$2" serve', "sh", str(trap.repo), COMMAND]
+    wire = await Wire.start(start, trap.environment)
+    file = trap.repo / "os.py"
+    try:
+        await wire.initialize(trap.repo.as_uri())
+        await wire.open(file.as_uri(), file.read_text())
+        assert (await wire.complete(file.as_uri(), 1, 0))["result"] == {"items": []}
+        await wire.until(lambda m: "models pull" in m.get("params", {}).get("message", ""))  # it looked for a model
+        assert await wire.leave() == 0
+    finally:
+        await wire.close()
+    assert not trap.marker.exists()
 
 
 async def test_13_planted_links_and_an_open_umask(attack: Attack, tmp_path: Path) -> None:
@@ -150,7 +200,7 @@ async def test_13_planted_links_and_an_open_umask(attack: Attack, tmp_path: Path
             assert victim.read_text() == "mine", name
             for path in (*data.glob("audit*"), *data.glob("quota*"), *data.glob("gateway*")):
                 _gone(path)
-            assert error is None or isinstance(error, PointsmanError)
+            assert (error is None) == (name == "reviewed.json"), name  # which only a review reads
         attack.site.received.clear()
         await attack.site.gateway().send(attack.site.request())
     finally:
@@ -199,7 +249,7 @@ async def test_15_an_allowed_host_gets_one_path_one_verb_and_our_key(attack: Att
     for request, _ in attack.site.server.log:
         assert (request.method, request.full_path.rstrip("?")) == ("POST", "/v1/chat/completions")
         assert request.headers["Authorization"] == f"Bearer {KEY}"
-    attack.check(before, sent=1)
+    attack.check(before, sent=1, changed={"src/a.py"})
 
 
 def test_21_every_package_is_pinned_by_hash_and_nothing_runs_at_start() -> None:
@@ -281,8 +331,11 @@ async def test_28_an_excluded_file_leaves_under_no_name(attack: Attack, name: st
     (attack.site.repo / "src" / "link.py").symlink_to("../private/x.py")
     before = attack.tree()
     error = await _send_refused(attack, files=(name,), text="canary_6617 = 1")
-    assert isinstance(error, PolicyRefusal) and name not in error.message and "private" not in error.message
+    assert isinstance(error, PolicyRefusal) and error.rule in ("exclude", "exclude.paths")
+    assert name not in error.message and "private" not in error.message
     attack.check(before, sent=0)
+    await attack.site.gateway().send(attack.site.request(files=("src/a.py",)))
+    attack.check(before, sent=1)
     assert b"canary_6617" not in attack.site.everything_written()
 
 

@@ -46,6 +46,13 @@ def test_a_disguise_hides_nothing_and_stays_code(finder: Finder, name: str) -> N
     assert len(missed) <= 0.05 * len(SHAPED), missed
 
 
+def test_an_id_of_letters_alone_is_found_and_a_placeholder_is_not(finder: Finder) -> None:
+    key = "ASIA" + "XRLGQNBQRMKTSXFV"
+    assert key not in redactor(finder).redact([f"k = '{key}'"])[0]
+    plain = ["use('AKIA" + "XXXXXXXXXXXXXXXX')"]
+    assert redactor(finder).redact(plain) == plain
+
+
 def test_the_syntax_between_joined_literals_stays() -> None:
     view = views.folded("""f"ab" + 'cd'\u200b 'e\\x66'""")
     assert view is not None

@@ -93,7 +93,8 @@ def test_a_commit_asks_for_the_pieces_that_it_wrote(root: Path) -> None:
             f"    stale_{word} = [one for one in clock if one < deadline]\n    return stale_{word}\n"
         )
         (root / "test_expiry.py").write_text(
-            f"def test_{word}_expire():\n    clock = made_of({word!r})\n    stale = expire_{word}(clock)\n    assert not stale\n"
+            f"def test_{word}_expire():\n    clock = made_of({word!r})\n    stale = expire_{word}(clock)\n"
+            "    assert not stale\n"
         )
         commit(root, f"Forget the {word} of visitors who stay away for too long")
     material = gather(root, Exclusions(root))

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from pointsman.cli.eval_policy import _cases
 from pointsman.errors import PointsmanError
 from pointsman.measure.infilling import given, program
 from pointsman.measure.masks import cut, masked
+from pointsman.measure.plain import plain
 from pointsman.measure.score import answer, figures, similarity
-from pointsman.measure.task import MASKS
+from pointsman.measure.task import MASKS, Task
+from tests.pipelines import TINY, FakeHost
 
 SOURCE = '''"""A documentation of several
 lines, none of which is asked for."""
@@ -80,6 +83,25 @@ def test_only_the_lines_asked_for_count() -> None:
     assert figures("", "x = 1", 1, False) == {"exact": 0.0, "similarity": 0.0, "answered": 0.0, "pass@1": 0.0}
 
 
+@pytest.mark.parametrize(
+    ("before", "lines", "prompt", "held", "solid", "written", "text"),
+    [
+        ("def one():\n    ", 1, "def one():\n   ", " ", True, " return 1", "return 1"),
+        ("def one():\n    ", 0, "def one():\n   ", " ", True, " return 1\n\nx = 2", "return 1\n"),
+        ("x = ma", 1, "x =", " ma", False, " max(y)", "x(y)"),
+        ("def one():\n", 1, "def one():\n", "", False, "    return 1", "    return 1"),
+    ],
+)
+async def test_the_peer_joins_its_answer_to_what_stands_there_as_the_pipeline_does(
+    before: str, lines: int, prompt: str, held: str, solid: bool, written: str, text: str
+) -> None:
+    host = FakeHost(written)
+    task = Task(kind="line", path="a.py", language="python", before=before, after="\n", truth="return 1", lines=lines)
+    assert await plain(host, TINY, task, 16) == text  # type: ignore[arg-type]
+    sampling = host.asked[0].request.sampling
+    assert (host.prompt, sampling.begin, sampling.solid) == (prompt, held, solid)
+
+
 ROW = {
     "prompt": "def one():\n",
     "suffix": "",
@@ -97,6 +119,14 @@ def test_rows_become_documents_with_a_line_of_their_own_for_the_cursor(tmp_path:
     assert (single.before, single.truth, single.after) == ("def one():\n", "    return 1", "\n")
     assert program(single, "X").startswith("X\ndef check") and program(single, "X").rstrip().endswith("check(one)")
     assert (mine.kind, mine.lines, mine.language, mine.tail, mine.after) == ("mine", 0, "go", "", "\n}")
+
+
+def test_a_row_may_hold_any_character_that_ends_a_line_elsewhere(tmp_path: Path) -> None:
+    file = tmp_path / "t.jsonl"
+    file.write_bytes((json.dumps(ROW | {"suffix": "# \u2028 \x85"}, ensure_ascii=False) + "\r\n").encode())
+    assert [task.after for task in given(file, 5, 0)] == ["\n# \u2028 \x85"]
+    file.write_text('{"task": "\u2028", "expect": "local"}\n', "utf-8")
+    assert [case["task"] for case in _cases(file)] == ["\u2028"]
 
 
 @pytest.mark.parametrize("line", ["not JSON", "[]", '{"prompt": ""}', json.dumps(ROW | {"entry_point": "a b"})])

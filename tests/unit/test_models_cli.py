@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 import tomllib
@@ -116,6 +117,7 @@ def test_terms_are_shown_and_asked_for_on_a_terminal(tmp_path: Path) -> None:
         os.write(ours, answer.encode())
         shown = b""
         while b"[y/N]" not in shown:
+            assert select.select([ours], [], [], 60)[0], f"nothing more was asked after {shown!r}"
             shown += os.read(ours, 1000)
         assert b"Be kind." in shown
         assert child.wait(30) == (0 if accepted else 7)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,48 @@ def test_a_wrong_part_is_thrown_away_and_fetched_anew(
     downloader.fetch(remote(server), tmp_path / "got", nothing)
     assert (tmp_path / "got").read_bytes() == CONTENT
     assert [seen.headers.get("range") for seen in server.seen] == ["bytes=1000-", None]
+
+
+class Lengthless(FileServer):
+    """Does not say how long a file is: its end is that of the connection, after the first `cut` bytes once."""
+
+    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        self._send(handler, self.files[handler.path])
+        handler.close_connection = True
+
+
+@pytest.fixture
+def lengthless(server: FileServer) -> Iterator[FileServer]:
+    lengthless = Lengthless(files=server.files, cut=131072)
+    stop = lengthless.start()
+    yield lengthless
+    stop()
+
+
+def test_a_file_of_known_size_that_ends_early_is_no_whole_file(
+    lengthless: FileServer, downloader: Downloader, tmp_path: Path
+) -> None:
+    known = remote(lengthless, sha256="", size=len(CONTENT))
+    assert downloader.fetch(known, tmp_path / "got", nothing) == sha256(CONTENT)
+
+
+def test_without_size_and_hash_a_reply_must_say_its_length(
+    lengthless: FileServer, downloader: Downloader, tmp_path: Path
+) -> None:
+    with pytest.raises(PointsmanError, match="how long"):
+        downloader.fetch(remote(lengthless, sha256=""), tmp_path / "got", nothing)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [0, len(CONTENT)])
+def test_a_part_past_the_end_that_no_hash_vouches_for_is_thrown_away(
+    server: FileServer, downloader: Downloader, tmp_path: Path, size: int
+) -> None:
+    (tmp_path / "got.part").write_bytes(b"x" * (len(CONTENT) + 1))
+    downloader.fetch(remote(server, sha256="", size=size), tmp_path / "got", nothing)
+    assert (tmp_path / "got").read_bytes() == CONTENT
 
 
 def test_wrong_bytes_are_refused_and_not_kept(server: FileServer, downloader: Downloader, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pointsman.errors import WontFit
@@ -32,7 +34,7 @@ def test_four_bits_fit_where_sixteen_do_not() -> None:
 def test_the_context_counts_up_to_the_models_own_limit() -> None:
     card = CATALOGUE.get("deepseek-coder-6.7b")
     need = [fits(card, GPU, precision="nf4", engine="auto", context=n).needed_mb for n in (1000, 5000, 16_384, 99_999)]
-    assert need[1] - need[0] == pytest.approx(4000 * card.kv_bytes_per_token / 1e6, abs=1)
+    assert need[1] - need[0] == pytest.approx(2 * 4000 * card.kv_bytes_per_token / 1e6, abs=1), "typing and chat"
     assert need[2] == need[3]
 
 
@@ -72,20 +74,79 @@ def test_what_fits_is_not_refused() -> None:
     check_fit(CATALOGUE.get("smollm2-135m"), SMALL, precision="nf4", engine="auto", alternatives=())
 
 
-def test_devices_are_read_from_nvidia_smi(monkeypatch: pytest.MonkeyPatch) -> None:
+LINES = """0, GPU-aa11, NVIDIA H200, 143771, 143000
+1, GPU-ab22, Odd, Name, 16384, 1000
+2, GPU-ac33, Split, [N/A], [N/A]
+
+"""
+
+
+@pytest.fixture
+def torch_has_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(fit.importlib.metadata, "version", lambda _: "2.13.0")
-    lines = "NVIDIA H200, 143771, 143000\nOdd, Name, 16384, 1000\nSplit, [N/A], [N/A]\n\n"
-    found = hardware(lambda: lines).cuda
+
+
+@pytest.mark.usefixtures("torch_has_cuda")
+def test_devices_are_read_from_nvidia_smi() -> None:
+    found = hardware(lambda: LINES).cuda
     assert [(d.name, d.free_mb) for d in found] == [("NVIDIA H200", 149946), ("Odd, Name", 1048)]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert hardware(lambda: lines).cuda == ()
+    assert hardware(lambda: LINES, device="cpu").cuda == ()
 
 
-def test_a_torch_without_cuda_has_no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("torch_has_cuda")
+@pytest.mark.parametrize(
+    ("visible", "names"),
+    [
+        ("", []),
+        ("-1", []),
+        ("1", ["Odd, Name"]),
+        ("1,0", ["Odd, Name", "NVIDIA H200"]),
+        ("GPU-ab", ["Odd, Name"]),
+        ("GPU-a", []),  # more than one
+        ("0,7,1", ["NVIDIA H200"]),
+    ],
+)
+def test_only_devices_that_programs_may_see_count(
+    visible: str, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert [device.name for device in hardware(lambda: LINES).cuda] == names
+
+
+def test_the_first_device_must_have_the_room() -> None:
+    small, large = (CudaDevice(name="A", total_mb=mb, free_mb=mb) for mb in (2_000, 80_000))
+    card = CATALOGUE.get("qwen2.5-coder-7b")
+    first = Hardware(cores=8, total_mb=64_000, available_mb=50_000, cuda=(small, large))
+    assert not fits(card, first, precision="nf4", engine="auto").ok
+    assert fits(card, replace(first, cuda=(large, small)), precision="nf4", engine="auto").ok
+
+
+def test_a_cpu_holds_32_bits_for_a_weight_and_for_keys_and_values() -> None:
+    card = CATALOGUE.get("qwen2.5-coder-1.5b")
+    plenty = replace(GPU, cuda=())
+    full, four = (fits(card, plenty, precision=p, engine="torch", context=1000).needed_mb for p in ("full", "nf4"))
+    cache = 2 * 1000 * 2 * card.kv_bytes_per_token / 1e6
+    assert full == pytest.approx(4 * card.parameters_m + cache + 700, abs=1)
+    assert card.memory_mb["nf4"] + 400 < four - cache - 700 < card.memory_mb["nf4"] + 600, "embeddings stay wide"
+
+
+def test_an_embedder_in_the_same_process_counts() -> None:
+    card, embedder = CATALOGUE.get("smollm2-135m"), CATALOGUE.get("coderankembed")
+    alone, both = (
+        fits(card, GPU, precision="nf4", engine="torch", beside=beside).needed_mb for beside in (None, embedder)
+    )
+    assert both - alone == embedder.memory_mb["full"]
+    tight = replace(GPU, cuda=(CudaDevice(name="A", total_mb=2_000, free_mb=round(1.05 * alone / 0.9)),))
+    check_fit(card, tight, precision="nf4", engine="torch", alternatives=())
+    with pytest.raises(WontFit):
+        check_fit(card, tight, precision="nf4", engine="torch", alternatives=(), beside=embedder)
+
+
+def test_a_torch_without_cuda_has_no_devices_and_asks_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(fit.importlib.metadata, "version", lambda _: "2.13.0+cpu")
-    assert hardware(lambda: "GPU, 1000, 900\n").cuda == ()
+    assert hardware(lambda: pytest.fail("asked")).cuda == ()
 
 
 def test_this_machine_has_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:

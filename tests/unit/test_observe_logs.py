@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pointsman.observe.logs import SafeFormatter, log_to_file, tame_last_resort
+from pointsman.observe.logs import SafeFormatter, _SharedFile, log_to_file, tame_last_resort
 
 SECRET = "canary_83ab"
 
@@ -57,6 +58,24 @@ def test_the_file_is_the_users_own_and_holds_no_traceback(tmp_path: Path, root: 
     assert "it failed [ValueError]" in text and SECRET not in text and "Traceback" not in text
     logging.getLogger("pygls.protocol").info(SECRET)
     assert path.read_text() == text, "pygls logs whole messages at INFO"
+
+
+def test_a_full_log_is_moved_away_once_and_stays_the_users_own(tmp_path: Path, root: logging.Logger) -> None:
+    path, before = tmp_path / "serve.log", os.umask(0o022)
+    try:
+        windows = [_SharedFile(path, maxBytes=300, backupCount=1, encoding="utf-8") for _ in range(3)]
+        for window in windows:
+            window.setFormatter(SafeFormatter())
+        for number in range(6):  # the last one fills the file; then each window has an old one open
+            windows[0].emit(record("pointsman", f"early {number}"))
+        for window in windows:
+            window.emit(record("pointsman", "late"))
+            window.close()
+    finally:
+        os.umask(before)
+    assert path.read_text().count("late") == 3
+    assert "early" in (tmp_path / "serve.log.1").read_text()
+    assert all(one.stat().st_mode & 0o777 == 0o600 for one in tmp_path.iterdir())
 
 
 def test_a_log_is_not_written_through_a_link(tmp_path: Path, root: logging.Logger) -> None:

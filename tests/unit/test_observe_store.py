@@ -9,14 +9,18 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from pointsman.complete.gate import Gate
+from pointsman.complete.service import CompletionService
 from pointsman.complete.types import Completion, CompletionQuery, Item, Stage
 from pointsman.errors import ConfigError, PointsmanError
+from pointsman.gateway.finder import Finder
 from pointsman.observe import store as store_module
 from pointsman.observe.reader import outcomes, read
 from pointsman.observe.recorder import Recorder
@@ -24,7 +28,7 @@ from pointsman.observe.records import CANCELLED, Answer, Suggestion, answer_of, 
 from pointsman.observe.store import KEEP_DAYS, Store, connect, forget, tidy, transaction
 from pointsman.observe.tracker import Retained, Shown, Taken
 from pointsman.settings import Paths, Settings, SettingsFile
-from tests.pipelines import marked, snapshot
+from tests.pipelines import FakeHost, marked, rules, snapshot
 
 NOW = 1_800_000_000.0
 
@@ -184,8 +188,10 @@ def test_a_damaged_or_unwritable_file_is_done_without(
 
 def test_a_file_that_was_removed_is_made_again(store: Store, file: Path) -> None:
     store.answered(answer())
+    deadline = time.monotonic() + 30
     while not file.exists() or not read(file, 0.0).answers:
-        threading.Event().wait(0.05)
+        assert time.monotonic() < deadline, "nothing was written"
+        time.sleep(0.05)
     for part in file.parent.iterdir():
         part.unlink()
     store.answered(answer(NOW + 1))
@@ -292,6 +298,15 @@ def test_the_switch_takes_the_usual_words(word: str, value: bool, tmp_path: Path
     assert Settings.load(paths, {"POINTSMAN_RECORD_USAGE": word}).record_usage is value
     with pytest.raises(ConfigError, match="record_usage must be true or false"):
         Settings.load(paths, {"POINTSMAN_RECORD_USAGE": "perhaps"})
+
+
+async def test_that_a_secret_was_held_back_is_a_kind_of_its_own() -> None:
+    key = "AKIA" + "Q3EGWZ7PLXD5TNVM"
+    find = Finder(None, secrets=True, personal=False).find
+    text, offset = marked("key = ‸\n")
+    completer = CompletionService(FakeHost(f' "{key}"\n'), rules, Settings(), Gate(0.0), find)  # type: ignore[arg-type]
+    done = await completer.complete(CompletionQuery(snapshot=snapshot(text), offset=offset))
+    assert kind_of(done.reason or "") == "it holds what looks like a secret"
 
 
 def test_reasons_and_languages_are_kinds() -> None:

@@ -333,7 +333,7 @@ def test_what_a_client_reports_outweighs_the_estimate() -> None:
     assert editor.outcome == ("typed", 0, 2)
     assert editor.tracker.client_accepted(item) == [
         Shown(item),
-        Taken(id=item, outcome="accepted", accepted=2, typed=0, reported=True),
+        Taken(id=item, outcome="accepted", accepted=1, typed=1, reported=True),
     ]
     assert editor.tracker.client_accepted(item) == []
 
@@ -360,10 +360,45 @@ def test_parts_that_a_client_reports(report_first: bool) -> None:
         assert editor.outcome == ("partly", length, 0)
     rest = editor.offer("b + gamma")
     editor.type("b")
-    assert editor.tracker.client_partly(rest, 2) == [Taken(id=item, outcome="partly", accepted=6, typed=0)]
+    assert editor.tracker.client_partly(rest, 2) == [Taken(id=item, outcome="partly", accepted=5, typed=1)]
     editor.type(" ")
     editor.type("¤")
-    assert editor.outcome == ("partly", 6, 0)
+    assert editor.outcome == ("partly", 5, 1)
+
+
+@pytest.mark.parametrize("report_first", [True, False])
+@pytest.mark.parametrize(("by_hand", "taken"), [("foo_", "bar_baz"), ("foo_bar_", "baz")])
+def test_what_was_typed_before_a_part_is_taken_stays_typed(report_first: bool, by_hand: str, taken: str) -> None:
+    editor = Editor("x = ")
+    item = editor.offer("foo_bar_baz(qux)")
+    for key in by_hand:
+        editor.type(key)
+    if not report_first:
+        editor.type(taken)
+    editor.events += editor.tracker.client_partly(item, 11)
+    assert editor.outcome == ("partly", len(taken), len(by_hand))
+    if report_first:
+        editor.type(taken)
+    editor.type("¤")
+    assert editor.outcome == ("partly", len(taken), len(by_hand))
+
+
+@pytest.mark.parametrize("report_first", [True, False])
+@pytest.mark.parametrize("by_hand", [10, 14])
+def test_what_was_typed_before_the_rest_is_taken_stays_typed(report_first: bool, by_hand: int) -> None:
+    editor, suggested = Editor("x = "), "foo_bar_baz(qux)"
+    item = editor.offer(suggested)
+    for key in suggested[:by_hand]:
+        editor.type(key)
+    if not report_first:
+        editor.type(suggested[by_hand:])
+    editor.events += editor.tracker.client_accepted(item)
+    assert editor.outcome == ("accepted", 16 - by_hand, by_hand)
+    if report_first:
+        editor.type(suggested[by_hand:])
+    assert editor.outcome == ("accepted", 16 - by_hand, by_hand)
+    editor.wait(31)
+    assert editor.kept == {30: 1.0}
 
 
 def test_a_client_may_report_before_it_edits() -> None:

@@ -5,8 +5,8 @@
 Packages give docstring queries, whole and cut to keywords, with the documentation blanked; they teach the ranking of
 descriptions. Questions in plain words, of which those marked `train` or `dev` are used, are asked of the sources as
 they are; their ranking starts from that of descriptions and is held near it, for they are few. Each is learned with a
-search by meaning and without one. What is learned from may be in no evaluation, nor among what the adapter was trained
-on: it would be trusted too much.
+search by meaning and without one. No question that is learned from may be in an evaluation, nor a package among what
+the adapter was trained on: it would be trusted too much. `dev` is about packages of which `test` asks other questions.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ _LONGEST_ANSWER = 120
 _BY_MEANING = ("dense", "dense_rank")
 _FOLDS = 4
 _ASKED = ("function", "method", "class")
+_LEARNED_FROM = ("train", "dev")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +216,9 @@ def _is_one_of(definitions: Sequence[Documented]) -> Callable[[Chunk], bool]:
 
 def asked(questions: Path, sources: Path, embedder: LocalEmbedder) -> Iterator[Group]:
     rows = [json.loads(line) for line in questions.read_text("utf-8").splitlines()]
-    for package in sorted({row["package"] for row in rows if row["split"] != "test"}):
-        mine = [row for row in rows if row["package"] == package and row["split"] != "test"]
+    rows = [row for row in rows if row["split"] in _LEARNED_FROM]
+    for package in sorted({row["package"] for row in rows}):
+        mine = [row for row in rows if row["package"] == package]
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as own:
             own.writelines(json.dumps(row) + "\n" for row in mine)
             own.flush()

@@ -26,7 +26,7 @@ from pointsman.worker.lowrank import Pair, Plan, attach, batches, loss_of, tenso
 
 
 def read_pairs(file: Path, tokenizer: Any, recipe: Recipe) -> list[Pair]:
-    rows = [json.loads(line) for line in file.open(encoding="utf-8")]
+    rows = [json.loads(line) for line in file.read_bytes().splitlines()]
 
     def ids(texts: list[str], longest: int) -> list[list[int]]:
         tokenizer.enable_truncation(max_length=longest)
@@ -58,12 +58,14 @@ def main() -> None:
     parser.add_argument("--init", type=Path, help="go on from this adapter")
     parser.add_argument("--blend", type=float, default=0.5, help="with --init: share of what was learned since")
     parser.add_argument("--minutes", type=float, default=45)
-    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--rank", type=int, help="16 by default; with --init it is that of the adapter before")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--query-tokens", type=int, default=40)
     parser.add_argument("--document-tokens", type=int, default=64)
     options = parser.parse_args()
+    if options.init and options.rank:
+        parser.error("--rank goes without --init: the rank is that of the adapter before")
     torch.manual_seed(0)
     recipe = Recipe(
         base_sha256=hashlib.sha256((options.model / "model.safetensors").read_bytes()).hexdigest(),
@@ -79,8 +81,9 @@ def main() -> None:
     print(f"{len(pairs)} pairs, {len(held)} held out", flush=True)
     model = AutoModel.from_pretrained(str(options.model), local_files_only=True)
     before = load_file(options.init) if options.init else {}
-    attached = attach(model, options.rank, before)
-    model.train()
+    attached = attach(model, options.rank or 16, before)
+    first = check(model, held)
+    print(f"held out, before: {first:.3f}", flush=True)
 
     def told(step: int, part: float, mean: float) -> None:
         if step % 100 == 0:
@@ -89,8 +92,16 @@ def main() -> None:
     plan = Plan(seconds=60 * options.minutes, batch=options.batch, rate=options.rate)
     train(token_encoder(model), [p for p in model.parameters() if p.requires_grad], pairs, plan, told=told)
     learned = tensors(attached)
+    last = check(model, held)
+    print(f"held out, after: {last:.3f}", flush=True)
     if before:
         learned = {name: _mean(before[name], after, options.blend) for name, after in learned.items()}
+        for name, both in attached.items():
+            both.down.data, both.up.data = learned[f"{name}.down"].float(), learned[f"{name}.up"].float()
+        last = check(model, held)
+        print(f"held out, mean of both: {last:.3f}", flush=True)
+    if last > first:
+        raise SystemExit(f"{options.out} is not written: it would be worse than what was there before")
     save_file(learned, options.out, metadata={"recipe": json.dumps(asdict(recipe), sort_keys=True)})
 
 

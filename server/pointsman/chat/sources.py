@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from pointsman.chat.words import content_words
 from pointsman.host.api import SearchHit
-from pointsman.models.prompting import CHARS_PER_TOKEN, estimate_tokens
+from pointsman.models.prompting import chars_per_token, estimate_tokens
 
 MOST = 5
 """Sources of one answer."""
@@ -142,7 +142,7 @@ def _cut(source: Source, tokens: int, asked: frozenset[str]) -> Source | None:
         return source
     words = [content_words(line) & asked for _, line in source.lines]
     costs = [len(line) + 1 for _, line in source.lines]
-    room = int((tokens - 1) * CHARS_PER_TOKEN) - len(_LEFT_OUT) - 1
+    room = int((tokens - 1) * chars_per_token(source.text)) - len(_LEFT_OUT) - 1
     kept = _outline(source, words, costs, room) if source.opening else _head(costs, room)
     room -= sum(costs[index] for index in kept)
     first, last = _best_run(words, costs, 0 if source.opening else len(kept), room, latest=bool(source.opening))

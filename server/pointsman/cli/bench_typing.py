@@ -11,7 +11,7 @@ import click
 
 from pointsman.cli.common import Cli, bar_of, existing, json_option, visible
 from pointsman.cli.measuring import machine
-from pointsman.errors import PointsmanError
+from pointsman.errors import ConfigError, PointsmanError
 
 
 @click.command()
@@ -38,10 +38,15 @@ def typing(cli: Cli, path: str, limit: int, seed: int, pace: int, client: str, a
     from pointsman.build import gguf_weights
     from pointsman.measure.keystrokes import bursts
     from pointsman.measure.replay import replay
-    from pointsman_indexer import find_root
+    from pointsman.policy import layers
+    from pointsman_indexer import Exclusions, ExclusionsInvalid, find_root
 
     root = find_root(existing(path)).resolve()
-    chosen = bursts(root, limit, seed)
+    try:
+        exclusions = Exclusions(root, layers.load(cli.paths, root).exclude)
+    except ExclusionsInvalid as error:
+        raise ConfigError(str(error)) from error
+    chosen = bursts(root, limit, seed, exclusions)
     if not chosen:
         raise PointsmanError(
             "no commit here changed code by typing", remedy="choose a git repository with some history by --path"
@@ -106,7 +111,7 @@ def _show(cli: Cli, report: dict[str, Any]) -> None:
     for stage in dict.fromkeys(name for own in systems.values() for name in own["stages_ms"]):
         rows.append((f"stage {stage}, ms", [_times(own["stages_ms"].get(stage, {})) for own in systems.values()]))
     for label, key in (("generated", "generated"), ("not shown", "wasted"), ("typed on", "typed_on")):
-        rows.append((f"tokens {label}", [str(own["tokens"][key]) for own in systems.values()]))
+        rows.append((f"tokens {label}", [str(own["tokens"].get(key, "–")) for own in systems.values()]))
     rows.append(("processor", [f"{own['cpu_seconds']:.1f} s" for own in systems.values()]))
     for label, cells in rows:
         table.add_row(label, *cells)

@@ -105,7 +105,7 @@ def _hardware(cli: Cli) -> Iterator[Finding]:
     from pointsman.models.catalogue import load_catalogue
     from pointsman.models.fit import fits, hardware
 
-    machine = hardware()
+    machine = hardware(device=cli.settings.device)
     devices = ", ".join(f"{d.name} ({d.total_mb} MB)" for d in machine.cuda) or "no CUDA device"
     yield Finding(
         check="hardware", state="ok", detail=f"{machine.cores} cores, {machine.total_mb} MB memory, {devices}"

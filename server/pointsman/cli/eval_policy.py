@@ -87,7 +87,7 @@ def _redaction(cli: Cli, root: Path, found: Any, limit: int) -> dict[str, Any]:
 
 def _cases(file: Path) -> list[dict[str, Any]]:
     cases = []
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(file.read_text("utf-8").split("\n"), 1):
         if not line.strip():
             continue
         try:

@@ -37,7 +37,7 @@ def list_(cli: Cli, as_json: bool) -> None:
     from pointsman.models.fit import hardware
 
     catalogue, store = _open(cli)
-    machine = hardware()
+    machine = hardware(device=cli.settings.device)
     rows = [_row(cli, card, store, machine) for card in _sorted(catalogue.cards)]
     if as_json:
         cli.emit({"models": rows})
@@ -94,7 +94,7 @@ def info(cli: Cli, name: str, as_json: bool) -> None:
 
     catalogue, store = _open(cli)
     card = catalogue.get(name)
-    row = {**_row(cli, card, store, hardware()), **_details(card, store)}
+    row = {**_row(cli, card, store, hardware(device=cli.settings.device)), **_details(card, store)}
     if as_json:
         cli.emit(row)
         return
@@ -159,7 +159,7 @@ def use(cli: Cli, name: str, purpose: Purpose | None, engine: EngineChoice | Non
         check_own(cli)
     check_fit(
         card,
-        hardware(),
+        hardware(device=cli.settings.device),
         precision=settings.precision,
         engine=engine or settings.engine,
         alternatives=[other for other in catalogue.cards if store.installed(other.name)] or catalogue.cards,

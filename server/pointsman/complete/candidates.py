@@ -170,7 +170,7 @@ class Candidates:
         begun = time.perf_counter()
         text, why = clean(text, cursor, scope, facts.special_tokens)
         if text and (rule := await asyncio.to_thread(new_secret, text, cursor, self._find_secrets)):
-            text, why = "", f"it holds what looks like a secret ({rule})"
+            text, why = "", f"it holds what looks like a secret: {rule}"
         ms = (time.perf_counter() - begun) * 1000
         trail.add_ms("clean", ms)
         trail.note("clean", f"{evidence.origin}: {why or f'{len(text)} characters kept'}", ms)

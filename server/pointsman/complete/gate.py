@@ -1,7 +1,7 @@
 """Quiet rather than wrong: suggestions that are too unlikely to be wanted are not shown on their own.
 
 The user's slider, `completion_confidence`, is the least likelihood that is shown, from 0 (everything) to 1 (nothing).
-How likely is learned twice: from code in general (`confidence`), and from what this user took and passed over.
+How likely is learned from code in general (`confidence`), and put right by what this user rather takes or passes over.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pointsman.complete.cursor import Cursor
 class Taste(Protocol):
     """What is known of one user."""
 
-    def likelihood(self, confidence: float, characters: int, lines: int, *, line_start: bool) -> float | None:
-        """That such a suggestion is taken; None while too little is known."""
+    def odds(self, characters: int, lines: int, *, line_start: bool) -> float | None:
+        """That such a one is taken, beside an average one as likely in general; None while too little is known."""
         ...
 
 
@@ -34,13 +34,11 @@ class Gate:
         """Why a suggestion is not shown; "" when it is."""
         likely, source = suggestion.confidence, "in general"
         if self._least and self._taste is not None:
-            learned = self._taste.likelihood(
-                suggestion.confidence,
-                len(suggestion.text),
-                suggestion.text.count("\n") + 1,
-                line_start=not cursor.line_before.strip(),
+            odds = self._taste.odds(
+                len(suggestion.text), suggestion.text.count("\n") + 1, line_start=not cursor.line_before.strip()
             )
-            likely, source = (likely, source) if learned is None else (learned, "by what was taken before")
+            if odds is not None:
+                likely, source = likely * odds / (1 - likely + likely * odds), "by what was taken before"
         if likely >= self._least:
             return ""
         return f"too unlikely to be wanted: {likely:.2f} {source}, {self._least:.2f} is asked for"

@@ -6,7 +6,7 @@ Facts from the makers' documentation and from tokens in their examples; one line
 from __future__ import annotations
 
 from pointsman.gateway.pem import PRIVATE_KEYS
-from pointsman.gateway.rules import Rule, always, compiled, random
+from pointsman.gateway.rules import Rule, always, compiled, random, varied
 
 _AN = "[A-Za-z0-9]"
 _ID = "[A-Za-z0-9_-]"
@@ -162,10 +162,10 @@ _SHAPED: tuple[tuple[str, tuple[str, ...], str], ...] = (
         r"(?:AQVN[A-Za-z0-9_-]{35,38}|t1\.[A-Z0-9a-z_-]+={0,2}\.[A-Z0-9a-z_-]{86}={0,2}|YC[AN][A-Za-z0-9_-]{38})",
     ),
 )
-_CHECKED = frozenset(
-    {"openai", "alibaba", "vault-old", "freemius", "gocardless", "stripe", "telegram", "azure-ad", "aws-access-key"}
-)
-"""Shapes that a name or a sentence could take: these must look random as well."""
+_CHECKED = dict.fromkeys(
+    ("openai", "alibaba", "vault-old", "freemius", "gocardless", "stripe", "telegram", "azure-ad"), random
+) | {"aws-access-key": varied}
+"""Shapes that a name or a sentence could take: these must look random as well. One AWS id in thirty has no digit."""
 
 CRYPT_HASH = Rule(
     "crypt-hash",
@@ -180,7 +180,7 @@ FORMATS = (
         Rule(
             f"{name}-key",
             compiled(rf"(?:\b|_)({pattern})"),
-            random if name in _CHECKED else always,
+            _CHECKED.get(name, always),
             words,
             shaped=True,
         )

@@ -35,7 +35,8 @@ class EngineMaker(Protocol):
         ...
 
     def grant(self, card: Card, settings: Settings) -> str:
-        """Policy's leave to use the model, as the policy is now: "" on this machine, else which endpoint serves it."""
+        """Policy's leave to use the model, as the policy is now: which endpoint serves it, or on this machine which
+        versions of the models are in use. An engine that was made under another grant serves no further request."""
         ...
 
     def admit(self, settings: Settings, workspace: str) -> None:

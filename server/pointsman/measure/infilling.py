@@ -46,7 +46,7 @@ def _rows(file: Path) -> Iterator[Task]:
     single = "SingleLine" in kind
     try:
         raw = gzip.decompress(file.read_bytes()) if file.name.endswith(".gz") else file.read_bytes()
-        lines = raw.decode("utf-8").splitlines()
+        lines = raw.decode("utf-8").split("\n")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise PointsmanError(f"{file.name} cannot be read as UTF-8 text") from error
     for number, line in enumerate(lines, 1):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pointsman.measure.masks import code, indentation
 from pointsman.session import Edit, difference
+from pointsman_indexer.exclude import Exclusions
 from pointsman_indexer.git import git
 from pointsman_indexer.languages import language_of
 
@@ -50,11 +51,14 @@ class Burst:
         return sum(stroke.typed for stroke in self.strokes)
 
 
-def bursts(root: Path, limit: int, seed: int) -> list[Burst]:
-    """Bursts of at most `limit` keystrokes together, drawn from the newest commits, those of one commit in a row."""
+def bursts(root: Path, limit: int, seed: int, exclusions: Exclusions) -> list[Burst]:
+    """Bursts of at most `limit` keystrokes together, drawn from the newest commits, those of one commit in a row.
+
+    Of files that are excluded now, there are none.
+    """
     listed = git(root, "log", "--no-merges", "--format=%H %P", f"--max-count={_COMMITS}", "HEAD", "--")
     pairs = [line.split() for line in (listed or b"").decode("ascii", "replace").splitlines()]
-    found = [one for pair in pairs if len(pair) == 2 for one in _of_commit(root, pair[0], pair[1])]
+    found = [one for pair in pairs if len(pair) == 2 for one in _of_commit(root, pair[0], pair[1], exclusions)]
     random.Random(seed).shuffle(found)
     chosen: list[Burst] = []
     left = limit
@@ -117,11 +121,13 @@ def _typed(at: int, text: str) -> Iterator[Stroke]:
         yield Stroke(edit=Edit(at + number, at + number, character), cursor=at + number + 1)
 
 
-def _of_commit(root: Path, commit: str, parent: str) -> Iterator[Burst]:
+def _of_commit(root: Path, commit: str, parent: str, exclusions: Exclusions) -> Iterator[Burst]:
     names = ("--no-renames", "--diff-filter=M", "--name-only", "-z", "-r")
     listed = git(root, "diff-tree", *names, parent, commit, "--")
     paths = [path for path in (listed or b"").decode("utf-8", "replace").split("\0") if path]
     for path in paths if len(paths) <= _MOST_FILES else ():
+        if exclusions.excludes(path):
+            continue
         texts = [_text(root, revision, path) for revision in (parent, commit)]
         if texts[0] is None or texts[1] is None:
             continue

@@ -17,16 +17,25 @@ from pointsman.errors import PointsmanError
 
 _PASSED = 77
 """Exit status of a program that came to its end: one that leaves early has not been tested."""
+_PROCESSES = 16
+"""At most, threads included; the other limits are each process's own. The kernel counts those of root nowhere."""
 _LIMITS = ("--cpu=10", f"--as={2 << 30}", f"--fsize={1 << 20}", "--nofile=64", "--core=0")
 _SPACES = ("--net", "--mount", "--ipc", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc")
-_ENTER = """
-while read -r _ _ _ _ point _; do mount -o remount,bind,ro "$point"; done < /proc/self/mountinfo
+# The kernel writes white space in a path as \040 and the like, which are printf's own escapes. What cannot be made
+# read-only must be hidden by another mount or closed to this user, and so no mount point; autofs holds no files.
+_ENTER = rf"""
+mounts=$(sed 's/%/%%/g' /proc/self/mountinfo) || exit 1
+printf '%s\n' "$mounts" | while read -r _ _ _ _ point rest; do
+    case $rest in *" - autofs "*) continue ;; esac
+    point=$(printf "$point.")
+    mount -o remount,bind,ro "${{point%.}}" || ! mountpoint -q "${{point%.}}" || exit 1
+done || exit 1
 while [ "$1" != -- ]; do
     if [ -d "$1" ]; then mount -t tmpfs -o size=16m,mode=700 none "$1" && cd "$1" || exit 1; fi
     shift
 done
 shift
-exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$@"
+exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs prlimit --nproc={_PROCESSES} "$@"
 """
 _TRIAL = """
 import pathlib, socket
@@ -60,7 +69,7 @@ class Sandbox:
     def open(cls, *hide: Path) -> Sandbox:
         """`hide` goes with the system's folders for sockets. Raises `PointsmanError` where no sandbox is possible."""
         hidden = ("/run", "/var/run", "/var/tmp", "/dev", *map(str, hide), "/tmp", tempfile.gettempdir())
-        if all(shutil.which(tool) for tool in ("unshare", "mount", "prlimit", "setpriv")):
+        if all(shutil.which(tool) for tool in ("unshare", "mount", "mountpoint", "prlimit", "setpriv")):
             # Root may make namespaces even where users may not; users need one of their own first.
             for own in ((), ("--user", "--map-root-user")):
                 sandbox = cls(("prlimit", *_LIMITS, "unshare", *own, *_SPACES), hidden)

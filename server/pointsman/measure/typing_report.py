@@ -15,7 +15,8 @@ BARS = {"p50": 0.5, "p95": 0.8}
 
 def figures(asked: Sequence[Asked], cpu_seconds: Mapping[str, float]) -> dict[str, Any]:
     """Of one system. `items_ms` are the requests that brought text, `model_ms` those of them for which a model was
-    asked, `request_ms` all that were answered at all."""
+    asked, `request_ms` all that were answered at all. `tokens` is empty where a key overtook a request: what that one
+    had generated is told by neither system."""
     shown = [one for one in asked if one.ms is not None and one.suggestion.text]
     waited = [one for one in asked if one.ms is not None]
     tokens = sum(one.suggestion.tokens for one in asked)
@@ -38,7 +39,9 @@ def figures(asked: Sequence[Asked], cpu_seconds: Mapping[str, float]) -> dict[st
             for source, count in Counter(one.suggestion.source for one in shown).most_common()
         },
         "typed_on": _share(sum(bool(one.typed_on) for one in shown), len(shown)),
-        "tokens": {"generated": tokens, "wasted": tokens - kept, "typed_on": round(typed)},
+        "tokens": {"generated": tokens, "wasted": tokens - kept, "typed_on": round(typed)}
+        if len(waited) == len(asked)
+        else {},
         "cpu_seconds": round(sum(cpu_seconds.values()), 2),
         "cpu_seconds_by_process": {name: round(seconds, 2) for name, seconds in cpu_seconds.items()},
         "silent": dict(silent.most_common()),

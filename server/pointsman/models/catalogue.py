@@ -83,8 +83,20 @@ def read_catalogue(folder: Path) -> Catalogue:
 
 
 def defaults(settings: Settings) -> tuple[str, ...]:
-    """Names that `models pull` brings when none is given: what the settings use, each once."""
-    return tuple(dict.fromkeys((settings.completion_model, settings.answering_model, settings.embedder)))
+    """Names that `models pull` brings when none is given: what the settings run on this machine, each once."""
+    writers = () if settings.engine == "own" else (settings.completion_model, settings.answering_model)
+    return tuple(dict.fromkeys((*writers, settings.embedder)))
+
+
+def check_roles(settings: Settings, catalogue: Catalogue) -> None:
+    """Raises `ConfigError` where a model that writes stands for one that embeds, or the other way round."""
+    for setting in ("completion_model", "chat_model", "embedder"):
+        card = next((card for card in catalogue.cards if card.name == getattr(settings, setting)), None)
+        if card is not None and ("embedding" in card.roles) != (setting == "embedder"):
+            raise ConfigError(
+                f"{setting}: {card.name} is for {', '.join(card.roles)}",
+                remedy="pointsman models list shows what each is for, models use NAME chooses one",
+            )
 
 
 _converter = cattrs.Converter(forbid_extra_keys=True)

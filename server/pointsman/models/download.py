@@ -50,11 +50,17 @@ class Remote:
     url: str
     limit: int
     """Bytes after which the server is not believed any more."""
+    size: int = 0
+    """Bytes of the whole file, 0 where that is not known beforehand."""
     sha256: str = ""
     git_sha1: str = ""
     """Id of the file as a git blob, which hubs know of small files."""
     headers: Mapping[str, str] | None = None
     """Sent to the address's own origin only, never after a redirect elsewhere."""
+
+    @property
+    def verifiable(self) -> bool:
+        return bool(self.sha256 or self.git_sha1)
 
 
 class Downloader:
@@ -139,8 +145,11 @@ class Downloader:
     def _attempt(self, part: Path, remote: Remote, on_bytes: Callable[[int], None]) -> None:
         have = part.stat().st_size if part.exists() else 0
         with self._open(remote, have) as reply:
-            if reply.status_code == 416 and have:  # the part is as long as the file, or longer: its hash will tell
-                return
+            if reply.status_code == 416 and have:  # the part is as long as the file, or longer
+                if remote.verifiable or have == remote.size:
+                    return  # a hash will tell
+                part.unlink()
+                raise _Unfinished("what was left from an earlier attempt is not the file")
             if reply.headers.get("content-encoding", "identity") != "identity":
                 raise PointsmanError(f"{_shown(remote.url)} came compressed, which was not asked for")
             continued = reply.status_code == 206 and _range_start(reply) == have
@@ -152,6 +161,9 @@ class Downloader:
             expected = have + int(length) if length.isdigit() else None
             if expected is not None and expected > remote.limit:
                 self._too_long(part, remote)
+            chunked = "chunked" in reply.headers.get("transfer-encoding", "")
+            if expected is None and not (chunked or remote.size or remote.verifiable):
+                raise PointsmanError(f"{_shown(remote.url)} does not say how long it is")
             with part.open("ab" if continued else "wb") as file:
                 for block in reply.iter_raw():
                     have += len(block)
@@ -163,7 +175,7 @@ class Downloader:
                         raise Stopped
                 file.flush()
                 os.fsync(file.fileno())
-            if expected is not None and have < expected:
+            if have < max(expected or 0, remote.size):
                 raise _Unfinished("the connection ended early")
 
     @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Whether a model fits this machine, before anything is loaded. Megabytes are 10^6 bytes, as on cards.
 
-The estimate is weights, plus keys and values of the context, plus what the engine takes for itself. It errs on the
+The estimate is weights, plus keys and values of the contexts, plus what the engine takes for itself. It errs on the
 safe side and is no promise: what other programs take changes. Imports no torch; CUDA devices are asked of nvidia-smi.
 """
 
@@ -17,10 +17,12 @@ import psutil
 
 from pointsman.errors import WontFit
 from pointsman.models.card import Card
-from pointsman.settings import EngineChoice, Precision
+from pointsman.settings import DeviceChoice, EngineChoice, Precision
 
 DEFAULT_CONTEXT = 4096
 """Tokens of context for which a model must have room."""
+_CACHES = 2
+"""Typing and chat keep keys and values apart, each for a whole context."""
 _MB = 10**6
 _OVERHEAD_MB = {"cuda": 900, "cpu": 700, "llama.cpp": 250}
 """What an engine takes beside weights and cache: the CUDA context with its kernels, torch itself, compute buffers."""
@@ -43,7 +45,7 @@ class Hardware:
     available_mb: int
     """Memory that programs can get without swapping."""
     cuda: tuple[CudaDevice, ...] = ()
-    """Devices that torch could use; empty when the installed torch has no CUDA."""
+    """Devices that torch could use, in its order: it takes the first. Empty when the installed torch has no CUDA."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,34 +58,48 @@ class Fit:
     reason: str
 
 
-def hardware(query: Callable[[], str] | None = None) -> Hardware:
+def hardware(query: Callable[[], str] | None = None, *, device: DeviceChoice = "auto") -> Hardware:
     """This machine, now.
 
     Args:
-        query: gives nvidia-smi's lines "name, total MiB, free MiB"; None asks nvidia-smi itself.
+        query: gives nvidia-smi's lines "index, uuid, name, total MiB, free MiB"; None asks nvidia-smi itself.
+        device: what the settings choose; with "cpu" there are no CUDA devices.
     """
     memory = psutil.virtual_memory()
     return Hardware(
         cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
         total_mb=memory.total // _MB,
         available_mb=memory.available // _MB,
-        cuda=_devices((query or _nvidia_smi)()),
+        cuda=_devices((query or _nvidia_smi)()) if device != "cpu" and _torch_has_cuda() else (),
     )
 
 
 def fits(
-    card: Card, machine: Hardware, *, precision: Precision, engine: EngineChoice, context: int = DEFAULT_CONTEXT
+    card: Card,
+    machine: Hardware,
+    *,
+    precision: Precision,
+    engine: EngineChoice,
+    context: int = DEFAULT_CONTEXT,
+    beside: Card | None = None,
 ) -> Fit:
-    """Estimate the memory of `card` for `context` tokens, or for its own limit when that is lower."""
+    """Estimate the memory of `card` for `context` tokens, or for its own limit when that is lower.
+
+    Args:
+        beside: an embedder that the same process loads.
+    """
     if engine == "own":
         return Fit(ok=True, needed_mb=0, available_mb=0, where="elsewhere", reason="the own endpoint runs it")
     where = _where(card, machine, engine)
     weights = _weights_mb(card, precision, where)
     if weights is None:
         return Fit(ok=False, needed_mb=0, available_mb=0, where=where, reason="llama.cpp needs a GGUF file")
-    cache = card.kv_bytes_per_token * min(context, card.context_length) / _MB
+    if beside is not None:
+        weights += _weights_mb(beside, precision, where) or 0
+    wider = 2 if where == "cpu" else 1  # than the 16 bits that the card counts with
+    cache = _CACHES * wider * card.kv_bytes_per_token * min(context, card.context_length) / _MB
     needed = round(weights + cache) + _OVERHEAD_MB[where]
-    free = max((d.free_mb for d in machine.cuda), default=0) if where == "cuda" else machine.available_mb
+    free = machine.cuda[0].free_mb if where == "cuda" else machine.available_mb
     available = round(free * (1 - _RESERVE))
     place = "on the GPU" if where == "cuda" else "of memory"
     reason = f"needs about {needed} MB {place}, {available} MB are free"
@@ -98,13 +114,14 @@ def check_fit(
     engine: EngineChoice,
     alternatives: Sequence[Card],
     context: int = DEFAULT_CONTEXT,
+    beside: Card | None = None,
 ) -> None:
     """Raises `WontFit` when `card` does not fit; the remedy names what would, among `alternatives`."""
-    found = fits(card, machine, precision=precision, engine=engine, context=context)
+    found = fits(card, machine, precision=precision, engine=engine, context=context, beside=beside)
     if found.ok:
         return
     remedies = []
-    if precision == "full" and fits(card, machine, precision="nf4", engine=engine, context=context).ok:
+    if precision == "full" and fits(card, machine, precision="nf4", engine=engine, context=context, beside=beside).ok:
         remedies.append('precision = "nf4" would fit')
     fitting = [
         other
@@ -112,7 +129,7 @@ def check_fit(
         if other.name != card.name
         and set(other.roles) & set(card.roles)
         and not other.needs_remote_code
-        and fits(other, machine, precision=precision, engine=engine, context=context).ok
+        and fits(other, machine, precision=precision, engine=engine, context=context, beside=beside).ok
     ]
     if fitting:
         best = max(fitting, key=lambda other: other.parameters_m)
@@ -127,16 +144,23 @@ def _where(card: Card, machine: Hardware, engine: EngineChoice) -> Literal["cuda
     return "cuda" if machine.cuda else "cpu"
 
 
-def _weights_mb(card: Card, precision: Precision, where: str) -> int | None:
+def _weights_mb(card: Card, precision: Precision, where: str) -> float | None:
     if where == "llama.cpp":
         return card.memory_mb.get("gguf")
     if "embedding" in card.roles:
-        return card.memory_mb.get("full")
-    return card.memory_mb.get(precision) or max(card.memory_mb.values())
+        precision = "full"
+    weights = card.memory_mb.get(precision) or max(card.memory_mb.values())
+    if where == "cuda":
+        return weights
+    # On a CPU torch computes in 32 bits, but for NF4 on some: what that leaves in 16 bits is counted as on the others.
+    if precision == "full":
+        return max(weights, 4 * card.parameters_m)
+    not_quantised = max(0.0, (weights - card.parameters_m / 2) / 1.5)
+    return weights + 2 * not_quantised
 
 
 def _nvidia_smi() -> str:
-    line = ["nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
+    line = ["nvidia-smi", "--query-gpu=index,uuid,name,memory.total,memory.free", "--format=csv,noheader,nounits"]
     try:
         return subprocess.run(line, capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
@@ -144,15 +168,30 @@ def _nvidia_smi() -> str:
 
 
 def _devices(lines: str) -> tuple[CudaDevice, ...]:
-    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1") or not _torch_has_cuda():
-        return ()
-    found = []
+    """Those that CUDA_VISIBLE_DEVICES shows, in its order. Among unlike GPUs CUDA may count otherwise than nvidia-smi,
+    unless CUDA_DEVICE_ORDER says PCI_BUS_ID."""
+    found: dict[tuple[str, str], CudaDevice] = {}
     for line in lines.splitlines():
-        name, *sizes = (field.strip() for field in line.rsplit(",", 2))
+        index, _, rest = line.partition(",")
+        uuid, _, rest = rest.partition(",")
+        name, *sizes = (field.strip() for field in rest.rsplit(",", 2))
         if len(sizes) == 2 and all(size.isdigit() for size in sizes):  # a split GPU says "[N/A]"
             total, free = (int(size) * 2**20 // _MB for size in sizes)
-            found.append(CudaDevice(name=name, total_mb=total, free_mb=free))
-    return tuple(found)
+            found[index.strip(), uuid.strip()] = CudaDevice(name=name, total_mb=total, free_mb=free)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return tuple(found.values())
+    shown: list[CudaDevice] = []
+    for wanted in map(str.strip, visible.split(",")):
+        named = [
+            device
+            for (index, uuid), device in found.items()
+            if wanted == index or (wanted.startswith("GPU-") and uuid.startswith(wanted))
+        ]
+        if len(named) != 1:  # CUDA stops at the first that is none
+            break
+        shown += named
+    return tuple(shown)
 
 
 def _torch_has_cuda() -> bool:

@@ -105,6 +105,7 @@ class Hub:
         return Remote(
             url=f"{self._endpoint}/{quote(repository)}/resolve/{listing.revision}/{quote(file.path)}",
             limit=min(limit, file.bytes) if file.bytes else limit,
+            size=file.bytes,
             sha256=sha256 or file.sha256,
             git_sha1="" if sha256 or file.sha256 else file.git_sha1,
             headers=self._headers,

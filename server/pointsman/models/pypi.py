@@ -102,6 +102,8 @@ class Pip:
             process.kill()
             process.wait()
         if process.returncode != 0:
+            if err.rstrip().endswith("No module named pip"):
+                raise PointsmanError("pip is not installed beside Pointsman", remedy=f"{sys.executable} -m ensurepip")
             reasons = [line.removeprefix("ERROR: ") for line in err.splitlines() if line.startswith("ERROR:")]
             reason = reasons[-1][:300] if reasons else (err.strip().splitlines() or ["no reason given"])[-1][:300]
             raise PointsmanError(f"pip found no way to the package: {reason}", remedy="check pip's configuration")

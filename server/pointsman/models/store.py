@@ -63,6 +63,16 @@ class ModelStore:
         """Whether a version is in use; its files are not looked at."""
         return self._folders.current(self._catalogue.get(name).name) is not None
 
+    def version(self, name: str) -> str:
+        """The version in use; "" when the model is not installed."""
+        folder = self._folders.current(name)
+        return folder.name if folder else ""
+
+    def sha256(self, name: str, folder: Path, file: str) -> str:
+        """Of a file in the folder of some version, as it is trusted; "" where nothing vouches for it."""
+        pin = self._pin(self._catalogue.get(name), folder)
+        return pin.files.get(file, "") if pin else ""
+
     def folder(self, name: str) -> Path:
         """Folder of the version in use, with its files in place but not checked.
 

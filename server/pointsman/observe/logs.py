@@ -6,10 +6,12 @@ INFO), so of those only the place in the library's code is kept; of an exception
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import logging.handlers
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 
@@ -38,11 +40,49 @@ def log_to_file(path: Path, level: int = logging.INFO) -> None:
     """Append to `path`, 0600, kept below 2 MB in two files. A log that cannot be written is done without."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600))
-        handler = logging.handlers.RotatingFileHandler(path, maxBytes=1 << 20, backupCount=1, encoding="utf-8")
+        handler = _SharedFile(path, maxBytes=1 << 20, backupCount=1, encoding="utf-8")
     except OSError:
         return
     _install(handler, level)
+
+
+class _SharedFile(logging.handlers.RotatingFileHandler):
+    """0600, and written to by several processes: each file is moved away once, by one of them, and left by all."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding=self.encoding, errors=self.errors, opener=_own)
+
+    def shouldRollover(self, record: logging.LogRecord) -> int:
+        self._followed()
+        return super().shouldRollover(record)
+
+    def doRollover(self) -> None:
+        folder = os.open(Path(self.baseFilename).parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if not self._followed():
+                super().doRollover()
+        finally:
+            os.close(folder)
+
+    def _followed(self) -> bool:
+        """Whether another process had moved the file away, which is left then."""
+        if self.stream is None:
+            return False
+        try:
+            if os.path.samestat(Path(self.baseFilename).stat(), os.fstat(self.stream.fileno())):
+                return False
+        except FileNotFoundError:
+            pass
+        self.stream.close()
+        self.stream = None  # what writes next opens the new one
+        return True
+
+
+def _own(path: str, flags: int) -> int:
+    opened = os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    os.fchmod(opened, 0o600)  # one that an older version made may be open to others
+    return opened
 
 
 def _install(handler: logging.Handler, level: int) -> None:

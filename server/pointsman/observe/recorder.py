@@ -99,6 +99,7 @@ class Recorder:
     def _report(self, of: Callable[[Tracker], list[Event]]) -> None:
         for tracker in self._trackers.values():
             self._note(of(tracker))
+        self._look_later()
 
     def _note(self, events: list[Event]) -> None:
         for event in events:

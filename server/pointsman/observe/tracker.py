@@ -70,8 +70,6 @@ class _Given:
 
     suggestion: str = ""
     done: int = 0
-    accepted: int = 0
-    length: int = 0
 
 
 class _Open:
@@ -83,6 +81,8 @@ class _Open:
         self.since = now
         self.shown = False
         self.accepted = 0
+        self.step = 0
+        """Where the last edit began, when it counted as typed: all that a report after it can still claim."""
         self.reported_to = 0
         """As far as the client said that it was accepted."""
         self.reported = False
@@ -97,13 +97,18 @@ class _Open:
         found = (a for a in self.ghost.alternatives if a.id == id)
         return len(next(found, self.ghost.chosen).text)
 
-    def report(self, accepted: int, reaching: int | None = None) -> None:
-        """Note what the client said was accepted, which edits before or after may show as well."""
-        self.accepted = max(self.accepted, accepted)
-        self.reported_to = max(self.reported_to, accepted + self.ghost.base if reaching is None else reaching)
+    def report(self, reaching: int) -> None:
+        """Note that the client said it is accepted so far, which an edit just before or after may show as well.
+
+        What was typed by then stays typed.
+        """
+        ghost = self.ghost
+        since = max(self.step if reaching <= ghost.done else ghost.done, self.reported_to, ghost.base)
+        self.accepted += max(reaching - since, 0)
+        self.reported_to = max(self.reported_to, reaching)
 
     def taken(self, outcome: Outcome | None) -> Taken:
-        typed = max(self.ghost.done - self.ghost.base - self.accepted, 0)
+        typed = max(max(self.ghost.done, self.reported_to) - self.ghost.base - self.accepted, 0)
         return Taken(id=self.id, outcome=outcome, accepted=self.accepted, typed=typed, reported=self.reported)
 
 
@@ -114,7 +119,7 @@ class Tracker:
         self._open: _Open | None = None
         self._kept: list[Kept] = []
         self._known: OrderedDict[str, _Given] = OrderedDict()
-        self._settled: OrderedDict[str, Taken] = OrderedDict()
+        self._settled: OrderedDict[str, tuple[_Open, Kept]] = OrderedDict()
 
     @property
     def is_idle(self) -> bool:
@@ -134,9 +139,7 @@ class Tracker:
             current = self._open = _Open(Ghost(alternatives, document), now)
             events.append(Offered(current.id))
         for alternative in alternatives:
-            self._known[alternative.id] = _Given(
-                current.id, current.ghost.done, current.accepted, len(alternative.text)
-            )
+            self._known[alternative.id] = _Given(current.id, current.ghost.done)
         while len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
         return events
@@ -186,25 +189,21 @@ class Tracker:
 
     def client_accepted(self, id: str) -> list[Event]:
         """The client says that the user took the item. Before or after the edit that puts it in."""
-        given, current = self._known.get(id, _Given()), self._open
-        suggestion = given.suggestion
+        suggestion, current = self._known.get(id, _Given()).suggestion, self._open
+        shown: list[Event] = [Shown(suggestion)]
         if current is not None and current.id == suggestion:
-            current.reported = True
-            current.report(max(current.length_of(id) - current.ghost.base, 0))
-            return [*self.client_shown(id), current.taken("accepted")]
-        settled = self._settled.get(suggestion)
-        if settled is None or settled.reported:
+            shown = self.client_shown(id)
+            current.report(current.length_of(id))
+        elif suggestion in self._settled and not self._settled[suggestion][0].reported:
+            current, piece = self._settled[suggestion]
+            before = current.accepted
+            current.report(current.length_of(id))
+            if current.accepted and not before:
+                self._keep(piece)
+        else:
             return []
-        accepted = settled.accepted or settled.typed or given.length
-        settled = Taken(
-            id=suggestion,
-            outcome="accepted",
-            accepted=accepted,
-            typed=settled.typed if settled.accepted else 0,
-            reported=True,
-        )
-        self._settled[suggestion] = settled
-        return [Shown(suggestion), settled]
+        current.reported = True
+        return [*shown, current.taken("accepted")] if current.accepted else []
 
     def client_partly(self, id: str, length: int) -> list[Event]:
         """The client says that the first `length` code points of the item are taken."""
@@ -214,13 +213,16 @@ class Tracker:
         length = min(length, current.length_of(id) - given.done)
         if length <= 0 or given.done + length <= current.reported_to:
             return []
-        current.report(given.accepted + length, given.done + length)
-        return [current.taken("partly")]
+        current.report(given.done + length)
+        return [current.taken("partly")] if current.accepted else []
 
     def _count(self, current: _Open, before: int) -> None:
         """Tell typing from taking."""
         ghost = current.ghost
         came = ghost.done - max(before, current.reported_to)
+        if ghost.done == before:
+            return
+        current.step = ghost.done - max(came, 0)
         if ghost.done < before:
             current.accepted = max(min(current.accepted, ghost.done - ghost.base), 0)
             current.reported_to = min(current.reported_to, ghost.done)
@@ -229,6 +231,7 @@ class Tracker:
         at_once = ghost.is_whole and before <= ghost.base and len(written) > 1
         if came > 0 and written.strip() and (came > TYPED_AT_ONCE or at_once):
             current.accepted += came
+            current.step = ghost.done
 
     def _looked(self, now: float) -> list[Event]:
         events: list[Event] = []
@@ -253,10 +256,13 @@ class Tracker:
 
     def _ended(self, current: _Open, outcome: Outcome, piece: Kept) -> list[Event]:
         self._open = None
-        taken = current.taken(outcome)
-        self._settled[current.id] = taken
+        self._settled[current.id] = current, piece
         if len(self._settled) > _MOST_KNOWN:
             self._settled.popitem(last=False)
-        if current.accepted and piece.text:
+        if current.accepted:
+            self._keep(piece)
+        return [current.taken(outcome)]
+
+    def _keep(self, piece: Kept) -> None:
+        if piece.text:
             self._kept = [*self._kept, piece][-_MOST_KEPT:]
-        return [taken]

@@ -24,14 +24,15 @@ from pointsman.worker.supervise import Patience, Supervisor, spawn
 Reply = m.PieceMade | m.Finished | m.Vectors | PointsmanError
 
 
-def generator_spec(card: Card, folder: Path, *, precision: Precision, context: int) -> m.GeneratorSpec:
-    """What the child needs of a card. `context` caps the model's own."""
-    hashes = {file.name: file.sha256 for file in card.files}
+def generator_spec(
+    card: Card, folder: Path, *, precision: Precision, context: int, gguf_sha256: str = ""
+) -> m.GeneratorSpec:
+    """What the child needs of a card. `context` caps the model's own; the hash is that of the GGUF file in `folder`."""
     return m.GeneratorSpec(
         name=card.name,
         folder=str(folder),
         gguf=card.gguf,
-        gguf_sha256=hashes.get(card.gguf, ""),
+        gguf_sha256=gguf_sha256,
         precision=precision,
         context=min(card.context_length, context),
         stop_tokens=card.stop_tokens,
