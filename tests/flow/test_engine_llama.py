@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from pointsman.errors import EngineError, EngineUnavailable, ModelMissing, WontFit
+from pointsman.gateway.dialects import Totals
 from pointsman.gateway.own import OwnEndpoint
 from pointsman.models.base import EngineState, GenerateRequest, Piece, Priority, Sampling
 from pointsman.worker.llama_link import LlamaGenerator
@@ -126,16 +127,25 @@ async def test_closing_the_stream_frees_the_slot(engine: LlamaGenerator) -> None
     assert finish.queue_ms < 20 * (finish.decode_ms + finish.prefill_ms)
 
 
-async def test_typing_overtakes_a_long_chat_prompt(engine: LlamaGenerator) -> None:
+async def test_typing_overtakes_a_long_chat_prompt(engine: LlamaGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     story = " ".join(f"The fox number {i} met a hare." for i in range(80))
+    await engine.start()
+    endpoint, first_slice = endpoint_of(engine), asyncio.Event()
+    warm = endpoint.warm
+
+    async def noted(tokens: Sequence[int], slot: int) -> Totals:
+        first_slice.set()
+        return await warm(tokens, slot)
+
+    monkeypatch.setattr(endpoint, "warm", noted)
 
     async def chat() -> None:
         await ask(engine, story, Priority.CHAT, max_tokens=4)
         order.append("chat")
 
     async def typing() -> None:
-        await asyncio.sleep(0.3)
+        await first_slice.wait()
         await ask(engine, ADD, Priority.TYPING, max_tokens=4)
         order.append("typing")
 
@@ -193,6 +203,23 @@ async def test_kill_minus_nine_tells_who_waits_and_the_next_request_works(engine
         async with aclosing(engine.generate(request(ADD, 1500, Priority.CHAT))) as items:
             async for _ in items:
                 os.kill(pid, signal.SIGKILL)
+    assert gone(pid)
+    text, *_ = await ask(engine, ADD, max_tokens=4)
+    assert text.startswith(" a + b")
+    assert engine.status().pid != pid
+
+
+async def test_a_server_that_hangs_is_replaced(engine: LlamaGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+    await engine.stop()
+    with monkeypatch.context() as patched:
+        patched.setattr("pointsman.gateway.own._READ_SECONDS", 3.0)
+        await engine.start()
+    pid = engine.status().pid
+    assert pid is not None
+    with pytest.raises(EngineUnavailable, match="does not answer"):
+        async with aclosing(engine.generate(request(ADD, 1500, Priority.CHAT))) as items:
+            async for _ in items:
+                os.kill(pid, signal.SIGSTOP)
     assert gone(pid)
     text, *_ = await ask(engine, ADD, max_tokens=4)
     assert text.startswith(" a + b")

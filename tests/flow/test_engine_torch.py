@@ -15,6 +15,8 @@ import pytest_asyncio
 from pointsman.errors import EngineError, EngineUnavailable, ModelMissing, WontFit
 from pointsman.models.base import EngineState, Finish, GenerateRequest, Priority, Sampling
 from pointsman.worker.link import TorchEmbedder, TorchGenerator, TorchLink, embedder_spec, generator_spec
+from pointsman.worker.messages import ToChild
+from pointsman.worker.pipe import Pipe
 from pointsman.worker.supervise import Patience
 from tests.engine_checks import (
     ADD,
@@ -175,8 +177,16 @@ async def test_a_query_takes_its_prefix_and_documents_do_not(models_dir: Path, d
     assert query != pytest.approx(plain, abs=1e-3)
 
 
-async def test_an_index_in_progress_lets_typing_through(link: TorchLink) -> None:
+async def test_an_index_in_progress_lets_typing_through(link: TorchLink, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
+    await TorchGenerator(link).start()
+    sent, send = asyncio.Event(), Pipe.send
+
+    async def noted(pipe: Pipe, message: ToChild) -> None:
+        await send(pipe, message)
+        sent.set()
+
+    monkeypatch.setattr(Pipe, "send", noted)
 
     async def index() -> None:
         texts = [f"def f{i}(x): return x + {i}  # " + "words " * 150 for i in range(60)]
@@ -184,7 +194,7 @@ async def test_an_index_in_progress_lets_typing_through(link: TorchLink) -> None
         order.append("index")
 
     async def typing() -> None:
-        await asyncio.sleep(0.3)
+        await sent.wait()
         await ask(TorchGenerator(link), ADD, max_tokens=2)
         order.append("typing")
 

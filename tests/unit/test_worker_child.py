@@ -167,8 +167,13 @@ def test_an_error_ends_one_request_and_its_text_stays_inside(child: Running) -> 
 
 @pytest.mark.parametrize(
     "error",
-    [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("[enforce fail] can't allocate memory")],
-    ids=lambda error: type(error).__name__,
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] can't allocate memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=["python", "cuda", "cpu", "cublas"],
 )
 def test_out_of_memory_tells_the_request_and_ends_the_process(child: Running, error: Exception) -> None:
     child.send(LOAD)
@@ -183,6 +188,31 @@ def test_out_of_memory_tells_the_request_and_ends_the_process(child: Running, er
     assert isinstance(first, m.Failed)
     assert isinstance(last, m.Failed)
     assert [(x.id, x.code) for x in (first, last)] == [(1, "oom"), (0, "oom")]
+    assert child.ended() == EXIT_FAILED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`"),
+    ],
+    ids=["torch", "cublas"],
+)
+def test_an_error_of_cuda_tells_the_request_and_ends_the_process(child: Running, error: Exception) -> None:
+    """No later call on that device would work."""
+    child.send(LOAD)
+    child.until(m.Ready)
+
+    def dead(cache: list[int]) -> None:
+        raise error
+
+    child.toy.before = dead
+    child.send(generate(1))
+    first, last = child.receive(), child.receive()
+    assert isinstance(first, m.Failed)
+    assert isinstance(last, m.Failed)
+    assert [(x.id, x.code) for x in (first, last)] == [(1, "engine"), (0, "engine")]
     assert child.ended() == EXIT_FAILED
 
 

@@ -142,11 +142,25 @@ def test_a_pass_at_positions_that_only_the_device_knows_gives_the_same() -> None
         torch.testing.assert_close(decoder.forward([8], anywhere), decoder.forward([8], appended), atol=2e-5, rtol=2e-4)
 
 
-def test_where_nothing_can_be_captured_the_pass_runs_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Uncapturable:
-        def __init__(self, decoder: Decoder, cache: Any, width: int) -> None:
-            raise RuntimeError("operation not permitted when stream is capturing")
+class Uncapturable:
+    error: RuntimeError
 
+    def __init__(self, decoder: Decoder, cache: Any, width: int) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("operation not permitted when stream is capturing"),
+        torch.AcceleratorError("CUDA error: operation not permitted when stream is capturing"),
+    ],
+    ids=["plain", "of CUDA"],
+)
+def test_where_nothing_can_be_captured_the_pass_runs_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, error: RuntimeError
+) -> None:
+    monkeypatch.setattr(Uncapturable, "error", error, raising=False)
     plain, decoder = Decoder(model(FITTING["llama"]), context=64), Decoder(model(FITTING["llama"]), context=64)
     monkeypatch.setattr("pointsman.worker.decoder.Captured", Uncapturable)
     monkeypatch.setattr(decoder, "_captures", True)
@@ -156,3 +170,21 @@ def test_where_nothing_can_be_captured_the_pass_runs_as_it_is(monkeypatch: pytes
     other = plain.new_cache()
     plain.forward([1], other)
     torch.testing.assert_close(got, plain.forward([2], other))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=["memory", "device lost", "cublas"],
+)
+def test_a_capture_that_fails_for_good_is_told(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> None:
+    decoder = Decoder(model(FITTING["llama"]), context=64)
+    monkeypatch.setattr(Uncapturable, "error", error, raising=False)
+    monkeypatch.setattr("pointsman.worker.decoder.Captured", Uncapturable)
+    monkeypatch.setattr(decoder, "_captures", True)
+    with pytest.raises(type(error)):
+        decoder.forward([1], decoder.new_cache())

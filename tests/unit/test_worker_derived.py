@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,42 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
         kept.make(half)
     assert not kept.there()
     assert list(kept.path.parent.iterdir()) == []
+
+
+def overwrite(folder: Path) -> None:
+    with (folder / "model.safetensors").open("r+b") as file:
+        file.write(b"W")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        overwrite,
+        lambda folder: (folder / "model.safetensors").unlink(),
+        lambda folder: (folder / "other.safetensors").write_bytes(b"new"),
+        lambda folder: (folder / "derived.json").write_text("[]"),
+        lambda folder: (folder / "derived.json").unlink(),
+    ],
+    ids=["overwritten", "missing", "added", "list damaged", "no list"],
+)
+def test_a_damaged_folder_counts_as_absent_and_is_replaced(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    kept = Derived(tmp_path, "a", "gguf", "1")
+    kept.make(write)
+    damage(kept.path)
+    assert not kept.there()
+    kept.make(write)
+    assert kept.there()
+    assert (kept.path / "model.safetensors").read_bytes() == b"weights"
+    assert [entry.name for entry in kept.path.parent.iterdir()] == [kept.path.name]
+
+
+def test_a_folder_that_was_copied_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Derived(tmp_path, "a", "gguf", "1")
+    kept.make(write)
+    os.utime(kept.path / "model.safetensors", (0, 0))
+    assert kept.there()
+    monkeypatch.setattr("hashlib.file_digest", None)
+    assert kept.there()
 
 
 def test_newer_files_replace_what_older_ones_gave_and_nothing_else(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 
 import psutil
@@ -35,7 +36,7 @@ class Child:
 
     name = "test"
 
-    def __init__(self, *programs: str, silence: float = 60.0) -> None:
+    def __init__(self, *programs: str, silence: float = 60.0, loading: float = 60.0) -> None:
         self.programs = list(programs)
         self.started = 0
         self.losses: list[EngineError] = []
@@ -44,8 +45,13 @@ class Child:
         self.process: asyncio.subprocess.Process | None = None
         self.busy = False
         self._silence = silence
+        self._loading = loading
+        self.checking, self.may_go_on = threading.Event(), threading.Event()
+        self.may_go_on.set()
 
     def check(self) -> None:
+        self.checking.set()
+        assert self.may_go_on.wait(20)
         if self.refusal:
             raise self.refusal
 
@@ -57,7 +63,7 @@ class Child:
         return self.process
 
     async def load(self, process: asyncio.subprocess.Process) -> None:
-        self.pipe = Pipe(process, lambda message: None, lambda: self.busy, self._silence)
+        self.pipe = Pipe(process, lambda message: None, lambda: self.busy, self._silence, self._loading)
         await self.pipe.greet(m.Load(device="cpu", cache_dir="/"))
 
     async def last_words(self) -> EngineError | None:
@@ -190,6 +196,50 @@ async def test_what_will_not_fit_is_refused_before_a_process_starts(supervisors:
     assert supervisor.state is EngineState.READY
 
 
+async def test_a_slow_check_holds_up_nobody_and_one_is_enough_for_all_who_ask(supervisors: list[Supervisor]) -> None:
+    child = Child(GOOD)
+    child.may_go_on.clear()
+    supervisor = Supervisor(child, patience=QUICK)
+    supervisors.append(supervisor)
+    asking = asyncio.gather(*(supervisor.ensure() for _ in range(3)))
+    assert await asyncio.to_thread(child.checking.wait, 20)  # reached only by a loop that runs on meanwhile
+    assert (supervisor.state, child.started) == (EngineState.LOADING, 0)
+    child.may_go_on.set()
+    await asking
+    assert (supervisor.state, child.started) == (EngineState.READY, 1)
+
+
+async def test_a_stop_during_the_check_starts_nothing(supervisors: list[Supervisor]) -> None:
+    child = Child(GOOD)
+    child.may_go_on.clear()
+    supervisor = Supervisor(child, patience=QUICK)
+    supervisors.append(supervisor)
+    asking = asyncio.ensure_future(supervisor.ensure())
+    assert await asyncio.to_thread(child.checking.wait, 20)
+    await supervisor.stop()
+    child.may_go_on.set()
+    with pytest.raises(EngineUnavailable, match="stopped"):
+        await asking
+    assert (supervisor.state, child.started) == (EngineState.STOPPED, 0)
+    await supervisor.ensure()
+    assert (supervisor.state, child.started) == (EngineState.READY, 1)
+
+
+async def test_what_would_fit_is_found_out_beside_the_loop(supervisors: list[Supervisor]) -> None:
+    threads: list[threading.Thread] = []
+
+    def smaller() -> str:
+        threads.append(threading.current_thread())
+        return "tiny"
+
+    supervisor = Supervisor(Child(failing("oom")), smaller=smaller, patience=QUICK)
+    supervisors.append(supervisor)
+    with pytest.raises(OutOfMemory):
+        await supervisor.ensure()
+    await until(supervisor, EngineState.FAILED)
+    assert threads and threading.main_thread() not in threads
+
+
 async def test_a_model_that_is_missing_is_not_tried_again_by_itself(supervisors: list[Supervisor]) -> None:
     child = Child(failing("model_missing"))
     supervisor = Supervisor(child, patience=QUICK)
@@ -232,6 +282,18 @@ async def test_a_busy_child_that_falls_silent_is_asked_and_then_replaced(supervi
     child.busy = False
     await supervisor.ensure()
     assert "stopped answering" in child.losses[0].message
+
+
+async def test_a_child_that_hangs_while_loading_is_replaced(supervisors: list[Supervisor]) -> None:
+    child = Child(WAIT, GOOD, loading=0.05)
+    supervisor = Supervisor(child, patience=QUICK)
+    supervisors.append(supervisor)
+    with pytest.raises(EngineError, match="did not finish loading"):
+        await supervisor.ensure()
+    child._loading = 60.0
+    await supervisor.ensure()
+    assert (supervisor.state, child.started) == (EngineState.READY, 2)
+    assert "did not finish loading" in child.losses[0].message
 
 
 async def test_an_idle_child_may_be_silent(supervisors: list[Supervisor]) -> None:

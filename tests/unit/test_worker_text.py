@@ -97,17 +97,40 @@ def test_a_prompt_that_fits_is_left_alone() -> None:
     assert fit_prompt(list(range(90)), 100, 10) == list(range(90))
 
 
-@given(st.integers(0, 3000), st.integers(16, 1500), st.integers(1, 4000))
-def test_a_cut_prompt_is_the_end_and_leaves_room(length: int, context: int, max_tokens: int) -> None:
+@given(st.integers(0, 3000), st.integers(16, 1500), st.integers(1, 4000), st.sets(st.integers(0, 3000)))
+def test_a_cut_prompt_is_its_head_and_its_end_and_leaves_room(
+    length: int, context: int, max_tokens: int, markers: set[int]
+) -> None:
     tokens = list(range(length))
-    kept = fit_prompt(tokens, context, max_tokens)
-    assert kept == tokens[length - len(kept) :]
-    assert len(kept) <= context - min(max_tokens, context // 2)
-    assert kept or not tokens
+    kept = fit_prompt(tokens, context, max_tokens, markers)
+    room = context - min(max_tokens, context // 2)
+    assert len(kept) <= room
+    assert kept == sorted(set(kept)) and kept[:1] == tokens[:1] and kept[-1:] == tokens[-1:]
+    if lost := set(tokens) - set(kept):
+        assert length > room
+        # One run is left out, and one marker in it is not.
+        inside = [token for token in kept if min(lost) < token < max(lost)]
+        assert inside in ([], [max(markers & set(range(min(lost), max(lost))), default=None)])
+
+
+def test_a_chat_that_is_too_long_keeps_its_system_text_and_its_question() -> None:
+    system, question = list(range(110)), list(range(5000, 5100))
+    kept = fit_prompt([*system, *[7] * 4000, *question], 2048, 256)
+    assert kept[:110] == system
+    assert kept[-100:] == question
+
+
+def test_a_hole_s_opening_marker_stays_when_what_stands_before_it_is_cut() -> None:
+    begin, prefix, suffix, middle = 1, 2, 3, 4
+    others, before, after = [10] * 500, [11] * 2500, [12] * 200
+    tokens = [begin, *others, prefix, *before, suffix, *after, middle]
+    kept = fit_prompt(tokens, 2048, 64, {begin, prefix, suffix, middle})
+    assert [token for token in kept if token < 10] == [begin, prefix, suffix, middle]
+    assert kept[kept.index(prefix) + 1 :] == tokens[len(tokens) - len(kept) + kept.index(prefix) + 1 :]
 
 
 def test_a_prompt_that_grows_by_a_token_is_mostly_cut_at_the_same_place() -> None:
-    starts = {fit_prompt(list(range(n)), 2048, 64)[0] for n in range(2100, 2200)}
+    starts = {tuple(fit_prompt(list(range(n)), 2048, 64)[:200]) for n in range(2100, 2200)}
     assert len(starts) == 1
 
 

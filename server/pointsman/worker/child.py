@@ -16,13 +16,13 @@ from pointsman.models.base import Priority
 from pointsman.worker import messages as m
 from pointsman.worker.embed import Embedding, Encoder
 from pointsman.worker.engine import End, Generation, PrefixCache
+from pointsman.worker.faults import device_lost, out_of_memory
 from pointsman.worker.head import Head
 from pointsman.worker.lifeline import EMBEDDING, WRITING
 from pointsman.worker.load import (
     device_bytes,
     load_embedder,
     load_generator,
-    out_of_memory,
     pick_device,
     quiet,
     readable,
@@ -140,6 +140,8 @@ class Child:
                 raise
             self._jobs.remove(id)
             self._fail(id, f"the model engine failed: {type(error).__name__}")
+            if device_lost(error):
+                raise
             return
         if over:
             self._jobs.remove(id)

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from pointsman.worker.faults import device_lost, out_of_memory
 from pointsman.worker.graphs import WIDTHS, Captured
 from pointsman.worker.linear import Projection, joined
 from pointsman.worker.place import Anywhere, Appended, Place
@@ -119,9 +120,9 @@ class Decoder:
         if width not in cache.graphs:
             try:
                 cache.graphs[width] = Captured(self, cache, width)
-            except torch.OutOfMemoryError:
-                raise
-            except RuntimeError:
+            except RuntimeError as error:
+                if out_of_memory(error) or device_lost(error):
+                    raise
                 self._captures = False
                 return None
         captured: Captured = cache.graphs[width]

@@ -126,7 +126,7 @@ class Generation:
     def _run(self) -> Iterator[list[Text | End]]:
         model, prefix = self._model, self._prefix
         started = time.perf_counter()
-        prompt = fit_prompt(model.encode(self._prompt), model.context, self._sampling.max_tokens)
+        prompt = fit_prompt(model.encode(self._prompt), model.context, self._sampling.max_tokens, model.hidden_ids)
         reused = prefix.reuse(model, prompt)
         logits: Any = None
         at = reused

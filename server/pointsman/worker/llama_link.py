@@ -123,20 +123,33 @@ class LlamaGenerator:
         with self._typing_now() if typing else contextlib.nullcontext():
             async with slot.turn:
                 endpoint, tokens = await self._tokens(request)
-                async with aclosing(self._answer(endpoint, slot, tokens, request, arrived)) as items:
-                    async for item in items:
-                        yield item
+                with self._watched(endpoint):
+                    async with aclosing(self._answer(endpoint, slot, tokens, request, arrived)) as items:
+                        async for item in items:
+                            yield item
 
     async def _tokens(self, request: GenerateRequest) -> tuple[OwnEndpoint, list[int]]:
-        """A server that answers, and the prompt in its tokens. A process that died a moment ago is waited for."""
+        """A server that answers, and the prompt in its tokens. A process that died a moment ago, or hung, is waited
+        for."""
         endpoint = await self._serving()
         try:
-            return endpoint, await endpoint.tokenise(request.prompt, request.sampling)
+            with self._watched(endpoint):
+                return endpoint, await endpoint.tokenise(request.prompt, request.sampling)
         except EngineError:
             if not await self._supervisor.ended(within=1.0):
                 raise
         endpoint = await self._serving()
         return endpoint, await endpoint.tokenise(request.prompt, request.sampling)
+
+    @contextlib.contextmanager
+    def _watched(self, endpoint: OwnEndpoint) -> Iterator[None]:
+        """A process that runs and cannot be reached, or does not answer, hangs: it makes room for another."""
+        try:
+            yield
+        except EngineUnavailable:
+            if self._pipe is not None and endpoint is self._endpoint:
+                self._pipe.replace("the llama.cpp engine stopped answering")
+            raise
 
     async def _serving(self) -> OwnEndpoint:
         await self._supervisor.ensure()

@@ -23,6 +23,7 @@ from pointsman.worker.decoder import Decoder, suits
 from pointsman.worker.derived import Derived, identity
 from pointsman.worker.embed import Encoder
 from pointsman.worker.engine import Backbone
+from pointsman.worker.faults import out_of_memory
 from pointsman.worker.generic import Generic
 from pointsman.worker.messages import EmbedderSpec, GeneratorSpec
 from pointsman.worker.transformer import Transformer
@@ -47,7 +48,7 @@ def compute_dtype(device: str, precision: str = "full") -> torch.dtype:
     """
     if device == "cpu":
         return torch.bfloat16 if precision == "nf4" and _multiplies_bf16() else torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
 def load_generator(spec: GeneratorSpec, device: str, cache_dir: Path) -> Transformer:
@@ -107,7 +108,8 @@ def _plain_folder(spec: GeneratorSpec, cache_dir: Path) -> tuple[Path, str]:
     if not spec.gguf or not gguf.is_file():
         raise _missing(spec.name)
     source = identity([gguf], spec.gguf_sha256)
-    plain = Derived(cache_dir, spec.name, "gguf", source)
+    # What one version of transformers writes, another need not read.
+    plain = Derived(cache_dir, spec.name, "gguf", f"{source}-{transformers.__version__}")
     if not plain.there():
         plain.make(lambda out: convert_gguf(gguf, out))
     return plain.path, source
@@ -191,14 +193,6 @@ def quiet() -> None:
 
 def device_bytes(device: str) -> int:
     return int(torch.cuda.memory_reserved()) if device == "cuda" else 0
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether `error` is torch's or Python's way to say that memory ran out; on a CPU torch has no type for it."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "out of memory" in text)
 
 
 def _tokenizer(folder: Path, name: str) -> Any:

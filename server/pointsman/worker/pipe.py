@@ -13,6 +13,9 @@ from pointsman.worker import messages as m
 
 SILENCE = 60.0
 """Seconds without a word from a child that has work before it is asked, and then again before it is killed."""
+LOADING = 1800.0
+"""Seconds in which a child must be ready. Converting and quantising a large model on a slow machine takes minutes; it
+has no thread to answer a question meanwhile."""
 
 
 class OutOfMemory(EngineError):
@@ -31,11 +34,13 @@ class Pipe:
         each: Callable[[m.ToParent], None],
         busy: Callable[[], bool],
         silence: float = SILENCE,
+        loading: float = LOADING,
     ) -> None:
         self._process = process
         self._each = each
         self._busy = busy
         self._silence = silence
+        self._loading = loading
         self._greeting: asyncio.Future[m.Ready] = asyncio.get_running_loop().create_future()
         self._words: PointsmanError | None = None
         self._reader = asyncio.create_task(self._read())
@@ -43,6 +48,9 @@ class Pipe:
     async def greet(self, first: m.ToChild) -> m.Ready:
         """Send the first message and wait until the child is ready. Raises what it failed with."""
         await self.send(first)
+        done, _ = await asyncio.wait([self._greeting], timeout=self._loading)
+        if not done:
+            self.replace("the model engine did not finish loading")
         return await self._greeting
 
     async def send(self, message: m.ToChild) -> None:
@@ -65,6 +73,11 @@ class Pipe:
         """After the process ended: why, when it said so. Reads what the pipe still holds first."""
         await asyncio.wait([self._reader], timeout=1.0)
         return self._words if isinstance(self._words, EngineError) else None
+
+    def replace(self, why: str) -> None:
+        """Kill a child that hangs; `why` is its last word."""
+        self._words = EngineError(why, remedy="it starts again")
+        self._kill()
 
     def close(self) -> None:
         self._reader.cancel()
@@ -91,8 +104,7 @@ class Pipe:
                 if not self._busy():
                     asked = False
                 elif asked:
-                    self._words = EngineError("the model engine stopped answering", remedy="it starts again")
-                    self._kill()
+                    self.replace("the model engine stopped answering")
                 else:
                     self.send_now(m.Ping())
                     asked = True

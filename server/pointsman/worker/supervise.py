@@ -41,7 +41,7 @@ class Kind(Protocol):
     """What a message calls it."""
 
     def check(self) -> None:
-        """Raise `WontFit` or `ModelMissing` before a process is started in vain."""
+        """Raise `WontFit` or `ModelMissing` before a process is started in vain. Called in a thread."""
         ...
 
     async def spawn(self) -> asyncio.subprocess.Process: ...
@@ -117,11 +117,6 @@ class Supervisor:
         if self._life is None or self._life.done():
             if self.state is EngineState.FAILED and time.monotonic() < self._closed_until and self._refusal:
                 raise EngineUnavailable(self._refusal.message, remedy=self._refusal.remedy)
-            try:
-                self._kind.check()
-            except PointsmanError as error:
-                self._give_up(error, cool_down=0.0)
-                raise
             self._ready = self._promise()
             self.state, self.message = EngineState.LOADING, ""
             self._life = asyncio.create_task(self._live(), name=f"{self._kind.name} supervisor")
@@ -157,18 +152,22 @@ class Supervisor:
     async def _live(self) -> None:
         stopped = EngineUnavailable(f"the {self._kind.name} engine was stopped")
         try:
-            while (delay := await self._once()) is not None:
+            while await self._may_start() and (delay := await self._once()) is not None:
                 await asyncio.sleep(delay)
                 self.state = EngineState.LOADING
-                try:
-                    self._kind.check()
-                except PointsmanError as error:
-                    self._give_up(error, cool_down=0.0)
-                    return
         finally:
             await self._end_process()
             await self._kind.lost(stopped)
             self._settle(stopped)
+
+    async def _may_start(self) -> bool:
+        try:
+            # In a thread: asking nvidia-smi takes seconds, in which the host must serve others.
+            await asyncio.to_thread(self._kind.check)
+        except PointsmanError as error:
+            self._give_up(error, cool_down=0.0)
+            return False
+        return True
 
     async def _once(self) -> float | None:
         """One life of the process; the back-off before the next, or None to give up."""
@@ -193,7 +192,7 @@ class Supervisor:
             error = EngineError(f"the {self._kind.name} engine could not be started: {failure.strerror}")
         self.message = error.message
         await self._kind.lost(error)
-        delay = self._after_death(error)
+        delay = await self._after_death(error)
         if delay is not None and self.state is EngineState.LOADING:
             # Who waited for this start is told; who comes now waits for the next.
             self._settle(error)
@@ -204,12 +203,13 @@ class Supervisor:
         self.state = EngineState.RESTARTING
         self._ready = self._promise()
 
-    def _after_death(self, error: EngineError) -> float | None:
+    async def _after_death(self, error: EngineError) -> float | None:
         now, patience = time.monotonic(), self._patience
         if isinstance(error, OutOfMemory):
             self._shortages = [at for at in self._shortages if now - at < patience.memory_window] + [now]
             if len(self._shortages) > 1:
-                self._give_up(WontFit(error.message, remedy=self._smaller()), cool_down=patience.cool_down)
+                remedy = await asyncio.to_thread(self._smaller)
+                self._give_up(WontFit(error.message, remedy=remedy), cool_down=patience.cool_down)
                 return None
         self._deaths = [at for at in self._deaths if now - at < patience.window] + [now]
         if len(self._deaths) > len(patience.delays):
