@@ -115,7 +115,12 @@ def _hardware(cli: Cli) -> Iterator[Finding]:
         for card in load_catalogue().cards
         if "completion" in card.roles and fits(card, machine, precision=cli.settings.precision, engine="torch").ok
     ]
-    yield Finding(check="models that fit", state="ok" if names else "problem", detail=", ".join(names) or "none")
+    yield Finding(
+        check="models that fit",
+        state="ok" if names else "problem",
+        detail=", ".join(names) or "none",
+        remedy="" if names else "close what takes memory, or let a server of your team write (docs/policy.md)",
+    )
 
 
 def _models(cli: Cli) -> Iterator[Finding]:
