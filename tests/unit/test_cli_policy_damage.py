@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from pointsman.cli.common import Cli
 from pointsman.errors import ConfigError
 from pointsman.gateway.keys import resolve
 from pointsman.policy import layers
+from pointsman.policy.trust import Trust
 from pointsman.settings import Paths
 
 
@@ -62,3 +64,16 @@ def test_a_key_that_is_not_there_comes_with_a_way_to_give_it(reference: str, rem
 def test_a_key_in_the_home_of_nobody() -> None:
     with pytest.raises(ConfigError, match="absolute"):
         resolve("file:~nobody-of-this-name/key")
+
+
+def test_what_was_trusted_is_untrusted_wherever_it_lies_by_now(paths: Paths, tmp_path: Path) -> None:
+    outer, inner = tmp_path / "outer", tmp_path / "outer" / "inner"
+    inner.mkdir(parents=True)
+    assert run("trust", inner).exit_code == 0
+    subprocess.run(["git", "init", "-q", str(outer)], check=True)
+    assert json.loads(run("untrust", inner, "--json").stdout)["was_known"] is True
+    assert not Trust(paths.config).is_trusted(inner)
+    assert run("trust", outer).exit_code == 0
+    inner.rmdir()
+    outer.rename(tmp_path / "renamed")
+    assert json.loads(run("untrust", outer, "--json").stdout)["was_known"] is True

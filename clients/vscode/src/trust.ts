@@ -11,8 +11,21 @@ const GIVEN = 'trustGiven';
 const key = (folder: string) => JSON.stringify([settings.home(), folder]);
 const openFolders = () => (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath);
 
+let turn: Promise<unknown> = Promise.resolve();
+
+/** One after the other: what is given while something is taken back would be lost. */
+function inTurn(work: () => Promise<void>): Promise<void> {
+  const done = turn.then(work);
+  turn = done.catch(() => undefined);
+  return done;
+}
+
 /** Call when the server runs. With the trust feature switched off nobody was asked, so nothing is told. */
-export async function tellTrust(service: Service, memory: vscode.Memento): Promise<void> {
+export function tellTrust(service: Service, memory: vscode.Memento): Promise<void> {
+  return inTurn(() => tell(service, memory));
+}
+
+async function tell(service: Service, memory: vscode.Memento): Promise<void> {
   const asked = vscode.workspace.getConfiguration('security.workspace.trust').get('enabled', true);
   const told = memory.get<string[]>(TOLD, []);
   const folders = openFolders();
@@ -37,7 +50,7 @@ export async function trustAgain(service: Service, memory: vscode.Memento): Prom
       ' they only take away, and a change of them ends the trust.';
     const question = `Trust ${roots.join(', ')}?`;
     if ((await vscode.window.showWarningMessage(question, { modal: true, detail }, 'Trust')) === 'Trust') {
-      await trust(service, memory, roots);
+      await inTurn(() => trust(service, memory, roots));
       void vscode.window.showInformationMessage('Pointsman: the workspace is trusted.');
     }
   }
@@ -53,7 +66,9 @@ async function trust(service: Service, memory: vscode.Memento, roots: readonly s
 async function takeBack(service: Service, memory: vscode.Memento): Promise<void> {
   const problems: string[] = [];
   const kept: string[] = [];
-  for (const each of memory.get<string[]>(GIVEN, [])) {
+  const folders = openFolders().map(key);
+  const told = memory.get<string[]>(TOLD, []).filter((each) => folders.includes(each));
+  for (const each of memory.get<string[]>(GIVEN) ?? told) { // a version that kept no roots gave those of the folders
     const [home, root] = JSON.parse(each) as [string, string];
     const ours = home === settings.home();
     const ran = ours ? await run(service.command, ['policy', 'untrust', root], { env: environment() }) : undefined;
@@ -65,7 +80,6 @@ async function takeBack(service: Service, memory: vscode.Memento): Promise<void>
     }
   }
   await memory.update(GIVEN, kept);
-  const folders = openFolders().map(key);
   await memory.update(TOLD, memory.get<string[]>(TOLD, []).filter((each) => !folders.includes(each)));
   if (problems.length) {
     throw new Error(problems.join('; '));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -265,8 +266,12 @@ def trust(cli: Cli, path: str, as_json: bool) -> None:
 @click.pass_obj
 def untrust(cli: Cli, path: str, as_json: bool) -> None:
     """Trust PATH's workspace no longer: local work only."""
-    root = _workspace(path)
-    known = Trust(cli.paths.config).untrust(root)
+    trust = Trust(cli.paths.config)
+    # What was trusted may lie in another repository by now, or be gone.
+    root = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111  # pathlib's raises for the home of nobody
+    if not (known := trust.untrust(root)):
+        root = _workspace(path)
+        known = trust.untrust(root)
     if as_json:
         cli.emit({"workspace": str(root), "trusted": False, "was_known": known})
     else:

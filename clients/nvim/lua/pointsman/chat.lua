@@ -128,7 +128,8 @@ end
 
 --- What had left for a question before it was stopped.
 local function tell_sent(turn, since)
-  require('pointsman.audit').sent_since(since, function(sent)
+  local audit = require('pointsman.audit')
+  audit.sent_between(since, audit.now(), function(sent)
     for _, one in ipairs(sent) do
       local words = '%s; meanwhile %d bytes left for %s, receipt %s'
       turn.failed = words:format(turn.failed, one.body_bytes, one.endpoint, one.id)

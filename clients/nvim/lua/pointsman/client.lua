@@ -10,6 +10,8 @@ local TRIES, WITHIN_MS = 5, 180000
 local attached = {}
 ---@type table<integer, table<integer, fun(message: string)>> what waits for an answer, by client and request
 local waiting = {}
+---@type table<integer, table<integer, fun()>> who wants to know that a cancelled one is over, likewise
+local cancelled = {}
 local deaths = {}
 local leaving = false
 
@@ -62,20 +64,13 @@ function M.notify(client, method, params)
   return client.notify(method, params)
 end
 
---- Cancel a request of `ask`. Neovim calls no handler once the server says that it has: `ended` is.
+--- Cancel a request of `ask`. Neovim calls no handler once the server says that it has, or ends: `ended` is.
 ---@param ended fun()
 function M.cancel(client, id, ended)
   local ours = waiting[client.id] or {}
   ours[id] = nil
-  vim.api.nvim_create_autocmd('LspRequest', {
-    callback = function(event)
-      local about = event.data
-      if about.client_id == client.id and about.request_id == id and about.request.type == 'complete' then
-        ended()
-        return true
-      end
-    end,
-  })
+  cancelled[client.id] = cancelled[client.id] or {}
+  cancelled[client.id][id] = ended
   if vim.fn.has('nvim-0.11') == 1 then
     client:cancel_request(id)
   else
@@ -172,9 +167,13 @@ end
 local function on_exit(code, signal, client_id)
   vim.schedule(function()
     local buffers, asked = vim.tbl_keys(attached[client_id] or {}), vim.tbl_values(waiting[client_id] or {})
-    attached[client_id], waiting[client_id] = nil, nil
+    local over = vim.tbl_values(cancelled[client_id] or {})
+    attached[client_id], waiting[client_id], cancelled[client_id] = nil, nil, nil
     for _, fail in ipairs(leaving and {} or asked) do
       fail('the server ended before it answered')
+    end
+    for _, ended in ipairs(leaving and {} or over) do
+      ended()
     end
     if leaving or (code == 0 and signal == 0) then
       return
@@ -237,6 +236,17 @@ function M.enable()
     group = group,
     callback = function(event)
       M.start(event.buf)
+    end,
+  })
+  vim.api.nvim_create_autocmd('LspRequest', {
+    group = group,
+    callback = function(event)
+      local about = event.data
+      local ended = vim.tbl_get(cancelled, about.client_id, about.request_id)
+      if ended and about.request.type == 'complete' then
+        cancelled[about.client_id][about.request_id] = nil
+        ended()
+      end
     end,
   })
   vim.api.nvim_create_autocmd('VimLeavePre', {

@@ -117,19 +117,23 @@ local function accept_all(target, proposed)
   vim.api.nvim_buf_set_lines(target, head, #before - tail, false, vim.list_slice(lines, head + 1, #lines - tail))
 end
 
----@param seen integer the changedtick of the file as the review knows it
+local function text_of(bufnr)
+  return table.concat(vim.api.nvim_buf_get_lines(bufnr, 0, -1, false), '\n')
+end
+
+---@param seen string the file's text as the review knows it
 local function map_keys(tab, target, proposed, seen)
   local function map(key, action, what)
     vim.keymap.set('n', key, action, { buffer = proposed, nowait = true, desc = 'Pointsman: ' .. what })
   end
   map('a', function()
-    local known = seen == vim.api.nvim_buf_get_changedtick(target)
+    local known = seen == text_of(target)
     vim.cmd('diffput')
-    seen = known and vim.api.nvim_buf_get_changedtick(target) or seen
+    seen = known and text_of(target) or seen
     pcall(vim.cmd.normal, { ']c', bang = true })
   end, 'take this hunk')
   map('A', function()
-    local edited = seen ~= vim.api.nvim_buf_get_changedtick(target)
+    local edited = seen ~= text_of(target)
     local asked = 'The file was edited since the review opened. Replace that with the proposal too?'
     if edited and vim.fn.confirm(asked, '&Replace\n&Cancel', 2) ~= 1 then
       return
@@ -157,7 +161,7 @@ local function show(file, encoding, title)
   vim.cmd('diffthis')
   vim.wo[0].winbar = 'a: take hunk, A: take all, q: leave  %<' .. title:gsub('%%', '%%%%')
   vim.cmd('silent! normal! gg]c')
-  map_keys(tab, file.bufnr, proposed, vim.api.nvim_buf_get_changedtick(file.bufnr))
+  map_keys(tab, file.bufnr, proposed, text_of(file.bufnr))
 end
 
 --- Show an edit for review. Returns why it cannot be, or nil.

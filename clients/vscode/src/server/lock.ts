@@ -1,17 +1,23 @@
 // One window at a time: a folder that names who made it, and that counts for nothing once its owner is gone.
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 
-/** Milliseconds between two signs of life, and after how many without one an owner is taken for gone. */
+/** Milliseconds between two signs of life, and for how long who waits must see none to take the owner for gone. */
 const BEAT = 5_000;
 const SILENCE = 60_000;
 
 export class Lock {
-  private readonly owner = `${process.pid} ${randomUUID()}`;
+  private readonly owner = `${process.pid} ${randomUUID()} ${os.hostname()}`;
   private beat: NodeJS.Timeout | undefined;
+  /** The owner's last sign of life, and when it was first seen here: a machine that slept is given time to go on. */
+  private last = { sign: '', seen: 0 };
 
-  constructor(private readonly folder: string) {}
+  constructor(
+    private readonly folder: string,
+    private readonly silence = SILENCE,
+  ) {}
 
   /** False while another owner has it. */
   take(): boolean {
@@ -49,7 +55,18 @@ export class Lock {
 
   private isStale(): boolean {
     const owner = ownerOf(this.folder);
-    return owner !== undefined && (!isAlive(Number.parseInt(owner, 10)) || silence(this.folder) > SILENCE);
+    if (owner === undefined) {
+      return false;
+    }
+    const [pid, , host] = owner.split(' ');
+    if (host === os.hostname() && !isAlive(Number(pid))) {
+      return true;
+    }
+    const sign = `${owner} ${fs.statSync(this.folder, { throwIfNoEntry: false })?.mtimeMs}`;
+    if (sign !== this.last.sign) {
+      this.last = { sign, seen: performance.now() };
+    }
+    return performance.now() - this.last.seen > this.silence;
   }
 }
 
@@ -73,9 +90,4 @@ function isAlive(pid: number): boolean {
 function touch(folder: string): void {
   const now = new Date();
   fs.utimes(folder, now, now, () => undefined);
-}
-
-function silence(folder: string): number {
-  const status = fs.statSync(folder, { throwIfNoEntry: false });
-  return status ? Date.now() - status.mtimeMs : 0;
 }
