@@ -371,9 +371,9 @@ class _Maker:
         if settings.engine == "own" and card.name != settings.embedder:
             return repr(self._own_entry(settings))
         self._check_licence(card)
-        # Of all models: some share a process, and all engines are kept or retired under one grant.
-        names = (settings.completion_model, settings.answering_model, settings.embedder)
-        return " ".join(map(self._store.version, names))
+        # Of the models that may share its process: a new version of any of them is another process.
+        shared = (settings.completion_model, settings.embedder)
+        return " ".join(map(self._store.version, shared if card.name in shared else (card.name,)))
 
     def admit(self, settings: Settings, workspace: str) -> None:
         from pointsman.errors import PolicyRefusal

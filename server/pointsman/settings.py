@@ -205,7 +205,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _NUMBERS: dict[str, tuple[type[int] | type[float], float]] = {
     "idle_minutes": (float, 366 * 24 * 60),
     "max_completion_tokens": (int, 4096),
-    "max_answer_tokens": (int, 4096),
+    "max_answer_tokens": (int, 1 << 17),
     "completion_confidence": (float, 1),
 }
 """The type of each, and the largest value."""
@@ -233,8 +233,8 @@ def _number(name: str, value: Any, where: str) -> int | float:
     kind, largest = _NUMBERS[name]
     try:
         # Text is what a variable holds; true would count as 1, and int() would cut off what follows the point.
-        number = kind(value) if type(value) in (str, int, kind) else math.nan
-        sound = math.isfinite(number)
+        number = kind(value) if type(value) in (str, int, float) else math.nan
+        sound = math.isfinite(number) and (isinstance(value, str) or number == value)
     except (ValueError, OverflowError):
         sound = False
     if not sound:

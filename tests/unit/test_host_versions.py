@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,4 +63,16 @@ async def test_another_version_of_either_model_is_another_process_for_both(paths
         embedder = newer
         generator = await engines.generator("completion")
         assert specs(generator) == expected
+    await engines.stop()
+
+
+async def test_a_pull_of_the_chat_model_leaves_the_rest_as_it_is(paths: Paths) -> None:
+    settings = replace(SETTINGS, chat_model="qwen2.5-coder-1.5b")
+    install(paths, settings.chat_model, "one")
+    engines = Engines(lambda: settings, _Maker(paths))
+    writer, chat = await engines.generator("completion"), await engines.generator("chat")
+    embedder, _ = await engines.embedder()
+    install(paths, settings.chat_model, "two")
+    assert await engines.generator("chat") is not chat
+    assert await engines.generator("completion") is writer and (await engines.embedder())[0] is embedder
     await engines.stop()

@@ -98,6 +98,7 @@ def test_devices_are_read_from_nvidia_smi() -> None:
 @pytest.mark.parametrize(
     ("visible", "names"),
     [
+        ("MIG-1c2d3e4f", ["NVIDIA H200"]),
         ("", []),
         ("-1", []),
         ("1", ["Odd, Name"]),

@@ -211,7 +211,12 @@ def test_what_cannot_be_put_back_now_is_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr(Place, "restore", full)
         (line,) = recover(journal)
-    assert "could not be put back" in line and str(journal) in line
+        assert "could not be put back" in line and str(journal) in line
+        (file,) = journal.glob("*.json")
+        os.utime(file, (1, 1))
+        (line,) = recover(journal)
+        assert "unrestored" in line and recover(journal) == ()
+        file.with_suffix(".unrestored").rename(file)
     assert recover(journal) == ("pkg/a.py is as it was before an interrupted --apply",)
     assert (root / "pkg/a.py").read_text() == "a = 1\n" and recover(journal) == ()
 

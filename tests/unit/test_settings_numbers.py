@@ -30,9 +30,9 @@ def test_a_number_that_is_none_or_out_of_bounds(paths: Paths, line: str) -> None
 
 
 def test_numbers_as_they_are_meant(paths: Paths) -> None:
-    paths.settings_file.write_text("max_completion_tokens = 4096\nidle_minutes = 5\ncompletion_confidence = 1\n")
+    paths.settings_file.write_text("max_completion_tokens = 64.0\nidle_minutes = 5\ncompletion_confidence = 1\n")
     found = Settings.load(paths, {"POINTSMAN_MAX_ANSWER_TOKENS": "100"})
-    assert (found.max_completion_tokens, found.max_answer_tokens, found.completion_confidence) == (4096, 100, 1)
+    assert (found.max_completion_tokens, found.max_answer_tokens, found.completion_confidence) == (64, 100, 1)
     assert found.idle_minutes == 5
     with pytest.raises(ConfigError, match="POINTSMAN_IDLE_MINUTES"):
         Settings.load(paths, {"POINTSMAN_IDLE_MINUTES": "soon"})

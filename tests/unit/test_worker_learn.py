@@ -149,3 +149,9 @@ def test_what_was_learned_earlier_is_asked_too(after: float, earlier: float | No
     before, new, old = ranks
     assert before is not None and new is not None
     assert verdict(before, new, old) == told
+
+
+def test_an_earlier_one_that_holds_no_longer_stands_in_nobody_s_way() -> None:
+    lucky = [0.0, 1.0] * 10 + [0.9] * 20
+    assert verdict([0.4] * 40, [0.46] * 40, [0.0, 1.0] * 20) == (True, False)
+    assert verdict([0.4] * 40, [0.46] * 40, lucky) == (False, True)

@@ -17,10 +17,14 @@ from pointsman.hidden import IN_TEXT
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _INDENTED_FENCE = re.compile(r"(\s+)(`{3,}|~{3,})([\w+#.-]*\s*)")
+_REFERENCE = re.compile(r"&#?\w{1,40};")
 _ESCAPED_TICK = re.compile(r"\\+(?=`)")
 _CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
-_IMAGE = re.compile(r"!\[([^\]\n]*)\](?:\([^)\n]*\)?|\[[^\]\n]*\])?")
-_LINK = re.compile(r"\[([^\]\n]*)\]\(\s*<?([^)>\s(\[]*)>?(?:\s+[\"'][^\[\]()\n]*[\"'])?\s*(\))?")
+_IMAGE = re.compile(r"!\[([^\]\n]{0,500})\](?:\([^)\n]*\)?|\[[^\]\n]*\])?")
+_LINK = re.compile(
+    r"\[([^\]\n]{0,500})\]\(\s*(<[^<>\n]*>|(?:[^()\s\[<>]|\([^()\s\[]*\))*)(?:\s+[\"'][^\[\]()\n]*[\"'])?(?:\s*(\)))?"
+)
+_KEPT = re.compile(rf"`[^`]*`|{_LINK.pattern}")
 _LABEL_END = re.compile(r"^((?:[^\[\]\\]|\\.)*\]|[\s>*+\-\d.)]*\[(?:[^\[\]\\]|\\.)*\]):")
 """What would end the label of a link's definition, which may have begun in another line, a list or a quotation."""
 _TAG = re.compile(r"<(?=[A-Za-z/!?])[^>\n]*>?")
@@ -132,13 +136,12 @@ def _prose(text: str) -> str:
 
 def _outside_links(text: str) -> str:
     """Bare addresses as code, but for those that are the target of a link that stays or are code by now."""
-    parts = re.split(r"(`[^`]*`|\[[^\]]*\]\([^)]*\))", text)
-    return "".join(part if index % 2 and _fixed(part) else _loose(part) for index, part in enumerate(parts))
-
-
-def _fixed(part: str) -> bool:
-    link = _LINK.fullmatch(part)
-    return part.startswith("`") or bool(link and _stays(link))
+    out, at = "", 0
+    for part in _KEPT.finditer(text):
+        if part[0].startswith("`") or _stays(part):
+            out += _loose(text[at : part.start()]) + part[0]
+            at = part.end()
+    return out + _loose(text[at:])
 
 
 def _loose(text: str) -> str:
@@ -150,10 +153,14 @@ def _stays(link: re.Match[str]) -> bool:
     return bool(link[3]) and _inside(link[2])
 
 
+def _meant(reference: re.Match[str]) -> str:
+    return html.unescape(reference[0])
+
+
 def _decoded(text: str) -> str:
     """`text` with its character references as what they stand for, in one line: a renderer reads them late, and what
     it then has must have been looked at."""
-    while (once := printable(html.unescape(text)).replace("\n", " ")) != text:
+    while (once := printable(_REFERENCE.sub(_meant, text)).replace("\n", " ")) != text:
         text = once
     return text
 
@@ -168,7 +175,7 @@ def _coded(address: re.Match[str]) -> str:
 def _inside(target: str) -> bool:
     """Whether a link's target is a path in the repository: relative, without a way up or out."""
     target = target.replace("\\", "/")
-    if not target or target.startswith(("/", "~", "?", "%")) or ":" in target.partition("#")[0]:
+    if not target or target.startswith(("/", "~", "?", "%", "<")) or ":" in target.partition("#")[0]:
         return False
     if "%" in target or "&" in target:
         return False

@@ -30,7 +30,9 @@ _FILE = (
     "py|pyi|js|mjs|jsx|ts|tsx|go|rs|java|c|h|cc|cpp|hpp|cs|rb|php|lua|sh|sql|json|ya?ml|toml|cfg|ini|conf|env|lock|txt|"
     "md|rst|xml|html?|css|csv|log|pdf|ics|zip|tar|gz"
 )
-_NAME = re.compile(rf"`([^`\n]{{2,80}})`|(?<![\w`])([A-Z]\w*(?:-[A-Z]\w*)+|\w[\w-]*(?:\.\w+)*\.(?:{_FILE})(?!\w)|\w+)")
+_NAME = re.compile(
+    rf"`([^`\n]{{2,80}})`|(?<![\w`])([A-Z]\w{{0,40}}(?:-[A-Z]\w{{0,40}}){{1,8}}|\w[\w-]{{0,80}}(?:\.\w{{1,40}}){{0,4}}\.(?:{_FILE})(?!\w)|\w+)"
+)
 _SEPARATOR = re.compile(r"[-_.\s]+")
 _INNER = re.compile(r"\w[A-Z_\d]")
 _EVERYWHERE = frozenset(

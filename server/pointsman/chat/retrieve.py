@@ -154,10 +154,14 @@ async def _holding(look: _Look, name: str, places: Sequence[Place]) -> list[Sour
     """Pieces that hold the first of the places, in their order, as many as there are sources of an answer."""
     hits, _ = await look.search(name, _HITS_OF_NAME)
     found: list[Source] = []
+    searched: set[str] = set()
     for place in places:
         piece = _at(place, [*found, *hits])
-        if piece is None:  # a common name: among the pieces that hold it this one is not
-            piece = _at(place, (await look.search(f"{place.path} {place.symbol} {name}", _HITS))[0])
+        if piece is None and place.path not in searched and len(searched) < MOST:
+            # A common name: among the pieces that hold it this one is not.
+            searched.add(place.path)
+            more, _ = await look.search(f"{place.path} {place.symbol} {name}", _HITS)
+            hits, piece = [*hits, *more], _at(place, more)
         if piece is not None and piece not in found:
             found.append(piece)
         if len(found) == MOST:

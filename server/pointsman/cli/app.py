@@ -150,7 +150,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        with contextlib.suppress(OSError):
+            click.echo("interrupted", err=True)
         sys.exit(128 + context.stopped_by)
     except SystemExit as stop:
         # Of a reader that went away, as `head` does, click and rich both make an exit 1: click after it has put

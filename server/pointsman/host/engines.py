@@ -8,9 +8,11 @@ which class stands behind them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
+from pointsman.errors import PointsmanError
 from pointsman.host.api import ModelFacts, Task
 from pointsman.models.base import Adaptation, Engine, EngineStatus, Generator, TextEmbedder
 from pointsman.models.card import Card, FillInTheMiddle
@@ -83,10 +85,11 @@ class Engines:
         settings = self._settings()
         await asyncio.to_thread(self._maker.admit, settings, workspace)
         cards = {t: self._card(t, settings) for t in _TASKS}
-        grant = await asyncio.to_thread(self._maker.grant, cards[task], settings)
-        key = _key(cards[task], settings, grant)
+        grants = await asyncio.to_thread(self._grants, cards, settings, task)
+        keys = {t: _key(cards[t], settings, grant) for t, grant in grants.items()}
+        key = keys[task]
         async with self._making:
-            self._retire(self._generators, {_key(card, settings, grant) for card in cards.values()})
+            self._retire(self._generators, set(keys.values()))
             if key not in self._generators:
                 made = await asyncio.to_thread(self._maker.generator, cards[task], settings)
                 self._generators[key] = made
@@ -110,6 +113,15 @@ class Engines:
                 made = await asyncio.to_thread(self._maker.embedder, card, settings, adaptation)
                 self._adapted[adaptation] = made
             return self._adapted[adaptation], card.dimension
+
+    def _grants(self, cards: dict[Task, Card], settings: Settings, task: Task) -> dict[Task, str]:
+        """Policy's leave for the task's model; for the others too, where there is one."""
+        found = {task: self._maker.grant(cards[task], settings)}
+        for other, card in cards.items():
+            if other != task:
+                with contextlib.suppress(PointsmanError):
+                    found[other] = found[task] if card.name == cards[task].name else self._maker.grant(card, settings)
+        return found
 
     def statuses(self) -> tuple[EngineStatus, ...]:
         return tuple(engine.status() for engine in self._all())

@@ -188,6 +188,8 @@ def _devices(lines: str) -> tuple[CudaDevice, ...]:
             for (index, uuid), device in found.items()
             if wanted == index or (wanted.startswith("GPU-") and uuid.startswith(wanted))
         ]
+        if wanted.startswith("MIG-"):  # a slice of one of them, whose size nothing here tells
+            named = list(found.values())[:1]
         if len(named) != 1:  # CUDA stops at the first that is none
             break
         shown += named

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from pointsman.refactor.place import Place
 from pointsman_indexer.files import blob_id
 
 _LARGEST = 1 << 28
+_TRIED_FOR = 24 * 60 * 60
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +56,8 @@ def kept(folder: Path, root: Path, entries: Sequence[Entry]) -> Iterator[None]:
 
 def recover(folder: Path) -> tuple[str, ...]:
     """Undo what was left half done; the paths that were put back, and those that could not be. Raises nothing for
-    a journal that cannot be read: it is set aside. One of which something could not be put back stays for the next
-    time."""
+    a journal that cannot be read: it is set aside. One of which something could not be put back stays for a day, after
+    which the file may be another one of that name."""
     if not folder.is_dir():
         return ()
     told: list[str] = []
@@ -67,9 +70,12 @@ def recover(folder: Path) -> tuple[str, ...]:
                 with contextlib.suppress(OSError):
                     file.rename(file.with_suffix(".unreadable"))
                 continue
-            told += [f"{line}; its old text is kept in {file}" if failed else line for line, failed in done if line]
+            kept_in = file.with_suffix(".unrestored") if time.time() - file.stat().st_mtime > _TRIED_FOR else file
+            told += [f"{line}; its old text is kept in {kept_in}" if failed else line for line, failed in done if line]
             if not any(failed for _, failed in done):
                 file.unlink()
+            elif kept_in != file:
+                file.rename(kept_in)
     return tuple(told)
 
 

@@ -127,8 +127,9 @@ def verdict(before: Sequence[float], after: Sequence[float], earlier: Sequence[f
 
     All are ranks of the same questions: `before` by the embedder as it ships.
     """
-    kept = is_better(gain_of(before, after)) and (earlier is None or sum(after) >= sum(earlier))
-    return kept, earlier is not None and is_better(gain_of(before, earlier))
+    holds = earlier is not None and is_better(gain_of(before, earlier))
+    kept = is_better(gain_of(before, after)) and (not holds or earlier is None or sum(after) >= sum(earlier))
+    return kept, holds
 
 
 def reciprocal_ranks(scores: Any, answers: Sequence[Sequence[int]]) -> list[float]:

@@ -75,8 +75,8 @@ class Pipe:
         return self._words if isinstance(self._words, EngineError) else None
 
     def replace(self, why: str) -> None:
-        """Kill a child that hangs; `why` is its last word."""
-        self._words = EngineError(why, remedy="it starts again")
+        """Kill a child that hangs; `why` is its last word, unless it has said one itself."""
+        self._words = self._words or EngineError(why, remedy="it starts again")
         self._kill()
 
     def close(self) -> None:

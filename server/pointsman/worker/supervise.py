@@ -167,6 +167,10 @@ class Supervisor:
         except PointsmanError as error:
             self._give_up(error, cool_down=0.0)
             return False
+        except Exception as error:  # of psutil or a program that is asked: whoever waits must hear of it
+            told = EngineError(f"what the {self._kind.name} engine needs could not be checked: {type(error).__name__}")
+            self._give_up(told, cool_down=0.0)
+            return False
         return True
 
     async def _once(self) -> float | None:
