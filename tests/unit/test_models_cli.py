@@ -56,7 +56,9 @@ def cards(server: FileServer) -> list[Card]:
 def run(cards: list[Card], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     monkeypatch.setenv("POINTSMAN_HOME", str(tmp_path))
     monkeypatch.setattr(catalogue, "load_catalogue", lambda: Catalogue(tuple(cards)))
-    monkeypatch.setattr("pointsman.models.fit.hardware", lambda: Hardware(cores=2, total_mb=8000, available_mb=6000))
+    monkeypatch.setattr(
+        "pointsman.models.fit.hardware", lambda **_: Hardware(cores=2, total_mb=8000, available_mb=6000)
+    )
     (tmp_path / "config").mkdir(mode=0o700)
     (tmp_path / "config" / "settings.toml").write_text(
         '# mine\ncompletion_model = "tiny"\nembedder = "vectors"  # small\nidle_minutes = 5\n'
@@ -183,7 +185,7 @@ def test_use_changes_its_keys_and_nothing_else(run: Run, tmp_path: Path) -> None
 
 def test_use_refuses_what_does_not_fit(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("pull", "tiny")
-    monkeypatch.setattr("pointsman.models.fit.hardware", lambda: Hardware(cores=1, total_mb=100, available_mb=50))
+    monkeypatch.setattr("pointsman.models.fit.hardware", lambda **_: Hardware(cores=1, total_mb=100, available_mb=50))
     code, _, err = run("use", "tiny")
     assert code == 1 and "does not fit" in err and settings(tmp_path)["completion_model"] == "tiny"
 
