@@ -24,7 +24,7 @@ bold "2. A real repository: the source package of starlette, pinned by its sha25
 if ! git --git-dir="$repo/.git" rev-parse --verify --quiet HEAD >/dev/null 2>&1; then
     rm -rf "$demo"
     mkdir -p "$demo"
-    "$bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: \
+    "$bin/python" -m pip download -qq --disable-pip-version-check --no-deps --no-binary :all: \
         --no-build-isolation --require-hashes --dest "$demo" -r demo/requirements.txt
     tar -xzf "$repo.tar.gz" -C "$demo"
     git -C "$repo" init --quiet
