@@ -69,7 +69,7 @@ class FakeHost:
         self.hits = tuple(hits)
         self.note = ""
         self.complete = True
-        self.nearest: float | None = None
+        self.likeness: float | None = None
         self.hits_of: dict[str, tuple[SearchHit, ...]] = {}
         """By query, in place of `hits`."""
         self.map = ""
@@ -148,7 +148,7 @@ class FakeHost:
         self.searching.set()
         await asyncio.sleep(self.search_delay)
         hits = self.hits_of.get(params.query, self.hits)
-        return SearchReply(root=params.path, hits=hits, note=self.note, nearest=self.nearest, complete=self.complete)
+        return SearchReply(root=params.path, hits=hits, note=self.note, likeness=self.likeness, complete=self.complete)
 
     async def outline(self, params: OutlineParams) -> OutlineReply:
         return OutlineReply(root=params.path, text=self.map)

@@ -25,11 +25,9 @@ class Hit:
     fresh: bool
     """Whether the file still has that content."""
     text: str
-    cosine: float | None = None
-    """Of its vector and the query's, which unlike `score` compares across queries; None without a search by meaning."""
 
 
-def hit_of(one: Chunk, score: float, sha: str, fresh: bool, cosine: float | None = None) -> Hit:
+def hit_of(one: Chunk, score: float, sha: str, fresh: bool) -> Hit:
     return Hit(
         path=one.path,
         start_line=one.start_line,
@@ -41,7 +39,6 @@ def hit_of(one: Chunk, score: float, sha: str, fresh: bool, cosine: float | None
         sha=sha,
         fresh=fresh,
         text=one.text,
-        cosine=cosine,
     )
 
 

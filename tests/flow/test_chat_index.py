@@ -63,6 +63,9 @@ class Embedder:
     ) -> list[list[float]]:
         return HashEmbedder(64).embed(texts, kind=kind)
 
+    async def compare(self, query: str, texts: Sequence[str], *, priority: Priority) -> list[float] | None:
+        return None
+
 
 class Untaught:
     def base(self) -> Base:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,9 +159,39 @@ async def test_embeddings_are_those_of_the_model_computed_one_by_one(link: Torch
         assert torch.allclose(torch.tensor(vector), expected, atol=1e-5), text[:20]
 
 
-async def test_a_query_takes_its_prefix_and_documents_do_not(models_dir: Path, derived_dir: Path) -> None:
-    from dataclasses import replace
+async def test_texts_are_compared_with_a_question_token_by_token(link: TorchLink, models_dir: Path) -> None:
+    """As it is defined, computed one by one beside it; and it puts what answers first."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
 
+    question = "where are old sessions removed?"
+    texts = ["def purge(store): drop sessions that expired", "def add(a, b): return a + b", "the cat sat " * 200]
+    scores = await TorchEmbedder(link).compare(question, texts, priority=Priority.CHAT)
+    tokenizer = AutoTokenizer.from_pretrained(models_dir / EMBEDDER.name, local_files_only=True)
+    model = AutoModel.from_pretrained(models_dir / EMBEDDER.name, local_files_only=True).eval()
+    unit = functools.partial(torch.nn.functional.normalize, dim=-1)
+
+    def states(text: str) -> torch.Tensor:
+        inputs = tokenizer(text, truncation=True, max_length=256, return_tensors="pt")
+        with torch.inference_mode():
+            return model(**inputs).last_hidden_state[0]
+
+    def likeness(one: torch.Tensor, other: torch.Tensor) -> float:
+        nearest = (unit(one[1:-1]) @ unit(other[1:-1]).T).amax(1).mean()
+        return float(0.75 * nearest + 0.25 * unit(one.mean(0)) @ unit(other.mean(0)))
+
+    assert scores == pytest.approx([likeness(states(question), states(text)) for text in texts], abs=1e-4)
+    assert scores is not None and max(scores) == scores[0]
+
+
+async def test_a_model_of_other_pooling_compares_nothing(models_dir: Path, derived_dir: Path) -> None:
+    spec = embedder_spec(replace(EMBEDDER, pooling="cls"), models_dir / EMBEDDER.name)
+    engine = TorchEmbedder(TorchLink(generator=None, embedder=spec, device="cpu", cache_dir=derived_dir))
+    assert await engine.compare("a", ["b"], priority=Priority.CHAT) is None
+    assert engine.status().pid is None
+
+
+async def test_a_query_takes_its_prefix_and_documents_do_not(models_dir: Path, derived_dir: Path) -> None:
     card = replace(EMBEDDER, query_prefix="query: ")
     link = TorchLink(
         generator=None,

@@ -174,33 +174,33 @@ async def test_a_citation_that_does_not_support_its_sentence_is_lost() -> None:
 
 
 @pytest.mark.parametrize(
-    ("draft", "nearest"),
+    ("draft", "likeness"),
     [
-        ("Kubernetes pods restart the ingress controller [1].", 0.35),  # sources that may be about something else
-        ("It returns the total by 100 percent [1].", 0.35),  # holds, and is not about the question
+        ("Kubernetes pods restart the ingress controller [1].", 0.4),  # sources that may be about something else
+        ("It returns the total by 100 percent [1].", 0.4),  # holds, and is not about the question
         ("The sources do not mention how a discount is applied to a total.", 0.6),  # the model says so itself
         ("I cannot answer that from the sources.", 0.6),
     ],
 )
-async def test_with_no_citation_left_the_repository_does_not_answer(draft: str, nearest: float) -> None:
+async def test_with_no_citation_left_the_repository_does_not_answer(draft: str, likeness: float) -> None:
     host = FakeHost(draft, hits=[DISCOUNT])
-    host.nearest = nearest
+    host.likeness = likeness
     answer, _ = await ask(host)
-    assert answer.abstained and len(host.asked) == (2 if nearest < 0.5 else 1) and "Kubernetes" not in answer.answer
+    assert answer.abstained and len(host.asked) == (2 if likeness < 0.5 else 1) and "Kubernetes" not in answer.answer
     assert answer.answer.startswith("This repository does not seem to answer that.")
     assert "[1] shop/cart.py:39-40" in answer.answer and [c.n for c in answer.citations] == [1]
 
 
 async def test_a_name_that_the_repository_does_not_know_is_told() -> None:
     host = FakeHost("never asked", hits=[DISCOUNT])
-    host.nearest = 0.6
+    host.likeness = 0.6
     answer, _ = await ask(host, "How is a discount applied to a total in Kafka?")
     assert answer.abstained and not host.asked and "nothing in it speaks of Kafka" in answer.answer
 
 
 async def test_what_is_not_read_yet_is_not_said_to_be_unknown() -> None:
     host = FakeHost("never asked", hits=[DISCOUNT])
-    host.nearest, host.complete = 0.6, False
+    host.likeness, host.complete = 0.6, False
     host.note = "the index is still being built: 3 files are not read yet"
     answer, _ = await ask(host, "How is a discount applied to a total in Kafka?")
     assert answer.abstained and not host.asked and "Kafka" not in answer.answer
@@ -210,7 +210,7 @@ async def test_what_is_not_read_yet_is_not_said_to_be_unknown() -> None:
 
 async def test_a_word_that_the_repository_never_says_is_told_beside_its_passages() -> None:
     host = FakeHost("Kubernetes restarts the pods.", hits=[DISCOUNT])
-    host.nearest = 0.6
+    host.likeness = 0.6
     answer, _ = await ask(host, "How is a misspelled discount applied to a total?")
     assert "could not write" in answer.answer and "nothing in it speaks of misspelled" in answer.answer
     assert not answer.abstained and "[1] shop/cart.py:39-40" in answer.answer
@@ -362,5 +362,5 @@ async def test_a_doubtful_answer_speaks_of_most_of_what_is_asked() -> None:
     said = "A discount is applied to the total by percent."
     for alone, abstained in ((said, False), ("It returns 100 by percent of the total.", True)):
         host = FakeHost("Kubernetes.", alone, hits=[DISCOUNT])
-        host.nearest = 0.35
+        host.likeness = 0.4
         assert (await ask(host))[0].abstained is abstained

@@ -145,9 +145,12 @@ async def test_closing_the_stream_frees_the_engine(link: TorchLink) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_embeddings_are_close_to_those_of_the_cpu(link: TorchLink, models_dir: Path, derived_dir: Path) -> None:
+async def test_embeddings_and_comparisons_are_close_to_those_of_the_cpu(
+    link: TorchLink, models_dir: Path, derived_dir: Path
+) -> None:
     texts = ["def add(a, b): return a + b", "the cat sat " * 200, *(f"text {i}" for i in range(70))]
     on_cuda = await TorchEmbedder(link).embed(texts, kind="document", priority=Priority.INDEX)
+    read_on_cuda = await TorchEmbedder(link).compare("Where are numbers added?", texts, priority=Priority.CHAT)
     cpu = TorchLink(
         generator=None,
         embedder=embedder_spec(EMBEDDER, models_dir / EMBEDDER.name),
@@ -155,7 +158,9 @@ async def test_embeddings_are_close_to_those_of_the_cpu(link: TorchLink, models_
         cache_dir=derived_dir,
     )
     on_cpu = await TorchEmbedder(cpu).embed(texts, kind="document", priority=Priority.INDEX)
+    read_on_cpu = await TorchEmbedder(cpu).compare("Where are numbers added?", texts, priority=Priority.CHAT)
     await cpu.stop()
+    assert read_on_cuda is not None and read_on_cuda == pytest.approx(read_on_cpu, abs=0.02)
     cosines = [sum(x * y for x, y in zip(a, b, strict=True)) for a, b in zip(on_cuda, on_cpu, strict=True)]
     assert min(cosines) > 0.999
 

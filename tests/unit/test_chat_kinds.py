@@ -176,7 +176,7 @@ async def test_callers_come_by_the_graph_before_what_only_says_the_name() -> Non
     )
     told = await found(host, "What calls take?")
     assert places(told) == [("shop/cart.py", 10), ("shop/stock.py", 1), ("shop/page.py", 1)] and told.relevant
-    assert [asked.query for asked in host.searched] == ["take", "What calls take?"]
+    assert [(asked.query, asked.closely) for asked in host.searched] == [("take", False), ("What calls take?", True)]
 
 
 async def test_a_caller_of_a_common_name_is_looked_up_by_its_place() -> None:
@@ -239,41 +239,42 @@ async def test_excluded_and_stale_hits_are_no_sources_of_any_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("nearest", "text", "standing", "sources"),
+    ("likeness", "text", "standing", "sources"),
     [
         (0.6, "How do we take stock?", "about", 1),
         (0.6, "How do butterflies take stock?", "about", 1),
         (0.6, "How do green butterflies take stock out?", "doubtful", 1),
-        (0.35, "How is stock taken by butterflies?", "near", 1),
+        (0.4, "How is stock taken by butterflies?", "near", 1),
         (0.6, "How is stock taken by butterflies with telescopes?", "near", 1),
         (0.6, "How is taken stock given away?", "about", 1),
-        (0.35, "How do we take stock?", "doubtful", 1),
+        (0.4, "How do we take stock?", "doubtful", 1),
+        (0.35, "How do we take stock?", "near", 1),
         (0.1, "How do we take stock?", "foreign", 0),
         (None, "How do we take stock?", "about", 1),
         (None, "How is stock painted green?", "near", 1),
         (0.6, "How is stock taken from Kafka?", "near", 1),
     ],
 )
-async def test_how_near_the_sources_are_decides(nearest: float | None, text: str, standing: str, sources: int) -> None:
+async def test_how_near_the_sources_are_decides(likeness: float | None, text: str, standing: str, sources: int) -> None:
     host = FakeHost(hits=[STOCK])
-    host.nearest = nearest
+    host.likeness = likeness
     told = await found(host, text)
     assert (told.standing, len(told.sources)) == (standing, sources)
     assert told.relevant == (standing in ("about", "doubtful"))
     assert told.unknown in ("", "Kafka", "butterflies")
-    assert bool(told.unknown) == (nearest is not None and standing == "near")
+    assert bool(told.unknown) == (likeness is not None and likeness >= 0.4 and standing == "near")
 
 
 async def test_a_word_is_looked_for_beyond_the_sources_in_any_form() -> None:
     host = FakeHost(hits=[STOCK])
-    host.nearest = 0.6
+    host.likeness = 0.6
     host.hits_of["butterflies butterfl"] = (hit("net.py", "def catch(butterflied): ..."),)
     assert (await found(host, "How is stock taken by butterflies?")).standing == "about"
 
 
 async def test_a_name_is_looked_for_beyond_the_sources() -> None:
     host = FakeHost(hits=[STOCK])
-    host.nearest = 0.6
+    host.likeness = 0.6
     host.hits_of["Kafka"] = (hit("queue.py", "import kafka"),)
     assert (await found(host, "How is stock taken from Kafka?")).relevant
     assert (await found(host, "How is stock taken from RabbitMQ?")).unknown == "RabbitMQ"

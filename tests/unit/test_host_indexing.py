@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,7 @@ from pointsman.host.api import (
 )
 from pointsman.host.indexing import Indexes
 from pointsman.host.repository import Surroundings
+from pointsman.host.rerank import READ
 from pointsman.host.watch import relevant
 from pointsman.models.base import Adaptation, EngineState, EngineStatus, Priority
 
@@ -51,6 +53,8 @@ class Embedder:
         self.name = name
         self.release = asyncio.Event()
         self.asked = asyncio.Event()
+        self.compares = True
+        self.compared: list[str] = []
 
     async def start(self) -> None: ...
 
@@ -65,6 +69,12 @@ class Embedder:
         self.asked.set()
         await self.release.wait()
         return [[1.0, 0.0, 0.0] for _ in texts]
+
+    async def compare(self, query: str, texts: Sequence[str], *, priority: Priority) -> list[float] | None:
+        """The seldomer a text has the query's last word, the better, but it has to."""
+        self.compared = [query, *texts]
+        counts = [text.count(query.split()[-1].strip("?")) for text in texts]
+        return [1 / count if count else -1.0 for count in counts] if self.compares else None
 
 
 @pytest.fixture
@@ -216,6 +226,51 @@ async def test_it_is_told_what_cannot_be_known(ready: tuple[Indexes, Embedder], 
     assert (await indexes.uses(UsesParams(path=str(root), symbol="nothing"))).note == ""
     found = await indexes.search(SearchParams(path=str(root), query="take_one", language="cobol"))
     assert (found.hits, found.note) == ((), "no language is called 'cobol'")
+
+
+async def test_hits_that_are_read_beside_the_query_come_in_the_order_of_that(
+    ready: tuple[Indexes, Embedder], root: Path
+) -> None:
+    indexes, embedder = ready
+    for name, times in (("take", 1), ("takes_more", 3), ("takes_most", 9)):
+        (root / f"{name}.py").write_text(f"def {name}(cart):\n    return {' + '.join(['stock'] * times)}\n")
+    await update(indexes, root)
+    asked = SearchParams(path=str(root), query="How does it take stock", k=3)
+    quick, close = (await indexes.search(asked)), (await indexes.search(replace(asked, closely=True)))
+    assert quick.hits[0].symbol != "take"
+    assert [hit.symbol for hit in close.hits] == ["take", "takes_more", "takes_most"]
+    assert [hit.score for hit in close.hits] == sorted((hit.score for hit in close.hits), reverse=True)
+    assert (quick.likeness, close.likeness) == (None, 1.0)
+    query, *texts = embedder.compared
+    assert query == "How does it take stock" and "takes_most.py takes_most\ndef takes_most(cart):" in "\n".join(texts)
+    embedder.compares = False
+    plain = await indexes.search(replace(asked, closely=True))
+    assert (plain.hits, plain.likeness) == (quick.hits, None)
+
+
+@pytest.mark.parametrize(
+    "query", ["takes_more", "takes_more.py", "takes_more.py:2: error: stock", "takes_more cart stock"]
+)
+async def test_what_is_no_question_keeps_its_order(ready: tuple[Indexes, Embedder], root: Path, query: str) -> None:
+    indexes, _ = ready
+    (root / "takes_more.py").write_text("def takes_more(cart):\n    return cart.stock\n\n\ntakes_more(stock)\n")
+    (root / "other.py").write_text(f"def other():\n    return '{query.split()[-1]}'\n")
+    await update(indexes, root)
+    reply = await indexes.search(SearchParams(path=str(root), query=query, closely=True))
+    assert reply.hits[0].path == "takes_more.py" and reply.likeness is not None
+
+
+async def test_more_hits_are_read_than_are_shown_and_not_all(ready: tuple[Indexes, Embedder], root: Path) -> None:
+    indexes, embedder = ready
+    for number in range(READ + 8):
+        (root / f"take{number}.py").write_text(f"def take{number}(cart):\n    return {'stock ' * number}cart\n")
+    await update(indexes, root)
+    asked = SearchParams(path=str(root), query="take stock", k=READ + 4, closely=True)
+    reply = await indexes.search(asked)
+    assert len(reply.hits) == READ + 4 and len({hit.path for hit in reply.hits}) == READ + 4
+    assert len(embedder.compared) == 1 + READ
+    await indexes.search(replace(asked, k=2))
+    assert len(embedder.compared) == 1 + READ
 
 
 async def test_only_the_named_paths_are_looked_at(ready: tuple[Indexes, Embedder], root: Path) -> None:

@@ -234,8 +234,13 @@ def test_a_model_that_cannot_be_loaded_is_told_and_ends_the_process(
     assert child.ended() == EXIT_FAILED
 
 
-def test_what_it_was_not_loaded_for_is_refused_one_by_one(child: Running) -> None:
-    child.send(LOAD, m.Embed(id=5, texts=("a",), query=False, priority=2))
+@pytest.mark.parametrize(
+    "request_",
+    [m.Embed(id=5, texts=("a",), query=False, priority=2), m.Compare(id=5, query="a", texts=("a",), priority=1)],
+    ids=lambda x: type(x).__name__,
+)
+def test_what_it_was_not_loaded_for_is_refused_one_by_one(child: Running, request_: m.ToChild) -> None:
+    child.send(LOAD, request_)
     failed = child.until(m.Failed)[-1]
     assert isinstance(failed, m.Failed)
     assert (failed.id, failed.message) == (5, "this engine has no embedder")

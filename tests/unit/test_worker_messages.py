@@ -22,6 +22,7 @@ TO_CHILD = [
     m.Serve(model="/m", name="a", socket="/s", key="k", context=4096, slots=2),
     m.Generate(id=1, prompt="naïve 😀\n\x00", sampling=Sampling(stop=("\n\n", "é"), seed=3, top_p=0.5), priority=0),
     m.Embed(id=2, texts=("a", ""), query=True, priority=2),
+    m.Compare(id=4, query="where?", texts=("a", ""), priority=1),
     m.Cancel(id=3),
     m.Ping(),
 ]
@@ -33,6 +34,7 @@ TO_PARENT = [
         id=1, reason="stop", prompt_tokens=3, reused_tokens=2, tokens=1, queue_ms=0.5, prefill_ms=1.5, decode_ms=2.5
     ),
     m.Vectors(id=1, count=1, dimension=2, data=m.pack(array("f", [1.0, 0.0]))),
+    m.Scores(id=4, scores=(0.5, -1.0)),
     m.Failed(id=0, code="oom", message="out"),
     m.Pong(),
 ]

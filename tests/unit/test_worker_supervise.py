@@ -311,7 +311,9 @@ async def test_a_child_sees_no_secret_of_the_environment(monkeypatch: pytest.Mon
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example")
     process = await spawn("pointsman.worker")
     try:
-        environment = psutil.Process(process.pid).environ()
+        # It is empty while the kernel is still putting the program in place.
+        while not (environment := psutil.Process(process.pid).environ()):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     finally:
         assert process.stdin is not None
         process.stdin.close()

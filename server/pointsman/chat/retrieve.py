@@ -86,17 +86,17 @@ async def retrieve(
         query = f"{question.before[:300]}\n{query}"
     if chosen:
         query = f"{query}\n{chosen.text[:500]}"
-    hits, nearest = await look.search(query, _HITS) if reading.kind != "map" or not told else ([], None)
+    hits, likeness = await look.search(query, _HITS, closely=True) if reading.kind != "map" or not told else ([], None)
     sources = joined([*told, *hits])
     standing: Standing = "about"
     missing = ""
     if not chosen and not told:
         words = content_words(query, about_code=False)
-        standing = judge(words, sources, nearest)
+        standing = judge(words, sources, likeness)
         if standing in ("about", "doubtful"):
             missing = await _unknown(look, question.text, sources)
-            unsaid = await _unsaid(look, question.text, sources) if nearest is not None and not missing else []
-            standing = "near" if missing else judge(words, sources, nearest, unsaid)
+            unsaid = await _unsaid(look, question.text, sources) if likeness is not None and not missing else []
+            standing = "near" if missing else judge(words, sources, likeness, unsaid)
             missing = unsaid[0] if unsaid else missing
     if standing == "foreign":
         sources = []
@@ -123,14 +123,14 @@ class _Look:
         self._exclusions = exclusions
         self._question = question
 
-    async def search(self, query: str, k: int) -> tuple[list[Source], float | None]:
-        """What may be shown of the hits, best first, and how near the nearest is."""
-        params = SearchParams(path=self.root, query=query, k=k, priority=Priority.CHAT)
+    async def search(self, query: str, k: int, *, closely: bool = False) -> tuple[list[Source], float | None]:
+        """What may be shown of the hits, best first, and the likeness of those that were read."""
+        params = SearchParams(path=self.root, query=query, k=k, priority=Priority.CHAT, closely=closely)
         reply = await self.host.search(params)
         self.note, self.complete = reply.note, reply.complete
         paths = {hit.path for hit in reply.hits}
         allowed = await asyncio.to_thread(admitted, self._question.root, paths, self._exclusions)
-        return [of_hit(hit) for hit in reply.hits if hit.fresh and hit.path in allowed], reply.nearest
+        return [of_hit(hit) for hit in reply.hits if hit.fresh and hit.path in allowed], reply.likeness
 
 
 async def _callers(look: _Look, name: str) -> list[Source]:

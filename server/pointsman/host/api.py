@@ -142,6 +142,8 @@ class SearchParams:
     language: str = ""
     priority: int = 1
     """`Priority` of the query's embedding."""
+    closely: bool = False
+    """Whether the best hits are read beside the query: some tenths of a second on a CPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +168,9 @@ class SearchReply:
     hits: tuple[SearchHit, ...]
     note: str = ""
     """What the caller should know, such as an index that is still being built; "" when all is well."""
-    nearest: float | None = None
-    """Cosine of the query and the hit that is nearest to it in meaning; None when nothing was compared so."""
+    likeness: float | None = None
+    """How far the hit that says most of what the query says does so, -1 to 1, which unlike a score compares across
+    queries; None when no hit was read."""
     complete: bool = True
     """False while files wait to be read: what was not found may stand in them."""
 

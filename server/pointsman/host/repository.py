@@ -35,6 +35,7 @@ from pointsman.host.api import (
     UsesReply,
 )
 from pointsman.host.bridge import EmbedderBridge
+from pointsman.host.rerank import READ, reranked
 from pointsman.host.watch import changes
 from pointsman.models.base import Priority, TextEmbedder
 from pointsman_indexer import Hit, Index, IndexerError, Progress, Report
@@ -122,11 +123,14 @@ class Repository:
             self._callers.discard(inbox)
 
     async def search(self, params: SearchParams) -> SearchReply:
-        vector = (await self.embedder.embed([params.query], kind="query", priority=Priority(params.priority)))[0]
+        priority = Priority(params.priority)
+        vector = (await self.embedder.embed([params.query], kind="query", priority=priority))[0]
         hits, note, complete = await self._quickly(lambda: self._look(params, vector))
-        nearest = max((hit.cosine for hit in hits if hit.cosine is not None), default=None)
-        shown = tuple(SearchHit(**_fields(hit, "cosine")) for hit in hits)
-        return SearchReply(root=str(self.root), hits=shown, note=note, nearest=nearest, complete=complete)
+        likeness = None
+        if params.closely:
+            hits, likeness = await reranked(self.embedder, params.query, hits, priority)
+        shown = tuple(SearchHit(**_fields(hit)) for hit in hits[: params.k])
+        return SearchReply(root=str(self.root), hits=shown, note=note, likeness=likeness, complete=complete)
 
     async def outline(self, params: OutlineParams) -> str:
         return await self._quickly(lambda: self._opened().repository_map(params.budget, params.focus, params.query))
@@ -302,7 +306,8 @@ class Repository:
         """Hits, what the caller should know of them, and whether every file was read. Opening the index asks the
         policy: once is enough."""
         index = self._opened()
-        hits = index.search(params.query, params.k, language=params.language, query_vector=vector)
+        k = max(params.k, READ) if params.closely else params.k
+        hits = index.search(params.query, k, language=params.language, query_vector=vector)
         self._counts = index.counts()
         unread, waiting = index.missing()
         unknown = params.language and not languages_called(params.language)
@@ -412,7 +417,6 @@ def _defined(one: Definition) -> Place:
     )
 
 
-def _fields(value: Report | Hit, *kept_back: str) -> dict[str, Any]:
+def _fields(value: Report | Hit) -> dict[str, Any]:
     """What a message takes over from the indexer's own value: its fields, of the same names."""
-    names = (field.name for field in dataclasses.fields(value))
-    return {name: getattr(value, name) for name in names if name not in kept_back}
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

@@ -9,6 +9,7 @@ from pointsman.host.wire import to_plain
 from pointsman.lsp.documents import snapshot_at
 from pointsman.lsp.messages import SEARCH, SearchParams
 from pointsman.lsp.protocol import InvalidParams
+from pointsman_indexer.intent import understand
 
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
@@ -23,6 +24,9 @@ def register(server: Server) -> None:
             raise InvalidParams("no workspace folder is open: there is nothing to search")
         if not 1 <= params.k <= 100:
             raise InvalidParams("k must lie between 1 and 100")
-        wanted = api.SearchParams(path=str(root), query=params.query, k=params.k, language=params.language)
+        closely = understand(params.query).kind == "question"
+        wanted = api.SearchParams(
+            path=str(root), query=params.query, k=params.k, language=params.language, closely=closely
+        )
         reply = await (await server.services()).host.search(wanted)
         return {**to_plain(reply), "query": params.query, "root": root.as_uri()}

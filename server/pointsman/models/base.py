@@ -134,3 +134,8 @@ class TextEmbedder(Engine, Protocol):
     async def embed(
         self, texts: Sequence[str], *, kind: Literal["query", "document"], priority: Priority
     ) -> list[list[float]]: ...
+
+    async def compare(self, query: str, texts: Sequence[str], *, priority: Priority) -> list[float] | None:
+        """How far each of a few texts says what the query says, read token by token: -1 to 1, shape (len(texts),).
+        None where the model's tokens mean nothing by themselves, as when it was trained on the first or last alone."""
+        ...

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from pointsman.errors import EngineError, PointsmanError
 from pointsman.models.base import Priority
 from pointsman.worker import messages as m
+from pointsman.worker.compare import Comparison
 from pointsman.worker.embed import Embedding, Encoder
 from pointsman.worker.engine import End, Generation, PrefixCache
 from pointsman.worker.faults import device_lost, out_of_memory
@@ -42,7 +43,7 @@ class Child:
     def __init__(self, inbox: queue.SimpleQueue[bytes], sink: BinaryIO) -> None:
         self._inbox = inbox
         self._sink = sink
-        self._jobs: Scheduler[Generation | Embedding] = Scheduler()
+        self._jobs: Scheduler[Generation | Embedding | Comparison] = Scheduler()
         self._prefixes = {priority: PrefixCache() for priority in Priority}
         """One a priority: two jobs of one priority never interleave, so a cache has one user at a time."""
         self._generator: Transformer | None = None
@@ -111,6 +112,12 @@ class Child:
                     return
                 work = Embedding(self._encoder, message.texts, query=message.query, head=head)
                 self._jobs.add(message.id, Priority(message.priority), work)
+            case m.Compare():
+                if self._encoder is None:
+                    self._fail(message.id, "this engine has no embedder")
+                    return
+                comparison = Comparison(self._encoder, message.query, message.texts)
+                self._jobs.add(message.id, Priority(message.priority), comparison)
             case m.Cancel():
                 self._jobs.remove(message.id)
             case m.Ping():
@@ -146,7 +153,12 @@ class Child:
         if over:
             self._jobs.remove(id)
 
-    def _advance(self, id: int, job: Generation | Embedding) -> bool:
+    def _advance(self, id: int, job: Generation | Embedding | Comparison) -> bool:
+        if isinstance(job, Comparison):
+            scores = job.step()
+            if scores is not None:
+                self._send(m.Scores(id=id, scores=tuple(scores)))
+            return scores is not None
         if isinstance(job, Embedding):
             made = job.step()
             if made is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -19,6 +19,7 @@ from pointsman.worker.condense import condensed, in_words
 from pointsman.worker.messages import Pooling
 from pointsman.worker.prompt import valid_unicode
 
+T = TypeVar("T")
 _TOKENS_PER_STEP = {"cpu": 2048, "cuda": 16_384}
 """Tokens of one step, about a fifth of a second on a small CPU."""
 _SHARED = 256
@@ -68,8 +69,21 @@ class Encoder:
         self._tokenizer.enable_truncation(max_length=self._most[query])
         return [e.ids for e in self._tokenizer.encode_batch(clean, add_special_tokens=True)]
 
-    def batches(self, rows: Sequence[Sequence[int]]) -> list[list[int]]:
-        """Indexes into `rows`, longest first, in batches of about equal work: as many as fill all lanes."""
+    def spell(self, texts: Sequence[str], most: int) -> list[tuple[list[int], list[int]]]:
+        """Of each text as it stands, but for identifiers that come in words, at most so many tokens, and 1 where one is
+        of the text and not the model's own."""
+        clean = [valid_unicode(in_words(text) if self._as_words else text) for text in texts]
+        self._tokenizer.enable_truncation(max_length=most)
+        encoded = self._tokenizer.encode_batch(clean, add_special_tokens=True)
+        return [(e.ids, [1 - special for special in e.special_tokens_mask]) for e in encoded]
+
+    def rounds(self, rows: Sequence[Sequence[int]]) -> list[list[list[int]]]:
+        """Indexes into `rows` in batches of about equal work, longest first; a round is what runs at once."""
+        batches = self._batches(rows)
+        return [batches[at : at + self.lanes] for at in range(0, len(batches), self.lanes)]
+
+    def _batches(self, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+        """As many as fill all lanes."""
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]), reverse=True)
         total = sum(map(len, rows))
         lanes = self.lanes if total > _SHARED else 1
@@ -87,14 +101,21 @@ class Encoder:
             before += len(rows[i])
         return out
 
-    def forward_each(self, batches: Sequence[Sequence[Sequence[int]]]) -> list[Any]:
-        """`forward` of each, at once."""
+    def at_once(self, work: Callable[[T], Any], batches: Sequence[T]) -> list[Any]:
+        """`work` on each batch, in a lane of its own."""
         if len(batches) == 1:
-            return [self.forward(batches[0])]
-        return list(self._threads.map(self.forward, batches))
+            return [work(batches[0])]
+        return list(self._threads.map(work, batches))
 
     def forward(self, rows: Sequence[Sequence[int]]) -> Any:
         """float32 tensor on the CPU, shape (len(rows), dimension), each row of unit length."""
+        with torch.inference_mode():
+            hidden, mask = self.states(rows)
+            return torch.nn.functional.normalize(_pool(hidden, mask, self._pooling), dim=-1).cpu()
+
+    def states(self, rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:
+        """The last hidden states, float32 of shape (len(rows), longest row, dimension), and 1 where a row has a token;
+        both where the model is."""
         width = max(len(r) for r in rows)
         ids = torch.full((len(rows), width), self._pad, dtype=torch.long)
         mask = torch.zeros((len(rows), width), dtype=torch.long)
@@ -104,8 +125,7 @@ class Encoder:
         device = self._model.device
         with torch.inference_mode():
             hidden = self._model(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
-            pooled = _pool(hidden.float(), mask.to(device), self._pooling)
-            return torch.nn.functional.normalize(pooled, dim=-1).cpu()
+            return hidden.float(), mask.to(device)
 
 
 def _pool(hidden: Any, mask: Any, pooling: Pooling) -> Any:
@@ -117,6 +137,11 @@ def _pool(hidden: Any, mask: Any, pooling: Pooling) -> Any:
         return hidden[torch.arange(len(hidden), device=hidden.device), last]
     weights = mask.unsqueeze(-1)
     return (hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+
+
+def mean_of(hidden: Any, mask: Any) -> Any:
+    """Unit vectors, shape (texts, dimension), of what `Encoder.states` gives."""
+    return torch.nn.functional.normalize(_pool(hidden, mask, "mean"), dim=-1)
 
 
 class Embedding:
@@ -140,13 +165,12 @@ class Embedding:
     def _run(self, texts: Sequence[str], query: bool) -> Iterator[Any | None]:
         rows = self._encoder.encode(texts, query=query)
         out = torch.zeros((len(rows), self._encoder.dimension), dtype=torch.float32)
-        batches = self._encoder.batches(rows)
-        for at in range(0, len(batches), self._encoder.lanes):
-            step = batches[at : at + self._encoder.lanes]
-            made = self._encoder.forward_each([[rows[i] for i in batch] for batch in step])
-            for batch, vectors in zip(step, made, strict=True):
+        rounds = self._encoder.rounds(rows)
+        for number, batches in enumerate(rounds, start=1):
+            made = self._encoder.at_once(self._encoder.forward, [[rows[i] for i in batch] for batch in batches])
+            for batch, vectors in zip(batches, made, strict=True):
                 out[batch] = vectors
-            if at + len(step) < len(batches):
+            if number < len(rounds):
                 yield None
         if self._head is not None and len(rows):
             with torch.inference_mode():

@@ -21,7 +21,7 @@ from pointsman.worker import messages as m
 from pointsman.worker.pipe import Pipe, to_error
 from pointsman.worker.supervise import Patience, Supervisor, spawn
 
-Reply = m.PieceMade | m.Finished | m.Vectors | PointsmanError
+Reply = m.PieceMade | m.Finished | m.Vectors | m.Scores | PointsmanError
 
 
 def generator_spec(
@@ -102,7 +102,7 @@ class TorchLink:
             memory_bytes=None if memory is None else memory + (self._device_bytes if ready else 0),
         )
 
-    async def ask(self, make: Callable[[int], m.Generate | m.Embed]) -> AsyncGenerator[Reply, None]:
+    async def ask(self, make: Callable[[int], m.Generate | m.Embed | m.Compare]) -> AsyncGenerator[Reply, None]:
         """Send the request that `make` builds for a fresh id; its replies, the last of which is not a `PieceMade`.
 
         Closing the stream cancels the request. Raises `EngineError` when the child fails or dies.
@@ -158,7 +158,7 @@ class TorchLink:
         match message:
             case m.Failed() if message.id in self._open:
                 self._open[message.id].put_nowait(to_error(message))
-            case m.PieceMade() | m.Finished() | m.Vectors() if message.id in self._open:
+            case m.PieceMade() | m.Finished() | m.Vectors() | m.Scores() if message.id in self._open:
                 self._open[message.id].put_nowait(message)
             case _:
                 pass
@@ -224,6 +224,7 @@ class TorchEmbedder(_Face):
         if link.embedder is None:
             raise ValueError("the link has no embedder")
         super().__init__(link, adaptation.name if adaptation else link.embedder.name)
+        self._compares = link.embedder.pooling == "mean"
         self._head, self._head_sha256 = (str(adaptation.file), adaptation.sha256) if adaptation else ("", "")
 
     async def embed(
@@ -248,3 +249,20 @@ class TorchEmbedder(_Face):
         finally:
             await replies.aclose()
         raise EngineError("the engine sent vectors of the wrong shape")
+
+    async def compare(self, query: str, texts: Sequence[str], *, priority: Priority) -> list[float] | None:
+        """What an adaptation learned is of whole vectors, so it has no part in this."""
+        if not self._compares:
+            return None
+
+        def make(id: int) -> m.Compare:
+            return m.Compare(id=id, query=query, texts=tuple(texts), priority=priority)
+
+        replies = self._link.ask(make)
+        try:
+            async for reply in replies:
+                if isinstance(reply, m.Scores) and len(reply.scores) == len(texts):
+                    return list(reply.scores)
+        finally:
+            await replies.aclose()
+        raise EngineError("the engine sent scores for other texts")

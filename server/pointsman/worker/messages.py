@@ -1,7 +1,7 @@
 """How a parent and its model child talk: newline-delimited JSON over the child's stdin and stdout.
 
-    parent → child   Load first; then Generate, Embed, Cancel, Ping. End of file means: exit at once.
-    child → parent   Progress while loading, Ready; then PieceMade*, Finished or Vectors or Failed per id; Pong.
+    parent → child   Load first; then Generate, Embed, Compare, Cancel, Ping. End of file means: exit at once.
+    child → parent   Progress while loading, Ready; then PieceMade*, Finished, Vectors, Scores or Failed per id; Pong.
 
 The adapting child gets one Adapt and answers Step*, then Adapted or Failed.
 
@@ -121,6 +121,16 @@ class Embed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compare:
+    """How far each text says what the query says."""
+
+    id: int
+    query: str
+    texts: tuple[str, ...]
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
     id: int
 
@@ -172,6 +182,13 @@ class Vectors:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    id: int
+    scores: tuple[float, ...]
+    """One for each text of the Compare, in their order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
     """`id` 0 means the child as a whole: it could not load, and exits."""
 
@@ -216,12 +233,12 @@ class Adapted:
     """Base64 of the file to keep; "" when it is not better than both."""
 
 
-ToChild = Load | Serve | Adapt | Generate | Embed | Cancel | Ping
-ToParent = Progress | Ready | PieceMade | Finished | Vectors | Failed | Pong | Step | Adapted
+ToChild = Load | Serve | Adapt | Generate | Embed | Compare | Cancel | Ping
+ToParent = Progress | Ready | PieceMade | Finished | Vectors | Scores | Failed | Pong | Step | Adapted
 
-_TO_CHILD: dict[str, type[Any]] = {c.__name__: c for c in (Load, Serve, Adapt, Generate, Embed, Cancel, Ping)}
+_TO_CHILD: dict[str, type[Any]] = {c.__name__: c for c in (Load, Serve, Adapt, Generate, Embed, Compare, Cancel, Ping)}
 _TO_PARENT: dict[str, type[Any]] = {
-    c.__name__: c for c in (Progress, Ready, PieceMade, Finished, Vectors, Failed, Pong, Step, Adapted)
+    c.__name__: c for c in (Progress, Ready, PieceMade, Finished, Vectors, Scores, Failed, Pong, Step, Adapted)
 }
 _converter = cattrs.Converter(forbid_extra_keys=True)
 

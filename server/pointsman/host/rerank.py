@@ -1,0 +1,39 @@
+"""The best hits of a search put in the order in which they say what the query says.
+
+A ranking by what is known of a piece of code is quick enough for every key, and tells what is worth reading; reading it
+tells more (`pointsman.worker.compare`). Of questions: a name, a path or a stack trace says by itself what is meant, and
+for descriptions the ranking is better as it is, for they are what it learned from (`bench/README.md`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pointsman.models.base import Priority, TextEmbedder
+from pointsman_indexer import Hit
+from pointsman_indexer.intent import understand
+
+READ = 12
+"""Hits that are read: of more, too many are near in words alone (`bench/README.md`)."""
+_WEIGHT = 12.5
+"""What a likeness of 1 adds to the logarithm of a hit's score; tuned with `READ` on the questions `dev` and `held`."""
+_LEAST_SCORE = 1e-4
+
+
+async def reranked(
+    embedder: TextEmbedder, query: str, hits: Sequence[Hit], priority: Priority
+) -> tuple[list[Hit], float | None]:
+    """The first hits anew, and the others behind them, and how far the one that says most of what the query says does
+    so; None when nothing was read. A place keeps its score, whoever takes it."""
+    first = list(hits[:READ])
+    scores = await embedder.compare(query, [f"{hit.path} {hit.symbol}\n{hit.text}" for hit in first], priority=priority)
+    if not scores:
+        return list(hits), None
+    if understand(query).kind != "question":
+        return list(hits), max(scores)
+    worth = [math.log(max(hit.score, _LEAST_SCORE)) + _WEIGHT * like for hit, like in zip(first, scores, strict=True)]
+    order = sorted(range(len(first)), key=lambda at: -worth[at])
+    moved = [replace(first[at], score=place.score) for at, place in zip(order, first, strict=True)]
+    return [*moved, *hits[READ:]], max(scores)
