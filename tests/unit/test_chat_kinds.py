@@ -8,7 +8,7 @@ import pytest
 
 from pointsman.chat.kinds import Reading, read
 from pointsman.chat.recall import recalled
-from pointsman.chat.relevance import called_by_name, judge, stands_in
+from pointsman.chat.relevance import called_by_name, judge, stands_in, subjects
 from pointsman.chat.retrieve import Found, retrieve
 from pointsman.chat.sources import Source, joined, passage, within_budget
 from pointsman.chat.types import Question, Turn
@@ -295,6 +295,11 @@ def test_names_are_told_from_words() -> None:
     assert stands_in("Redis", [source]) and stands_in("UUIDs", [source]) and not stands_in("Kafka", [source])
     header = passage(path="a.py", start_line=1, symbol="", sha="s", text="def accept_language(self): return 1")
     assert stands_in("Accept-Language", [header]) and not stands_in("Accept-Encoding", [header])
+
+
+def test_a_question_is_about_its_subjects_and_not_about_what_any_question_says() -> None:
+    asked = "Where isn't a tiny file of 4096 bytes picked because another one doesn't fit behind the sunset?"
+    assert list(subjects(asked).values()) == ["bytes", "sunset"]
 
 
 def test_no_sources_are_about_nothing() -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from pointsman.errors import PointsmanError
+from pointsman.errors import EngineError, PointsmanError
 from pointsman.host import pause
 from pointsman.host.adaptations import Adaptations, Base
 from pointsman.host.api import (
@@ -53,7 +53,7 @@ class Embedder:
         self.name = name
         self.release = asyncio.Event()
         self.asked = asyncio.Event()
-        self.compares = True
+        self.compares, self.fails = True, False
         self.compared: list[str] = []
 
     async def start(self) -> None: ...
@@ -73,6 +73,8 @@ class Embedder:
     async def compare(self, query: str, texts: Sequence[str], *, priority: Priority) -> list[float] | None:
         """The seldomer a text has the query's last word, the better, but it has to."""
         self.compared = [query, *texts]
+        if self.fails:
+            raise EngineError("out of memory")
         counts = [text.count(query.split()[-1].strip("?")) for text in texts]
         return [1 / count if count else -1.0 for count in counts] if self.compares else None
 
@@ -246,6 +248,8 @@ async def test_hits_that_are_read_beside_the_query_come_in_the_order_of_that(
     embedder.compares = False
     plain = await indexes.search(replace(asked, closely=True))
     assert (plain.hits, plain.likeness) == (quick.hits, None)
+    embedder.fails = True
+    assert await indexes.search(replace(asked, closely=True)) == plain
 
 
 @pytest.mark.parametrize(

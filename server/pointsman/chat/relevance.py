@@ -43,15 +43,28 @@ _EVERYWHERE = frozenset(
 _PLAIN = frozenset(
     re.findall(
         r"\w+",
-        """add allow allowed ask asked avoid away back be become becomes begin begins bring brought built call
-        called change changed check checked choose chosen come comes compute computed decide decided
-        different end ends exact exactly fall falls find found full gave give given gives go goes gone good
-        half happen hold holds instead keep keeps kept know known knows large last leave leaves left like
-        long look looked looks made make makes many most move moved much need needed needs never new next
-        nothing old open opened part put puts read reads really reach same see seen send sent separate set
-        several short sort stand start started stay still stop stopped take taken takes them thing things
-        time together top told try turn turned turns twice two want wanted wants well went wrong write
-        written nobody somebody anybody someone anyone everyone everything""",
+        """able above across add again against ahead allow allowed almost alone along already although always
+        among another anybody anyone anyway apart appear appeared appears around arrive arrived arrives ask
+        asked avoid away back bad be because become becomes begin begins behind belong belongs below beneath
+        beside between beyond big bigger biggest bring brought built call called cause caused causes certain
+        change changed check checked choose chosen come comes compute computed contain contained contains deal
+        deals decide decided decides despite determine determined determines different difficult during easy
+        end ends ensure ensures ever everyone everything exact exactly except exist existed exists fall falls
+        far few fewer find fine fit fits fitted found full gave give given gives go goes gone good great half
+        happen hard hardly help helped helps hold holds huge include included includes instead involve involved
+        involves keep keeps kept know known knows lack lacks large last lead leads leave leaves left letting
+        lie lies like likely little long look looked looks made main make makes many maybe meant mere most move
+        moved much need needed needs never new next nice nobody nothing notice noticed notices occur occurred
+        occurs odd often old onto open opened ordinary outside part particular perhaps pick picked picks
+        possible prefer preferred prefers proper provide provided provides put puts quite rather reach read
+        reads real really remain remained remains require required requires right said same says see seem
+        seemed seems seen send sent separate set several short similar simple since single small smaller
+        smallest somebody somehow someone sometimes soon sort special specific stand start started stay still
+        stop stopped strange suppose supposed sure take taken takes tells them thing things though threw
+        through throughout throw thrown throws time tiny together told top toward towards treat treated treats
+        try turn turned turns twice two underneath understand understands understood unknown unless upon usual
+        usually various via want wanted wants well went whenever whereas whole wide wider worked working worth
+        write written wrong""",
     )
 )
 """Words that carry no subject by themselves: a repository need not say them to be about the question."""
@@ -80,7 +93,11 @@ def judge(
 
 def subjects(question: str) -> dict[str, str]:
     """The words of the question that name a subject, by their stems, as they are spelled in it."""
-    return {stem: word for stem, word in spelled(question).items() if word.lower() not in _PLAIN}
+    return {
+        stem: word
+        for stem, word in spelled(question).items()
+        if word.lower() not in _PLAIN and not word[0].isdigit()  # a number is an example of a value
+    }
 
 
 def called_by_name(question: str) -> list[str]:

@@ -37,7 +37,8 @@ _EMPTY = frozenset(
         other our out over own per please same shall should since so some such tell than that the their them
         then there these they this those through to too under until up us very via was we were what when
         where whether which while who whom whose why will with within without would yes you your happen
-        happens explain describe show use using used work works mean way thing""",
+        happens explain describe show use using used work works mean way thing
+        ain aren couldn didn doesn don hadn hasn haven isn shouldn wasn weren won wouldn""",  # behind these: 't
     )
 )
 _REPOSITORY = frozenset(

@@ -7,14 +7,17 @@ for descriptions the ranking is better as it is, for they are what it learned fr
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pointsman.errors import EngineError
 from pointsman.models.base import Priority, TextEmbedder
 from pointsman_indexer import Hit
 from pointsman_indexer.intent import understand
 
+log = logging.getLogger(__name__)
 READ = 12
 """Hits that are read: of more, too many are near in words alone (`bench/README.md`)."""
 _WEIGHT = 12.5
@@ -28,7 +31,12 @@ async def reranked(
     """The first hits anew, and the others behind them, and how far the one that says most of what the query says does
     so; None when nothing was read. A place keeps its score, whoever takes it."""
     first = list(hits[:READ])
-    scores = await embedder.compare(query, [f"{hit.path} {hit.symbol}\n{hit.text}" for hit in first], priority=priority)
+    texts = [f"{hit.path} {hit.symbol}\n{hit.text}" for hit in first]
+    try:
+        scores = await embedder.compare(query, texts, priority=priority)
+    except EngineError as error:  # out of memory, perhaps: what was found is worth showing all the same
+        log.warning("hits are not read: %s", error.code)
+        scores = None
     if not scores:
         return list(hits), None
     if understand(query).kind != "question":
