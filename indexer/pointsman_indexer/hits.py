@@ -25,9 +25,11 @@ class Hit:
     fresh: bool
     """Whether the file still has that content."""
     text: str
+    cosine: float | None = None
+    """Of its vector and the query's, which unlike `score` compares across queries; None without a search by meaning."""
 
 
-def hit_of(one: Chunk, score: float, sha: str, fresh: bool) -> Hit:
+def hit_of(one: Chunk, score: float, sha: str, fresh: bool, cosine: float | None = None) -> Hit:
     return Hit(
         path=one.path,
         start_line=one.start_line,
@@ -39,6 +41,7 @@ def hit_of(one: Chunk, score: float, sha: str, fresh: bool) -> Hit:
         sha=sha,
         fresh=fresh,
         text=one.text,
+        cosine=cosine,
     )
 
 

@@ -70,6 +70,7 @@ class Search:
             scored = [(one.lexical, one) for one in found if one.lexical is not None]
         else:
             scored = [(one.dense, one) for one in found if one.dense_rank is not None and one.dense is not None]
+        cosines = {one.id: one.dense for one in found}
         scored.sort(key=lambda pair: (-pair[0], pair[1].chunk.path, pair[1].chunk.start_line))
         best: list[Hit] = []
         for value, one in scored:
@@ -80,15 +81,15 @@ class Search:
                 break
             name = _named(one.chunk, intent) or told_name(one.chunk, content_terms(query))
             worth = math.exp((value - scored[0][0]) / _SPREAD)
-            best.append(self._hit(one.chunk, name, worth, state))
+            best.append(self._hit(one.chunk, name, worth, state, cosines[one.id]))
         return best
 
-    def _hit(self, one: Chunk, name: str, worth: float, state: tuple[str, bool]) -> Hit:
+    def _hit(self, one: Chunk, name: str, worth: float, state: tuple[str, bool], cosine: float | None) -> Hit:
         """A chunk of several short definitions goes by the name of the one that was asked for."""
         kind = one.kind
         if name != one.symbol:
             kind = next((own.kind for own in self._catalog.symbols(one.path) if own.qualified == name), kind)
-        return hit_of(replace(one, symbol=name, kind=kind), worth, *state)
+        return hit_of(replace(one, symbol=name, kind=kind), worth, *state, cosine)
 
     def candidates(
         self,

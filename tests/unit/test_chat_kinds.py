@@ -248,7 +248,7 @@ async def test_excluded_and_stale_hits_are_no_sources_of_any_kind() -> None:
         (0.6, "How is stock taken by butterflies with telescopes?", "near", 1),
         (0.6, "How is taken stock given away?", "about", 1),
         (0.4, "How do we take stock?", "doubtful", 1),
-        (0.35, "How do we take stock?", "near", 1),
+        (0.34, "How do we take stock?", "near", 1),
         (0.1, "How do we take stock?", "foreign", 0),
         (None, "How do we take stock?", "about", 1),
         (None, "How is stock painted green?", "near", 1),

@@ -53,6 +53,16 @@ def test_the_best_hit(index: Index, query: str, path: str, symbol: str) -> None:
     assert (hit.path, hit.symbol) == (path, symbol)
 
 
+def test_a_hit_tells_how_near_it_is_in_meaning_where_there_are_vectors(
+    index: Index, repo: Repo, tmp_path: Path
+) -> None:
+    cosines = [hit.cosine for hit in index.search("parse_cookie_header", 5)]
+    assert cosines and all(cosine is not None and -1.001 <= cosine <= 1.001 for cosine in cosines)
+    with Index.open(repo.root, tmp_path / "other", CountingEmbedder()) as fresh:
+        fresh.update(embed=False)
+        assert [hit.cosine for hit in fresh.search("parse_cookie_header", 1)] == [None]
+
+
 def test_a_hit_is_the_file_s_text_with_its_blob_id(index: Index, repo: Repo) -> None:
     hit = index.search("Cart.clear", 1)[0]
     lines = (repo.root / hit.path).read_text().splitlines(keepends=True)

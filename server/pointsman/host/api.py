@@ -169,8 +169,8 @@ class SearchReply:
     note: str = ""
     """What the caller should know, such as an index that is still being built; "" when all is well."""
     likeness: float | None = None
-    """How far the hit that says most of what the query says does so, -1 to 1, which unlike a score compares across
-    queries; None when no hit was read."""
+    """How near the hits come to the query, -1 to 1, which unlike a score compares across queries; None when none was
+    read."""
     complete: bool = True
     """False while files wait to be read: what was not found may stand in them."""
 

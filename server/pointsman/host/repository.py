@@ -129,7 +129,7 @@ class Repository:
         likeness = None
         if params.closely:
             hits, likeness = await reranked(self.embedder, params.query, hits, priority)
-        shown = tuple(SearchHit(**_fields(hit)) for hit in hits[: params.k])
+        shown = tuple(SearchHit(**_fields(hit, "cosine")) for hit in hits[: params.k])
         return SearchReply(root=str(self.root), hits=shown, note=note, likeness=likeness, complete=complete)
 
     async def outline(self, params: OutlineParams) -> str:
@@ -417,6 +417,7 @@ def _defined(one: Definition) -> Place:
     )
 
 
-def _fields(value: Report | Hit) -> dict[str, Any]:
+def _fields(value: Report | Hit, *kept_back: str) -> dict[str, Any]:
     """What a message takes over from the indexer's own value: its fields, of the same names."""
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    names = (field.name for field in dataclasses.fields(value))
+    return {name: getattr(value, name) for name in names if name not in kept_back}

@@ -28,8 +28,11 @@ _LEAST_SCORE = 1e-4
 async def reranked(
     embedder: TextEmbedder, query: str, hits: Sequence[Hit], priority: Priority
 ) -> tuple[list[Hit], float | None]:
-    """The first hits anew, and the others behind them, and how far the one that says most of what the query says does
-    so; None when nothing was read. A place keeps its score, whoever takes it."""
+    """The first hits anew, and the others behind them; and the hits' likeness to the query: the mean of the best
+    reading and the best cosine, or the reading alone where nothing has a vector yet; None when nothing was read.
+
+    A place keeps its score, whoever takes it.
+    """
     first = list(hits[:READ])
     texts = [f"{hit.path} {hit.symbol}\n{hit.text}" for hit in first]
     try:
@@ -39,9 +42,11 @@ async def reranked(
         scores = None
     if not scores:
         return list(hits), None
+    nearest = max((hit.cosine for hit in hits if hit.cosine is not None), default=max(scores))
+    likeness = (max(scores) + nearest) / 2
     if understand(query).kind != "question":
-        return list(hits), max(scores)
+        return list(hits), likeness
     worth = [math.log(max(hit.score, _LEAST_SCORE)) + _WEIGHT * like for hit, like in zip(first, scores, strict=True)]
     order = sorted(range(len(first)), key=lambda at: -worth[at])
     moved = [replace(first[at], score=place.score) for at, place in zip(order, first, strict=True)]
-    return [*moved, *hits[READ:]], max(scores)
+    return [*moved, *hits[READ:]], likeness
