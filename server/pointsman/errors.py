@@ -89,6 +89,12 @@ class WontFit(EngineError):
     code = "wont_fit"
 
 
+class OutOfMemory(EngineError):
+    """A model's process ran out of memory, as it said itself before it ended."""
+
+    code = "oom"
+
+
 class HostError(PointsmanError):
     code = "host"
 

@@ -170,7 +170,7 @@ class Host:
         )
 
     async def search(self, params: api.SearchParams) -> api.SearchReply:
-        return api.SearchReply(root=params.path, hits=())
+        return api.SearchReply(root=params.path, hits=(), note=f"read closely: {params.closely}")
 
     async def closed_preview(self, params: api.ClosedRequest) -> api.ClosedPreview:
         raise NotImplementedError

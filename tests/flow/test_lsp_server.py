@@ -198,7 +198,7 @@ async def test_a_question_on_a_file_that_was_closed_is_still_about_it(ready: Wir
     answer = (await ready.ask("pointsman/ask", params))["result"]
     assert answer["answer"] == "1\r\nb" and answer["root"] == tmp_path.as_uri()
     found = await ready.ask("pointsman/search", {"query": "b", "textDocument": {"uri": file.as_uri()}})
-    assert found["result"]["root"] == tmp_path.as_uri()
+    assert found["result"]["root"] == tmp_path.as_uri() and found["result"]["note"] == "read closely: questions"
     file.write_bytes(b"\xe9 = 1")
     assert "not UTF-8" in (await ready.ask("pointsman/ask", params))["error"]["message"]
 

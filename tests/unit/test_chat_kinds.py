@@ -176,7 +176,10 @@ async def test_callers_come_by_the_graph_before_what_only_says_the_name() -> Non
     )
     told = await found(host, "What calls take?")
     assert places(told) == [("shop/cart.py", 10), ("shop/stock.py", 1), ("shop/page.py", 1)] and told.relevant
-    assert [(asked.query, asked.closely) for asked in host.searched] == [("take", False), ("What calls take?", True)]
+    assert [(asked.query, asked.closely) for asked in host.searched] == [
+        ("take", "never"),
+        ("What calls take?", "never"),
+    ]
 
 
 async def test_a_caller_of_a_common_name_is_looked_up_by_its_place() -> None:
@@ -227,6 +230,7 @@ async def test_a_follow_up_searches_for_what_the_user_asked_before() -> None:
     host = FakeHost(hits=[CART])
     await found(host, "And why?", history=BEFORE)
     assert host.searched[0].query == "How is a discount applied?\nAnd why?"
+    assert host.searched[0].closely == "always"
 
 
 async def test_excluded_and_stale_hits_are_no_sources_of_any_kind() -> None:

@@ -212,6 +212,18 @@ def log_level(level):
     assert ground("`word_at` sends the result of the future to the client.", {1: text}).places == {1: (3, 4)}
 
 
+def test_what_is_denied_is_what_the_source_denies() -> None:
+    text = passage(
+        path="a.py",
+        start_line=1,
+        symbol="",
+        sha="s",
+        text='"""Retries the request when the socket doesn\'t close cleanly."""',
+    )
+    assert not ground("It doesn't retry the request when the socket closes cleanly.", {1: text}).text
+    assert ground("It retries the request when the socket doesn't close cleanly.", {1: text}).text
+
+
 def test_too_few_words_and_a_condition_left_out_are_no_support() -> None:
     text = source(
         '''def complete(complete_var):

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from pointsman.errors import EngineError, PointsmanError
+from pointsman.errors import OutOfMemory, PointsmanError
 from pointsman.host import pause
 from pointsman.host.adaptations import Adaptations, Base
 from pointsman.host.api import (
@@ -55,6 +55,7 @@ class Embedder:
         self.asked = asyncio.Event()
         self.compares, self.fails = True, False
         self.compared: list[str] = []
+        self.tried: list[str] = []
 
     async def start(self) -> None: ...
 
@@ -72,9 +73,10 @@ class Embedder:
 
     async def compare(self, query: str, texts: Sequence[str], *, priority: Priority) -> list[float] | None:
         """The seldomer a text has the query's last word, the better, but it has to."""
+        self.tried.append(query)
         self.compared = [query, *texts]
         if self.fails:
-            raise EngineError("out of memory")
+            raise OutOfMemory("out of memory")
         counts = [text.count(query.split()[-1].strip("?")) for text in texts]
         return [0.5 / count if count else -1.0 for count in counts] if self.compares else None
 
@@ -238,7 +240,7 @@ async def test_hits_that_are_read_beside_the_query_come_in_the_order_of_that(
         (root / f"{name}.py").write_text(f"def {name}(cart):\n    return {' + '.join(['stock'] * times)}\n")
     await update(indexes, root)
     asked = SearchParams(path=str(root), query="How does it take stock", k=3)
-    quick, close = (await indexes.search(asked)), (await indexes.search(replace(asked, closely=True)))
+    quick, close = (await indexes.search(asked)), (await indexes.search(replace(asked, closely="always")))
     assert quick.hits[0].symbol != "take"
     assert [hit.symbol for hit in close.hits] == ["take", "takes_more", "takes_most"]
     assert [hit.score for hit in close.hits] == sorted((hit.score for hit in close.hits), reverse=True)
@@ -246,10 +248,13 @@ async def test_hits_that_are_read_beside_the_query_come_in_the_order_of_that(
     query, *texts = embedder.compared
     assert query == "How does it take stock" and "takes_most.py takes_most\ndef takes_most(cart):" in "\n".join(texts)
     embedder.compares = False
-    plain = await indexes.search(replace(asked, closely=True))
+    plain = await indexes.search(replace(asked, closely="always"))
     assert (plain.hits, plain.likeness) == (quick.hits, None)
     embedder.fails = True
-    assert await indexes.search(replace(asked, closely=True)) == plain
+    assert await indexes.search(replace(asked, closely="always")) == plain
+    assert len(embedder.tried) == 3
+    await indexes.search(replace(asked, closely="always"))
+    assert len(embedder.tried) == 3  # it would end the process again
 
 
 @pytest.mark.parametrize(
@@ -260,7 +265,7 @@ async def test_what_is_no_question_keeps_its_order(ready: tuple[Indexes, Embedde
     (root / "takes_more.py").write_text("def takes_more(cart):\n    return cart.stock\n\n\ntakes_more(stock)\n")
     (root / "other.py").write_text(f"def other():\n    return '{query.split()[-1]}'\n")
     await update(indexes, root)
-    reply = await indexes.search(SearchParams(path=str(root), query=query, closely=True))
+    reply = await indexes.search(SearchParams(path=str(root), query=query, closely="always"))
     assert reply.hits[0].path == "takes_more.py" and reply.likeness is not None
 
 
@@ -269,12 +274,24 @@ async def test_more_hits_are_read_than_are_shown_and_not_all(ready: tuple[Indexe
     for number in range(READ + 8):
         (root / f"take{number}.py").write_text(f"def take{number}(cart):\n    return {'stock ' * number}cart\n")
     await update(indexes, root)
-    asked = SearchParams(path=str(root), query="take stock", k=READ + 4, closely=True)
-    reply = await indexes.search(asked)
-    assert len(reply.hits) == READ + 4 and len({hit.path for hit in reply.hits}) == READ + 4
+    asked = SearchParams(path=str(root), query="How does it take stock", k=READ + 4)
+    quick = await indexes.search(asked)
+    close = await indexes.search(replace(asked, closely="questions"))
     assert len(embedder.compared) == 1 + READ
-    await indexes.search(replace(asked, k=2))
+    assert {hit.path for hit in close.hits[:READ]} == {hit.path for hit in quick.hits[:READ]}
+    assert close.hits[:READ] != quick.hits[:READ] and close.hits[READ:] == quick.hits[READ:]
+    embedder.compared.clear()
+    assert (await indexes.search(replace(asked, k=2, closely="questions"))).hits == close.hits[:2]
     assert len(embedder.compared) == 1 + READ
+
+
+async def test_only_a_question_is_read_for_by_itself(ready: tuple[Indexes, Embedder], root: Path) -> None:
+    indexes, embedder = ready
+    asked = SearchParams(path=str(root), query="shown", closely="questions")
+    assert (await indexes.search(asked)).likeness is None and not embedder.tried
+    assert (await indexes.search(replace(asked, query="What is shown?"))).likeness is not None
+    nothing = await indexes.search(replace(asked, query="What is shown?", language="go", closely="always"))
+    assert nothing.hits == () and len(embedder.tried) == 1
 
 
 async def test_only_the_named_paths_are_looked_at(ready: tuple[Indexes, Embedder], root: Path) -> None:

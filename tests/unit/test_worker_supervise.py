@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator
 import psutil
 import pytest
 
-from pointsman.errors import EngineError, EngineUnavailable, ModelMissing, PointsmanError, WontFit
+from pointsman.errors import EngineError, EngineUnavailable, ModelMissing, OutOfMemory, PointsmanError, WontFit
 from pointsman.models.base import EngineState
 from pointsman.worker import messages as m
-from pointsman.worker.pipe import OutOfMemory, Pipe
+from pointsman.worker.pipe import Pipe
 from pointsman.worker.supervise import Patience, Supervisor, spawn
 from tests.engine_checks import gone
 

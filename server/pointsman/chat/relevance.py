@@ -26,7 +26,7 @@ _NEAR, _FOREIGN = 0.36, 0.31
 """Likenesses that 1 % and none of the answered ones fall short of, 25 and 6 % of those on what is lacking, and 49 and
 48 of 51 questions about other fields (`bench/README.md`)."""
 _COVERED_ALONE, _TOUCHED_ALONE = 0.6, 0.3
-"""Shares of the words, where nothing was read."""
+"""Shares of the words, where nothing was read: by another kind of embedder, or for want of memory."""
 _FILE = (
     "py|pyi|js|mjs|jsx|ts|tsx|go|rs|java|c|h|cc|cpp|hpp|cs|rb|php|lua|sh|sql|json|ya?ml|toml|cfg|ini|conf|env|lock|txt|"
     "md|rst|xml|html?|css|csv|log|pdf|ics|zip|tar|gz"

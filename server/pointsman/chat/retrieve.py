@@ -17,7 +17,7 @@ from pointsman.chat.sources import MOST, Source, joined, of_hit, within_budget
 from pointsman.chat.types import Question
 from pointsman.chat.words import content_words
 from pointsman.exclusion import ExclusionsOf, admitted
-from pointsman.host.api import HostApi, OutlineParams, Place, SearchParams, UsesParams
+from pointsman.host.api import Closely, HostApi, OutlineParams, Place, SearchParams, UsesParams
 from pointsman.models.base import Priority
 
 _HITS = 12
@@ -86,7 +86,9 @@ async def retrieve(
         query = f"{question.before[:300]}\n{query}"
     if chosen:
         query = f"{query}\n{chosen.text[:500]}"
-    hits, likeness = await look.search(query, _HITS, closely=True) if reading.kind != "map" or not told else ([], None)
+    # With a selection, or what a graph told, nobody asks how near hits are, and the query is no longer the question.
+    closely: Closely = "never" if chosen or told else "always"
+    hits, likeness = await look.search(query, _HITS, closely) if reading.kind != "map" or not told else ([], None)
     sources = joined([*told, *hits])
     standing: Standing = "about"
     missing = ""
@@ -123,7 +125,7 @@ class _Look:
         self._exclusions = exclusions
         self._question = question
 
-    async def search(self, query: str, k: int, *, closely: bool = False) -> tuple[list[Source], float | None]:
+    async def search(self, query: str, k: int, closely: Closely = "never") -> tuple[list[Source], float | None]:
         """What may be shown of the hits, best first, and the likeness of those that were read."""
         params = SearchParams(path=self.root, query=query, k=k, priority=Priority.CHAT, closely=closely)
         reply = await self.host.search(params)

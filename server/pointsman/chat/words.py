@@ -37,8 +37,7 @@ _EMPTY = frozenset(
         other our out over own per please same shall should since so some such tell than that the their them
         then there these they this those through to too under until up us very via was we were what when
         where whether which while who whom whose why will with within without would yes you your happen
-        happens explain describe show use using used work works mean way thing
-        ain aren couldn didn doesn don hadn hasn haven isn shouldn wasn weren won wouldn""",  # behind these: 't
+        happens explain describe show use using used work works mean way thing""",
     )
 )
 _REPOSITORY = frozenset(
@@ -57,6 +56,10 @@ _REPOSITORY = frozenset(
     )
     for plural in ("", "s")
 )
+_DENIED = frozenset(
+    re.findall(r"\w+", "ain aren couldn didn doesn don hadn hasn haven isn shouldn wasn weren won wouldn")
+)
+"""What is left of "isn't": nothing that a question is about, but not to be left out of what a sentence says."""
 
 CONDITIONS = frozenset({"if", "unless", "until", "when", "whether", "then", "otherwise", "or"})
 """What makes another statement of the words that follow, or says that what came before them does. Of two that "or"
@@ -77,7 +80,7 @@ def content_words(text: str, *, about_code: bool = True) -> frozenset[str]:
     for word in _WORD.findall(text):
         parts = _PARTS.findall(word) or [word]
         found |= {part.lower() for part in parts} | ({word.lower()} if len(parts) > 1 else set())
-    skipped = _EMPTY if about_code else _EMPTY | _REPOSITORY
+    skipped = _EMPTY if about_code else _EMPTY | _REPOSITORY | _DENIED
     return frozenset(stem(word) for word in found if len(word) > 1 and word not in skipped)
 
 

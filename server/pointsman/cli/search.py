@@ -12,7 +12,6 @@ from pointsman.cli.common import Cli, existing, json_option, visible
 from pointsman.cli.index import update_index
 from pointsman.errors import UsageError
 from pointsman.host.api import IndexParams, SearchParams, SearchReply
-from pointsman_indexer.intent import understand
 from pointsman_indexer.languages import LANGUAGES, languages_called
 
 
@@ -26,8 +25,8 @@ from pointsman_indexer.languages import LANGUAGES, languages_called
 def search(cli: Cli, query: str, path: str, count: int, lang: str, as_json: bool) -> None:
     """Find code by words, names or meaning. Brings the index up to date first.
 
-    For a question ("where are cookies parsed?") the best twelve hits are read beside it, which takes some tenths of a
-    second and finds more.
+    For a question ("where are cookies parsed?") the best hits are read beside it, which takes some tenths of a second
+    and finds more.
     """
     if lang and not languages_called(lang):
         raise UsageError(f"no language is called {lang!r}", remedy=f"one of {', '.join(LANGUAGES)}")
@@ -53,6 +52,5 @@ def search(cli: Cli, query: str, path: str, count: int, lang: str, as_json: bool
 async def _run(cli: Cli, query: str, path: Path, count: int, language: str) -> SearchReply:
     async with cli.services() as services:
         await update_index(cli, services.host, IndexParams(path=str(path)))
-        closely = understand(query).kind == "question"
-        params = SearchParams(path=str(path), query=query, k=count, language=language, closely=closely)
+        params = SearchParams(path=str(path), query=query, k=count, language=language, closely="questions")
         return await services.host.search(params)

@@ -134,6 +134,9 @@ class ForgetReply:
     """False when there was no adaptation."""
 
 
+Closely = Literal["never", "questions", "always"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchParams:
     path: str
@@ -142,8 +145,9 @@ class SearchParams:
     language: str = ""
     priority: int = 1
     """`Priority` of the query's embedding."""
-    closely: bool = False
-    """Whether the best hits are read beside the query: some tenths of a second on a CPU."""
+    closely: Closely = "never"
+    """When the best hits are read beside the query, which takes some tenths of a second on a CPU: only those of a
+    question, which are put in order by it, or those of anything, for their likeness."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pointsman.errors import PointsmanError
+from pointsman.errors import EngineError, OutOfMemory, PointsmanError
 from pointsman.host.api import (
     IndexProgress,
     IndexReport,
@@ -35,11 +35,12 @@ from pointsman.host.api import (
     UsesReply,
 )
 from pointsman.host.bridge import EmbedderBridge
-from pointsman.host.rerank import READ, reranked
+from pointsman.host.rerank import READ, likeness, reordered, texts
 from pointsman.host.watch import changes
 from pointsman.models.base import Priority, TextEmbedder
 from pointsman_indexer import Hit, Index, IndexerError, Progress, Report
 from pointsman_indexer.dense import model_of
+from pointsman_indexer.intent import understand
 from pointsman_indexer.languages import WITH_USES, languages_called
 from pointsman_indexer.scope import Definition
 from pointsman_indexer.snapshot import Import
@@ -88,6 +89,8 @@ class Repository:
         """The update under way was asked for by a change of files, and goes on without a caller."""
         self._watching: asyncio.Task[None] | None = None
         self._searches = 0
+        self._reads = True
+        """Whether hits are read when that is asked for."""
         self._counts = (0, 0)
         self._message = ""
         self._unwatched = ""
@@ -125,12 +128,26 @@ class Repository:
     async def search(self, params: SearchParams) -> SearchReply:
         priority = Priority(params.priority)
         vector = (await self.embedder.embed([params.query], kind="query", priority=priority))[0]
-        hits, note, complete = await self._quickly(lambda: self._look(params, vector))
-        likeness = None
-        if params.closely:
-            hits, likeness = await reranked(self.embedder, params.query, hits, priority)
+        hits, asked, note, complete = await self._quickly(lambda: self._look(params, vector))
+        scores: list[float] | None = None
+        if hits and (params.closely == "always" or (asked and params.closely == "questions")):
+            scores = await self._read(params.query, hits, priority)
+        nearness = likeness(hits, scores) if scores else None
+        if scores and asked:
+            hits = reordered(hits, scores)
         shown = tuple(SearchHit(**_fields(hit, "cosine")) for hit in hits[: params.k])
-        return SearchReply(root=str(self.root), hits=shown, note=note, likeness=likeness, complete=complete)
+        return SearchReply(root=str(self.root), hits=shown, note=note, likeness=nearness, complete=complete)
+
+    async def _read(self, query: str, hits: Sequence[Hit], priority: Priority) -> list[float] | None:
+        """How far each of the first hits says what the query says; None where that cannot be told."""
+        if not self._reads:
+            return None
+        try:
+            return await self.embedder.compare(query, texts(hits), priority=priority)
+        except EngineError as error:  # what was found is worth showing all the same
+            log.warning("hits are not read: %s", error.code)
+            self._reads = not isinstance(error, OutOfMemory)  # each time costs the process that embeds
+            return None
 
     async def outline(self, params: OutlineParams) -> str:
         return await self._quickly(lambda: self._opened().repository_map(params.budget, params.focus, params.query))
@@ -302,18 +319,19 @@ class Repository:
             paths, embed=embed, progress=progress, should_stop=must_stop, snapshot=self._snapshot
         )
 
-    def _look(self, params: SearchParams, vector: Sequence[float]) -> tuple[list[Hit], str, bool]:
-        """Hits, what the caller should know of them, and whether every file was read. Opening the index asks the
-        policy: once is enough."""
+    def _look(self, params: SearchParams, vector: Sequence[float]) -> tuple[list[Hit], bool, str, bool]:
+        """Hits, whether the query is a question, what the caller should know of them, and whether every file was read.
+        Opening the index asks the policy: once is enough."""
         index = self._opened()
-        k = max(params.k, READ) if params.closely else params.k
+        asked = params.closely != "never" and understand(params.query).kind == "question"
+        k = max(params.k, READ) if asked else params.k
         hits = index.search(params.query, k, language=params.language, query_vector=vector)
         self._counts = index.counts()
         unread, waiting = index.missing()
         unknown = params.language and not languages_called(params.language)
         told = f"no language is called {params.language!r}" if unknown else self._note(index, unread, waiting)
         note = "; ".join(filter(None, (told, self.remark)))
-        return hits, note, bool(self._counts[0]) and not unread
+        return hits, asked, note, bool(self._counts[0]) and not unread
 
     def _note(self, index: Index, unread: int, waiting: int) -> str:
         if not (unread or waiting):

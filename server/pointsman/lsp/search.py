@@ -9,7 +9,6 @@ from pointsman.host.wire import to_plain
 from pointsman.lsp.documents import snapshot_at
 from pointsman.lsp.messages import SEARCH, SearchParams
 from pointsman.lsp.protocol import InvalidParams
-from pointsman_indexer.intent import understand
 
 if TYPE_CHECKING:
     from pointsman.lsp.server import Server
@@ -24,9 +23,8 @@ def register(server: Server) -> None:
             raise InvalidParams("no workspace folder is open: there is nothing to search")
         if not 1 <= params.k <= 100:
             raise InvalidParams("k must lie between 1 and 100")
-        closely = understand(params.query).kind == "question"
         wanted = api.SearchParams(
-            path=str(root), query=params.query, k=params.k, language=params.language, closely=closely
+            path=str(root), query=params.query, k=params.k, language=params.language, closely="questions"
         )
         reply = await (await server.services()).host.search(wanted)
         return {**to_plain(reply), "query": params.query, "root": root.as_uri()}

@@ -1,7 +1,7 @@
 """How far texts say what a question says, token by token: late interaction (Khattab and Zaharia, "ColBERT", 2020).
 
 A text's one vector has to stand for all that it does, and is made of its first words; here each token of the question
-looks for its nearest in up to 256 of the text, as they stand, and a quarter is how near the two are as wholes. That
+looks for its nearest in up to 256 of the text, in their order, and a quarter is how near the two are as wholes. That
 takes some thousand times as long as a cosine, so it is for the few best hits of a search. The encoder is the one that
 embeds: what it learned for means of tokens holds for the tokens too.
 """

@@ -70,9 +70,10 @@ class Encoder:
         return [e.ids for e in self._tokenizer.encode_batch(clean, add_special_tokens=True)]
 
     def spell(self, texts: Sequence[str], most: int) -> list[tuple[list[int], list[int]]]:
-        """Of each text as it stands, but for identifiers that come in words, at most so many tokens, and 1 where one is
-        of the text and not the model's own."""
+        """Of each text in its own order, of words alone for a model that reads code so, at most so many tokens, and 1
+        where one is of the text and not the model's own."""
         clean = [valid_unicode(in_words(text) if self._as_words else text) for text in texts]
+        most = min(most, getattr(self._model.config, "max_position_embeddings", None) or most)
         self._tokenizer.enable_truncation(max_length=most)
         encoded = self._tokenizer.encode_batch(clean, add_special_tokens=True)
         return [(e.ids, [1 - special for special in e.special_tokens_mask]) for e in encoded]

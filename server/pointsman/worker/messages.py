@@ -194,7 +194,7 @@ class Failed:
 
     id: int
     code: str
-    """A code of `pointsman.errors`, or "oom"."""
+    """A code of `pointsman.errors`."""
     message: str
     remedy: str = ""
 

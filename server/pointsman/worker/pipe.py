@@ -18,10 +18,6 @@ LOADING = 1800.0
 has no thread to answer a question meanwhile."""
 
 
-class OutOfMemory(EngineError):
-    """The child ran out of memory, as it said itself before it ended."""
-
-
 class Pipe:
     """Args:
     each: called with every message of a request, Failed with an id included.
@@ -127,6 +123,4 @@ class Pipe:
 
 
 def to_error(message: m.Failed) -> PointsmanError:
-    if message.code == "oom":
-        return OutOfMemory(message.message, remedy=message.remedy)
     return by_code(message.code, message.message, remedy=message.remedy)

@@ -20,10 +20,9 @@ from typing import Protocol
 
 import psutil
 
-from pointsman.errors import EngineError, EngineUnavailable, ModelMissing, PointsmanError, WontFit
+from pointsman.errors import EngineError, EngineUnavailable, ModelMissing, OutOfMemory, PointsmanError, WontFit
 from pointsman.models.base import EngineState
 from pointsman.worker.messages import MAX_LINE
-from pointsman.worker.pipe import OutOfMemory
 from pointsman_indexer.children import environment
 
 _PASSED_ON = (
