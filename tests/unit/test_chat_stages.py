@@ -222,6 +222,9 @@ def test_what_is_denied_is_what_the_source_denies() -> None:
     )
     assert not ground("It doesn't retry the request when the socket closes cleanly.", {1: text}).text
     assert ground("It retries the request when the socket doesn't close cleanly.", {1: text}).text
+    apart = replace(text, lines=tuple((number, line.replace("doesn't", "does not")) for number, line in text.lines))
+    assert not ground("It does not retry the request when the socket closes cleanly.", {1: apart}).text
+    assert ground("It retries the request when the socket does not close cleanly.", {1: apart}).text
 
 
 def test_too_few_words_and_a_condition_left_out_are_no_support() -> None:

@@ -2,9 +2,9 @@
 
 A small model builds sentences out of the words that it is shown, and those words in a new order, or with the middle
 left out, say something else. So what it writes is `said` only where all content words stand in the passage in their
-order and close together (`runs`), every name and number of it as it is written, with the same "not" on both sides or on
-neither, no "may" left out and no "all" put in: next to a quotation. A model that names its sources and writes in words
-of its own needs only to `overlap` with them.
+order and close together (`runs`), every name and number of it as it is written, with the same "not" before the same
+word on both sides or on neither, no "may" left out and no "all" put in: next to a quotation. A model that names its
+sources and writes in words of its own needs only to `overlap` with them.
 """
 
 from __future__ import annotations
@@ -92,10 +92,17 @@ def _same_claim(sentence: str, text: str, further: str) -> bool:
     denied, there = _all(_NOT, sentence), _all(_NOT, text)
     if not denied <= there or bool(denied) != bool(there):
         return False
+    if _denied(sentence) != _denied(text) & set(word_list(sentence)):
+        return False
     end = _POINTS.search(sentence.rstrip(" .!"))
     if end and not re.search(r"\W+".join(end[0].split()), further, re.I):
         return False
     return _all(_MODAL, text) <= _all(_MODAL, sentence) and _all(_QUANTITY, sentence) <= _all(_QUANTITY, further)
+
+
+def _denied(text: str) -> set[str]:
+    """The content word behind each "not", by its stem."""
+    return {stem for found in _NOT.finditer(text) for stem in word_list(text[found.end() :])[:1]}
 
 
 def _text(lines: Sequence[tuple[int, str]], first: int, last: int) -> str:
