@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +15,7 @@ from pointsman.cli.app import cli
 from pointsman.cli.common import Cli
 from pointsman.errors import HostError
 from pointsman.host.api import HostStatus, IndexState, OutlineReply
+from tests.cli_services import serve
 
 
 def run(*arguments: str) -> Result:
@@ -75,13 +74,9 @@ def test_a_map_without_entries_says_why(
                 version="1", pid=1, uptime_seconds=1, clients=1, busy=False, engines=(), indexes=indexes, memory_bytes=1
             )
 
-    @asynccontextmanager
-    async def services(_: Cli) -> AsyncIterator[Any]:
-        yield SimpleNamespace(host=Host())
-
     async def known(*_: Any) -> None: ...
 
-    monkeypatch.setattr(Cli, "services", services)
+    serve(monkeypatch, Host())
     monkeypatch.setattr(outline_command, "read_index", known)
     result = run("outline", root)
     assert result.exception is None and result.stdout == out and err in result.stderr

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +12,7 @@ from pointsman.cli import search as search_command
 from pointsman.cli.app import cli
 from pointsman.cli.common import Cli
 from pointsman.host.api import SearchParams, SearchReply
+from tests.cli_services import serve
 from tests.pipelines import hit
 
 
@@ -26,13 +24,9 @@ def test_a_search_lets_a_question_be_read_for(tmp_path: Path, monkeypatch: pytes
             asked.append(params)
             return SearchReply(root=str(tmp_path), hits=(hit("shop/cart.py", "def total():\n    ..."),), note="not all")
 
-    @asynccontextmanager
-    async def services(_: Cli) -> AsyncIterator[Any]:
-        yield SimpleNamespace(host=Host())
-
     async def known(*_: Any) -> None: ...
 
-    monkeypatch.setattr(Cli, "services", services)
+    serve(monkeypatch, Host())
     monkeypatch.setattr(search_command, "update_index", known)
     arguments = ("search", "where is the total?", "--path", str(tmp_path), "-k", "3", "--lang", "py")
     result = CliRunner().invoke(cli, arguments, obj=Cli())

@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from tokenizers import Tokenizer, models, pre_tokenizers, processors  # noqa: E402
+from tokenizers import processors  # noqa: E402
 
 from pointsman.worker import compare, embed  # noqa: E402
 from pointsman.worker.compare import Comparison  # noqa: E402
 from pointsman.worker.embed import Encoder  # noqa: E402
+from tests.toy_encoder import Toy, tokenizer_of  # noqa: E402
 
 WORDS = ["[PAD]", "[CLS]", "[SEP]", "a", "b", "c", "d", "read", "file"]
 
 
-class Toy:
-    """The hidden state of a token is its own one-hot vector, twice as long for every second text of a batch."""
-
-    device = torch.device("cpu")
-    config = SimpleNamespace(pad_token_id=0, hidden_size=len(WORDS))
-
-    def __init__(self) -> None:
-        self.batches: list[tuple[int, int]] = []
-
-    def __call__(self, *, input_ids: Any, attention_mask: Any) -> Any:
-        self.batches.append(tuple(input_ids.shape))
-        states = torch.nn.functional.one_hot(input_ids, len(WORDS)).float()
-        states[1::2] *= 2
-        return SimpleNamespace(last_hidden_state=states)
-
-
 def scores(query: str, texts: list[str], toy: Toy | None = None, lanes: int = 1, as_words: bool = False) -> list[float]:
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="d"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = tokenizer_of(WORDS, "d")
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
     )
-    made = Encoder(toy or Toy(), tokenizer, max_tokens=3, query_tokens=3, lanes=lanes, as_words=as_words)
+    made = Encoder(toy or Toy(WORDS), tokenizer, max_tokens=3, query_tokens=3, lanes=lanes, as_words=as_words)
     job = Comparison(made, query, texts)
     while (out := job.step()) is None:
         pass
@@ -80,7 +61,7 @@ def test_no_more_is_read_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_scores_come_in_the_order_of_the_texts_whatever_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(embed._TOKENS_PER_STEP, "cpu", 8)
     monkeypatch.setattr(embed, "_SHARED", 4)
-    toy = Toy()
+    toy = Toy(WORDS)
     texts = ["a", "b b b b", "c c", "d", "a b a b a b"]
     assert scores("a b", texts, toy, lanes=2) == [0.5, 0.5, 0.0, 0.0, 1.0]
     assert len(toy.batches) > 3

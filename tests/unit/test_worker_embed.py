@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from tokenizers import Tokenizer, models, pre_tokenizers  # noqa: E402
-
 from pointsman.worker import embed  # noqa: E402
 from pointsman.worker.embed import Embedding, Encoder  # noqa: E402
 from pointsman.worker.messages import Pooling  # noqa: E402
+from tests.toy_encoder import Toy, tokenizer_of  # noqa: E402
 
 WORDS = ["[PAD]", "a", "b", "c", "d", "q", "[UNK]"]
-
-
-class Toy:
-    """The hidden state of a token is its own one-hot vector. Notes the shape of every batch."""
-
-    device = torch.device("cpu")
-    config = SimpleNamespace(pad_token_id=0, hidden_size=len(WORDS))
-
-    def __init__(self) -> None:
-        self.batches: list[tuple[int, int]] = []
-
-    def __call__(self, *, input_ids: Any, attention_mask: Any) -> Any:
-        self.batches.append(tuple(input_ids.shape))
-        assert ((input_ids != 0) == (attention_mask == 1)).all()
-        return SimpleNamespace(last_hidden_state=torch.nn.functional.one_hot(input_ids, len(WORDS)).float())
 
 
 def encoder(
     toy: Toy, pooling: Pooling = "mean", max_tokens: int = 100, query_prefix: str = "", lanes: int = 1
 ) -> Encoder:
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = tokenizer_of(WORDS, "[UNK]")
     return Encoder(toy, tokenizer, max_tokens=max_tokens, query_prefix=query_prefix, pooling=pooling, lanes=lanes)
 
 
@@ -58,12 +38,12 @@ def run(made: Encoder, texts: list[str], *, query: bool = False) -> list[dict[st
     ],
 )
 def test_pooling_looks_at_real_tokens_only(pooling: Pooling, expected: list[dict[str, float]]) -> None:
-    assert run(encoder(Toy(), pooling), ["a a b", "c"]) == expected
+    assert run(encoder(Toy(WORDS), pooling), ["a a b", "c"]) == expected
 
 
 def test_vectors_come_in_the_order_of_the_texts_whatever_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(embed._TOKENS_PER_STEP, "cpu", 4)
-    toy = Toy()
+    toy = Toy(WORDS)
     texts = ["a", "b b b b", "c c", "d", "a a a a a a"]
     assert [list(v) for v in run(encoder(toy), texts)] == [["a"], ["b"], ["c"], ["d"], ["a"]]
     assert toy.batches == [(1, 6), (1, 4), (2, 2), (1, 1)]  # longest first, about four tokens each
@@ -71,7 +51,7 @@ def test_vectors_come_in_the_order_of_the_texts_whatever_the_batches(monkeypatch
 
 def test_each_step_is_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(embed._TOKENS_PER_STEP, "cpu", 2)
-    toy = Toy()
+    toy = Toy(WORDS)
     job = Embedding(encoder(toy), ["a a", "b b", "c c"], query=False)
     assert job.step() is None
     assert job.step() is None
@@ -81,7 +61,7 @@ def test_each_step_is_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_lanes_share_a_step_and_a_few_tokens_are_left_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["a a a", "b b b", "c c", "d d"]
-    few, many = Toy(), Toy()
+    few, many = Toy(WORDS), Toy(WORDS)
     expected = run(encoder(few), texts)
     assert few.batches == [(4, 3)]
     monkeypatch.setattr(embed, "_SHARED", 4)
@@ -92,14 +72,14 @@ def test_lanes_share_a_step_and_a_few_tokens_are_left_whole(monkeypatch: pytest.
 
 
 def test_a_long_text_is_cut_and_an_empty_one_is_a_zero_vector() -> None:
-    assert run(encoder(Toy(), max_tokens=2), ["a b c d", ""]) == [{"a": 0.707, "b": 0.707}, {}]
+    assert run(encoder(Toy(WORDS), max_tokens=2), ["a b c d", ""]) == [{"a": 0.707, "b": 0.707}, {}]
 
 
 def test_only_a_query_gets_the_prefix() -> None:
-    made = encoder(Toy(), query_prefix="q ")
+    made = encoder(Toy(WORDS), query_prefix="q ")
     assert run(made, ["a"], query=True) == [{"a": 0.707, "q": 0.707}]
     assert run(made, ["a"]) == [{"a": 1.0}]
 
 
 def test_no_text_at_all() -> None:
-    assert run(encoder(Toy()), []) == []
+    assert run(encoder(Toy(WORDS)), []) == []

@@ -16,7 +16,7 @@ from pointsman_indexer import Hit
 READ = 12
 """Hits that are read: of more, too many are near in words alone (`bench/README.md`)."""
 _WEIGHT = 12.5
-"""What a likeness of 1 adds to the logarithm of a hit's score; tuned with `READ` on the questions `dev` and `held`."""
+"""What a reading of 1 adds to the logarithm of a hit's score; tuned with `READ` on the questions `dev` and `held`."""
 _LEAST_SCORE = 1e-4
 _READING = 0.6
 """Share of the reading in the likeness of hits and query: either alone is fooled by more questions."""

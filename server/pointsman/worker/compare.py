@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
-from pointsman.worker.embed import Encoder, mean_of
+from pointsman.worker.embed import Encoder
 
 _QUERY_TOKENS = 128
 _TEXT_TOKENS = 256
 _AS_A_WHOLE = 0.25
-"""Share of the cosine of both means: of shares from 0 to 1, best for ranking and for telling what is not answered
+"""Share of the cosine of both vectors: of shares from 0 to 1, best for ranking and for telling what is not answered
 (`bench/README.md`)."""
 
 
@@ -44,7 +44,7 @@ class Comparison:
         with torch.inference_mode():
             states, mask = encoder.states([asked])
             wanted = torch.nn.functional.normalize(states[0][torch.tensor(own, dtype=torch.bool)], dim=-1)
-            whole = mean_of(states, mask)[0]
+            whole = encoder.pooled(states, mask)[0]
 
         def compared(batch: Sequence[int]) -> list[float]:
             return _likeness(encoder, wanted, whole, [read[i] for i in batch])
@@ -61,7 +61,7 @@ class Comparison:
 
 def _likeness(encoder: Encoder, wanted: Any, whole: Any, read: Sequence[tuple[list[int], list[int]]]) -> list[float]:
     """For each text the mean, over the question's tokens, of the cosine of the nearest of the text's own, and a share
-    of the cosine of the means."""
+    of the cosine of both as wholes."""
     with torch.inference_mode():
         states, mask = encoder.states([ids for ids, _ in read])
         own = torch.zeros_like(mask, dtype=torch.bool)
@@ -69,5 +69,5 @@ def _likeness(encoder: Encoder, wanted: Any, whole: Any, read: Sequence[tuple[li
             own[row, : len(flags)] = torch.tensor(flags, dtype=torch.bool)
         cosines = torch.nn.functional.normalize(states, dim=-1) @ wanted.T
         nearest = cosines.masked_fill(~own.unsqueeze(-1), -1.0).amax(dim=1).mean(dim=1)
-        likeness = (1 - _AS_A_WHOLE) * nearest + _AS_A_WHOLE * (mean_of(states, mask) @ whole)
+        likeness = (1 - _AS_A_WHOLE) * nearest + _AS_A_WHOLE * (encoder.pooled(states, mask) @ whole)
         return [float(one) for one in likeness.cpu()]

@@ -65,18 +65,18 @@ class Encoder:
         prefix = self._query_prefix if query else ""
         if self._as_words:
             texts = [in_words(text) if query else condensed(text) for text in texts]
-        clean = [valid_unicode(prefix + text) for text in texts]
-        self._tokenizer.enable_truncation(max_length=self._most[query])
-        return [e.ids for e in self._tokenizer.encode_batch(clean, add_special_tokens=True)]
+        return [e.ids for e in self._encodings([prefix + text for text in texts], self._most[query])]
 
     def spell(self, texts: Sequence[str], most: int) -> list[tuple[list[int], list[int]]]:
         """Of each text in its own order, of words alone for a model that reads code so, at most so many tokens, and 1
         where one is of the text and not the model's own."""
-        clean = [valid_unicode(in_words(text) if self._as_words else text) for text in texts]
         most = min(most, getattr(self._model.config, "max_position_embeddings", None) or most)
+        encodings = self._encodings([in_words(text) if self._as_words else text for text in texts], most)
+        return [(e.ids, [1 - special for special in e.special_tokens_mask]) for e in encodings]
+
+    def _encodings(self, texts: Sequence[str], most: int) -> Any:
         self._tokenizer.enable_truncation(max_length=most)
-        encoded = self._tokenizer.encode_batch(clean, add_special_tokens=True)
-        return [(e.ids, [1 - special for special in e.special_tokens_mask]) for e in encoded]
+        return self._tokenizer.encode_batch([valid_unicode(text) for text in texts], add_special_tokens=True)
 
     def rounds(self, rows: Sequence[Sequence[int]]) -> list[list[list[int]]]:
         """Indexes into `rows` in batches of about equal work, longest first; a round is what runs at once."""
@@ -111,8 +111,11 @@ class Encoder:
     def forward(self, rows: Sequence[Sequence[int]]) -> Any:
         """float32 tensor on the CPU, shape (len(rows), dimension), each row of unit length."""
         with torch.inference_mode():
-            hidden, mask = self.states(rows)
-            return torch.nn.functional.normalize(_pool(hidden, mask, self._pooling), dim=-1).cpu()
+            return self.pooled(*self.states(rows)).cpu()
+
+    def pooled(self, hidden: Any, mask: Any) -> Any:
+        """What `states` gives as unit vectors, shape (texts, dimension)."""
+        return torch.nn.functional.normalize(_pool(hidden, mask, self._pooling), dim=-1)
 
     def states(self, rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:
         """The last hidden states, float32 of shape (len(rows), longest row, dimension), and 1 where a row has a token;
@@ -138,11 +141,6 @@ def _pool(hidden: Any, mask: Any, pooling: Pooling) -> Any:
         return hidden[torch.arange(len(hidden), device=hidden.device), last]
     weights = mask.unsqueeze(-1)
     return (hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
-
-
-def mean_of(hidden: Any, mask: Any) -> Any:
-    """Unit vectors, shape (texts, dimension), of what `Encoder.states` gives."""
-    return torch.nn.functional.normalize(_pool(hidden, mask, "mean"), dim=-1)
 
 
 class Embedding:

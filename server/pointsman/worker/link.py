@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Literal
 
@@ -241,13 +242,9 @@ class TorchEmbedder(_Face):
             head, sha256 = self._head, self._head_sha256
             return m.Embed(id=id, texts=texts, query=query, priority=priority, head=head, head_sha256=sha256)
 
-        replies = self._link.ask(make)
-        try:
-            async for reply in replies:
-                if isinstance(reply, m.Vectors) and reply.count == len(texts):
-                    return m.unpack(reply)
-        finally:
-            await replies.aclose()
+        reply = await self._only_reply(make)
+        if isinstance(reply, m.Vectors) and reply.count == len(texts):
+            return m.unpack(reply)
         raise EngineError("the engine sent vectors of the wrong shape")
 
     async def compare(self, query: str, texts: Sequence[str], *, priority: Priority) -> list[float] | None:
@@ -258,11 +255,11 @@ class TorchEmbedder(_Face):
         def make(id: int) -> m.Compare:
             return m.Compare(id=id, query=query, texts=tuple(texts), priority=priority)
 
-        replies = self._link.ask(make)
-        try:
-            async for reply in replies:
-                if isinstance(reply, m.Scores) and len(reply.scores) == len(texts):
-                    return list(reply.scores)
-        finally:
-            await replies.aclose()
+        reply = await self._only_reply(make)
+        if isinstance(reply, m.Scores) and len(reply.scores) == len(texts):
+            return list(reply.scores)
         raise EngineError("the engine sent scores for other texts")
+
+    async def _only_reply(self, make: Callable[[int], m.Embed | m.Compare]) -> Reply:
+        async with aclosing(self._link.ask(make)) as replies:
+            return await anext(replies)
