@@ -21,7 +21,7 @@ from pointsman_indexer.symbols import Parsed, Symbol
 
 __all__ = ["LONGEST", "VERSION", "Chunk", "chunk", "text_of"]
 
-VERSION = 3
+VERSION = 4
 """Raise it when the same file gives other chunks, symbols or uses than before, or the same chunk another text to
 embed: indexes are then made anew."""
 

@@ -132,7 +132,8 @@ class Graph:
         self, budget: int, focus: Sequence[str] = (), mentioned: Sequence[str] = ()
     ) -> list[tuple[str, list[Symbol]]]:
         """The definitions that the repository leans on most, seen from the files `focus` and the names `mentioned`,
-        as many as `budget` tokens hold; the files in `focus` are at hand and left out. Files best first."""
+        as many as `budget` tokens hold; the files in `focus` are at hand and left out. Files best first; where
+        no file is known to use what another one defines, outer definitions of all files by path."""
         files = self._files_now()
         if self._ranking is None or not self._ranking.serves(files.versions):
             self._ranking = Ranking.of(self._db, files.versions)

@@ -31,6 +31,7 @@ _DEEPEST_NODE = 512
 """Of the syntax tree; visiting a node costs the query its depth, so a tower of brackets would take minutes."""
 _MOST_IN_ERROR, _MOST_ERRORS = 4_000, 20_000
 """Past these a file is not in its language, or not worth a query's time."""
+_BODIES = frozenset({"compound_statement", "case_statement"})
 _YAML_DEEPEST = 100
 _YAML_PREFIX = re.compile(rb"^[ \t]*|[-?:](?=[ \t]|$)", re.M)
 
@@ -141,6 +142,10 @@ def _add(found: dict[int, _Found], pattern: int, captures: dict[str, list[Node]]
     seen = found.get(name.start_byte)
     if seen is not None and seen.pattern <= pattern:
         return
+    if kind == "prototype":
+        if _in_body(nodes[0]):
+            return
+        kind = "function"
     scope = captures.get("scope")
     found[name.start_byte] = _Found(
         name=_text(name, lines),
@@ -151,6 +156,15 @@ def _add(found: dict[int, _Found], pattern: int, captures: dict[str, list[Node]]
         name_start=name.start_byte,
         pattern=pattern,
     )
+
+
+def _in_body(node: Node) -> bool:
+    """Whether what stands below `#if` stands in a function's body, where a local such as `Lock guard(mutex())` reads
+    like a prototype. A query cannot say it: conditions nest."""
+    outer = node.parent
+    while outer is not None and outer.type.startswith("preproc_"):
+        outer = outer.parent
+    return outer is not None and outer.type in _BODIES
 
 
 def _text(node: Node, lines: Lines) -> str:

@@ -87,7 +87,10 @@ class Ranking:
         focus: Sequence[str],
         mentioned: Sequence[str],
     ) -> list[tuple[str, list[Symbol]]]:
-        """See `Graph.repository_map`. `versions` are of the files now."""
+        """See `Graph.repository_map`. `versions` are of the files now.
+
+        Where no file leans on another, as far as is known of its language, all definitions have the same weight.
+        """
         given = self._given(frozenset(mentioned))
         at_hand = {number for number, path in enumerate(self.paths) if path in frozenset(focus)}
         ranks = self._ranks(given, at_hand or range(len(self.paths))) if self.paths else []
@@ -96,15 +99,13 @@ class Ranking:
             for share, home, name in shares:
                 scores[home, name] += rank * share
         best = nlargest(_CANDIDATES, scores.items(), key=itemgetter(1))
-        return fill(
-            (
-                (self.paths[home], symbol)
-                for (home, name), _ in best
-                if home not in at_hand and self.paths[home] in versions
-                for symbol in _symbols(db, versions[self.paths[home]], self.names[name])
-            ),
-            budget,
+        leaned_on = (
+            (self.paths[home], symbol)
+            for (home, name), _ in best
+            if home not in at_hand and self.paths[home] in versions
+            for symbol in _symbols(db, versions[self.paths[home]], self.names[name])
         )
+        return fill(leaned_on if best else _outer(db, focus), budget)
 
     def _given(self, mentioned: frozenset[str]) -> list[list[Edge]]:
         """The edges with the share of its file's rank that each carries."""
@@ -175,3 +176,16 @@ def _symbols(db: sqlite3.Connection, version: int, name: str) -> Iterator[Symbol
         (version, name),
     ):
         yield Symbol(name=n, qualified=q, kind=k, start_line=s, end_line=e, depth=d, signature=g)
+
+
+def _outer(db: sqlite3.Connection, focus: Collection[str]) -> Iterator[tuple[str, Symbol]]:
+    """What code defines, outer before inner, then by path. A namespace tells less than what stands in it, and a file of
+    settings would take all room, so those and values come last."""
+    for path, n, q, k, s, e, d, g in db.execute(
+        "SELECT f.path, s.name, s.qualified, s.kind, s.start_line, s.end_line, s.depth, s.signature "
+        "FROM symbols s JOIN files f ON f.version = s.version WHERE s.kind NOT IN ('key', 'section', 'table') "
+        "ORDER BY s.kind IN ('module', 'variable', 'constant', 'property'), s.depth, f.path, s.start_line LIMIT ?",
+        (_CANDIDATES,),
+    ):
+        if path not in focus:
+            yield path, Symbol(name=n, qualified=q, kind=k, start_line=s, end_line=e, depth=d, signature=g)

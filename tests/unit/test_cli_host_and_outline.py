@@ -52,7 +52,7 @@ def test_a_host_that_stays_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ("text", "files", "out", "err"),
     [
         ("a.py:\n1: def f()\n", 2, "a.py:\n1: def f()\n", ""),
-        ("", 1, "", "another one defines (files indexed: 1)"),
+        ("", 1, "", "nothing to list is defined here (files indexed: 1)"),
         ("", 0, "", "nothing is indexed here"),
     ],
 )

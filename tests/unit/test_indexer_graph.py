@@ -409,6 +409,25 @@ def test_the_map_follows_the_focus_and_keeps_its_budget() -> None:
     assert Repository({}).graph.repository_map(500) == []
 
 
+def test_a_map_without_uses_lists_the_outer_definitions_by_path() -> None:
+    repo = Repository(
+        {
+            "b.py": "LEVEL = 1\n\n\ndef beta():\n    return 1\n",
+            "a.cpp": "namespace shop {\nclass Cart {\n  void add(int item);\n};\n}\nint main() { return 0; }\n",
+            "settings.py": "ONE = 1\nTWO = 2\n",
+            "notes.md": "# A heading\n",
+        }
+    )
+    listed = {path: [symbol.name for symbol in symbols] for path, symbols in repo.graph.repository_map(500)}
+    assert list(listed.items()) == [
+        ("a.cpp", ["main", "Cart", "add", "shop"]),
+        ("b.py", ["beta", "LEVEL"]),
+        ("settings.py", ["ONE", "TWO"]),
+    ]
+    assert [path for path, _ in repo.graph.repository_map(17)] == ["a.cpp", "b.py"], "no file in depth before all"
+    assert [path for path, _ in repo.graph.repository_map(500, focus=["a.cpp"])] == ["b.py", "settings.py"]
+
+
 HOSTILE = {
     "a.py": "from .b import x\nfrom . import *\nx()\n",
     "b.py": "from .a import x\nfrom .a import *\nclass A(B): ...\nclass B(A):\n    def f(self): self.g()\n",

@@ -218,6 +218,23 @@ NAMES: dict[str, tuple[str, str, set[tuple[str, str]]]] = {
         "  return y;\n}\n",
         {("run", "function")},
     ),
+    "C++ below conditions": (
+        "cpp",
+        "#if A\n#if B\nint price(int);\n#endif\n#endif\nclass Cart {\n#ifdef X\n  void add(int);\n#else\n  Cart(int);\n"
+        "#endif\n};\nvoid run(int a) {\n#ifdef X\n  Lock guard(mutex());\n#if Y\n  Lock inner(mutex());\n#endif\n"
+        "#elif Z\n  Lock third(mutex());\n#else\n  Lock other(mutex());\n#endif\n  switch (a) {\n  case 1:\n#ifdef X\n"
+        "    Lock last(mutex());\n#endif\n    break;\n  }\n}\n",
+        {
+            *(("price", "function"), ("Cart", "class"), ("Cart.add", "method"), ("Cart.Cart", "method")),
+            ("run", "function"),
+        },
+    ),
+    "C below a condition": (
+        "c",
+        "#ifdef X\nint price(int);\nchar *name(void);\n#endif\n"
+        "void run(void) {\n#ifdef X\n  int count(int);\n  char *label(void);\n#endif\n}\n",
+        {("price", "function"), ("name", "function"), ("run", "function")},
+    ),
     "several of one declaration": (
         "go",
         "package p\n\nvar x, y = 1, 2\n",

@@ -2,15 +2,15 @@
 (function_definition declarator: (_ declarator: (function_declarator declarator: (_) @name))) @definition.function
 (function_definition
   declarator: (_ declarator: (_ declarator: (function_declarator declarator: (_) @name)))) @definition.function
-; A prototype outside of bodies, where it stands below include guards as a rule.
+; A prototype outside of bodies, where it stands below include guards as a rule; `parse` looks whether those do.
 (translation_unit (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.function)
 (declaration_list (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.function)
 (linkage_specification
   (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.function)
-(preproc_ifdef (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.function)
-(preproc_if (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.function)
-(preproc_else (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.function)
-(preproc_elif (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.function)
+(preproc_ifdef (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.prototype)
+(preproc_if (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.prototype)
+(preproc_else (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.prototype)
+(preproc_elif (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.prototype)
 (translation_unit
   (declaration declarator: (_ declarator: (function_declarator declarator: (identifier) @name))) @definition.function)
 (declaration_list
@@ -18,13 +18,13 @@
 (linkage_specification
   (declaration declarator: (_ declarator: (function_declarator declarator: (identifier) @name))) @definition.function)
 (preproc_ifdef
-  (declaration declarator: (_ declarator: (function_declarator declarator: (identifier) @name))) @definition.function)
+  (declaration declarator: (_ declarator: (function_declarator declarator: (identifier) @name))) @definition.prototype)
 (preproc_if
-  (declaration declarator: (_ declarator: (function_declarator declarator: (identifier) @name))) @definition.function)
+  (declaration declarator: (_ declarator: (function_declarator declarator: (identifier) @name))) @definition.prototype)
 (preproc_else
-  (declaration declarator: (_ declarator: (function_declarator declarator: (identifier) @name))) @definition.function)
+  (declaration declarator: (_ declarator: (function_declarator declarator: (identifier) @name))) @definition.prototype)
 (preproc_elif
-  (declaration declarator: (_ declarator: (function_declarator declarator: (identifier) @name))) @definition.function)
+  (declaration declarator: (_ declarator: (function_declarator declarator: (identifier) @name))) @definition.prototype)
 (translation_unit
   [(declaration declarator: (init_declarator declarator: (identifier) @name)) @definition.variable
    (preproc_ifdef (declaration declarator: (init_declarator declarator: (identifier) @name)) @definition.variable)

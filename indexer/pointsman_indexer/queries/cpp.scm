@@ -1,16 +1,16 @@
 (function_definition declarator: (function_declarator declarator: (_) @name)) @definition.function
 (function_definition declarator: (_ (function_declarator declarator: (_) @name))) @definition.function
 (function_definition declarator: (_ (_ (function_declarator declarator: (_) @name)))) @definition.function
-; A prototype outside of bodies: in one, `Lock guard(mutex())` would be taken for it.
+; A prototype outside of bodies: in one, `Lock guard(mutex())` would be taken for it. Below `#if`, `parse` looks.
 (translation_unit (declaration declarator: (function_declarator declarator: (_) @name)) @definition.function)
 (declaration_list (declaration declarator: (function_declarator declarator: (_) @name)) @definition.function)
 (field_declaration_list (declaration declarator: (function_declarator declarator: (_) @name)) @definition.function)
 (template_declaration (declaration declarator: (function_declarator declarator: (_) @name)) @definition.function)
 (linkage_specification (declaration declarator: (function_declarator declarator: (_) @name)) @definition.function)
-(preproc_ifdef (declaration declarator: (function_declarator declarator: (_) @name)) @definition.function)
-(preproc_if (declaration declarator: (function_declarator declarator: (_) @name)) @definition.function)
-(preproc_else (declaration declarator: (function_declarator declarator: (_) @name)) @definition.function)
-(preproc_elif (declaration declarator: (function_declarator declarator: (_) @name)) @definition.function)
+(preproc_ifdef (declaration declarator: (function_declarator declarator: (_) @name)) @definition.prototype)
+(preproc_if (declaration declarator: (function_declarator declarator: (_) @name)) @definition.prototype)
+(preproc_else (declaration declarator: (function_declarator declarator: (_) @name)) @definition.prototype)
+(preproc_elif (declaration declarator: (function_declarator declarator: (_) @name)) @definition.prototype)
 (field_declaration declarator: (function_declarator declarator: (_) @name)) @definition.function
 (field_declaration declarator: (_ (function_declarator declarator: (_) @name))) @definition.function
 (translation_unit

@@ -22,7 +22,8 @@ from pointsman_indexer import find_root
 @json_option
 @click.pass_obj
 def outline(cli: Cli, path: str, budget: int, focus: tuple[str, ...], query: str, as_json: bool) -> None:
-    """The definitions that PATH's repository leans on most. Brings the index up to date first."""
+    """The definitions that PATH's repository leans on most, or its outer ones by path where no file is known to
+    use another. Brings the index up to date first."""
     target = existing(path)
     root = find_root(target).resolve()
     try:
@@ -36,7 +37,7 @@ def outline(cli: Cli, path: str, budget: int, focus: tuple[str, ...], query: str
     elif reply.text:
         cli.code(reply.text)
     elif files:
-        cli.err.print(f"no file here uses what another one defines (files indexed: {files})", markup=False)
+        cli.err.print(f"nothing to list is defined here (files indexed: {files})", markup=False)
     else:
         cli.err.print("nothing is indexed here", markup=False)
 
