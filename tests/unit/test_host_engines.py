@@ -9,6 +9,7 @@ import pytest
 from pointsman.build import _Maker, _vector_server
 from pointsman.errors import ConfigError, PolicyRefusal
 from pointsman.host.engines import Engines
+from pointsman.models.card import Card
 from pointsman.policy.trust import Trust
 from pointsman.settings import Paths, Settings
 
@@ -45,6 +46,33 @@ async def test_an_own_endpoint_is_used_only_while_policy_lists_it(paths: Paths) 
     grant(paths, None)
     with pytest.raises(ConfigError, match="no own endpoint"):
         await engines.generator("completion")
+    await engines.stop()
+
+
+async def test_policy_is_asked_about_the_model_that_is_wanted_alone(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(engine="own", chat_model="qwen2.5-coder-0.5b")
+    maker = _Maker(paths)
+    engines = Engines(lambda: settings, maker)
+    asked: list[str] = []
+    really = maker.grant
+
+    def noted(card: Card, settings: Settings) -> str:
+        asked.append(card.name)
+        return really(card, settings)
+
+    monkeypatch.setattr(maker, "grant", noted)
+    grant(paths, 8001)
+    writes, answers = await engines.generator("completion"), await engines.generator("chat")
+    assert await engines.generator("completion") is writes and await engines.generator("chat") is answers
+    assert asked == [settings.completion_model, "qwen2.5-coder-0.5b"] * 2
+    grant(paths, 8002)
+    assert await engines.generator("completion") is not writes, "its own is made anew,"
+    assert await engines.generator("chat") is not answers, "and the other one before it serves again"
+    settings = Settings(engine="own")
+    await engines.generator("completion")
+    assert len(engines.statuses()) == 1, "a model that is named no more has no engine"
     await engines.stop()
 
 

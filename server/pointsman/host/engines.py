@@ -8,11 +8,9 @@ which class stands behind them.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
-from pointsman.errors import PointsmanError
 from pointsman.host.api import ModelFacts, Task
 from pointsman.models.base import Adaptation, Engine, EngineStatus, Generator, TextEmbedder
 from pointsman.models.card import Card, FillInTheMiddle
@@ -84,15 +82,15 @@ class Engines:
         """The engine of a task, for text of that workspace."""
         settings = self._settings()
         await asyncio.to_thread(self._maker.admit, settings, workspace)
-        cards = {t: self._card(t, settings) for t in _TASKS}
-        grants = await asyncio.to_thread(self._grants, cards, settings, task)
-        keys = {t: _key(cards[t], settings, grant) for t, grant in grants.items()}
-        key = keys[task]
+        card = self._card(task, settings)
+        key = _key(card.name, settings, await asyncio.to_thread(self._maker.grant, card, settings))
+        named = {_key(name, settings, "")[:-1] for name in (settings.completion_model, settings.answering_model)}
         async with self._making:
-            self._retire(self._generators, set(keys.values()))
+            # The other task's engine stays while the settings name it; policy is asked about it when it is wanted.
+            others = {other for other in self._generators if other[0] != card.name and other[:-1] in named}
+            self._retire(self._generators, {key, *others})
             if key not in self._generators:
-                made = await asyncio.to_thread(self._maker.generator, cards[task], settings)
-                self._generators[key] = made
+                self._generators[key] = await asyncio.to_thread(self._maker.generator, card, settings)
             return self._generators[key]
 
     async def embedder(self, adaptation: Adaptation | None = None) -> tuple[TextEmbedder, int]:
@@ -101,7 +99,7 @@ class Engines:
         card = self._maker.card(settings.embedder)
         # The writer is part of the key: with torch, one process holds both, and a new writer is a new process.
         grant = await asyncio.to_thread(self._maker.grant, card, settings)
-        key = _key(card, settings, f"{grant} {settings.completion_model}")
+        key = _key(card.name, settings, f"{grant} {settings.completion_model}")
         async with self._making:
             self._retire(self._embedders, {key})
             if key not in self._embedders:
@@ -113,15 +111,6 @@ class Engines:
                 made = await asyncio.to_thread(self._maker.embedder, card, settings, adaptation)
                 self._adapted[adaptation] = made
             return self._adapted[adaptation], card.dimension
-
-    def _grants(self, cards: dict[Task, Card], settings: Settings, task: Task) -> dict[Task, str]:
-        """Policy's leave for the task's model; for the others too, where there is one."""
-        found = {task: self._maker.grant(cards[task], settings)}
-        for other, card in cards.items():
-            if other != task:
-                with contextlib.suppress(PointsmanError):
-                    found[other] = found[task] if card.name == cards[task].name else self._maker.grant(card, settings)
-        return found
 
     def statuses(self) -> tuple[EngineStatus, ...]:
         return tuple(engine.status() for engine in self._all())
@@ -146,9 +135,8 @@ class Engines:
             stopping.add_done_callback(self._stopping.discard)
 
 
-_TASKS: tuple[Task, ...] = ("completion", "chat")
 _Key = tuple[str, str, str, str, str, str]
 
 
-def _key(card: Card, settings: Settings, grant: str) -> _Key:
-    return (card.name, settings.engine, settings.own_endpoint, settings.device, settings.precision, grant)
+def _key(name: str, settings: Settings, grant: str) -> _Key:
+    return (name, settings.engine, settings.own_endpoint, settings.device, settings.precision, grant)

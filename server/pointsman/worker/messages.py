@@ -15,7 +15,7 @@ import base64
 import json
 from array import array
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import cattrs
 from cattrs.errors import BaseValidationError
@@ -236,10 +236,8 @@ class Adapted:
 ToChild = Load | Serve | Adapt | Generate | Embed | Compare | Cancel | Ping
 ToParent = Progress | Ready | PieceMade | Finished | Vectors | Scores | Failed | Pong | Step | Adapted
 
-_TO_CHILD: dict[str, type[Any]] = {c.__name__: c for c in (Load, Serve, Adapt, Generate, Embed, Compare, Cancel, Ping)}
-_TO_PARENT: dict[str, type[Any]] = {
-    c.__name__: c for c in (Progress, Ready, PieceMade, Finished, Vectors, Scores, Failed, Pong, Step, Adapted)
-}
+_TO_CHILD: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(ToChild)}
+_TO_PARENT: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(ToParent)}
 _converter = cattrs.Converter(forbid_extra_keys=True)
 
 
