@@ -471,6 +471,7 @@ class _Maker:
             kind=entry.kind,
             model=entry.model,
             context=min(card.context_length, _CONTEXT),
+            markers=card.special_tokens,
             key=keys.resolve(entry.key).reveal() if entry.key else "",
         )
 

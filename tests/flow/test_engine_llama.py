@@ -118,6 +118,15 @@ async def test_a_prompt_longer_than_the_context_keeps_its_end(engine: LlamaGener
     assert finish.prompt_tokens <= 1024 - 8
 
 
+async def test_the_last_marker_that_a_cut_would_take_stays(engine: LlamaGenerator) -> None:
+    await engine.start()
+    endpoint = endpoint_of(engine)
+    opening = await endpoint.tokenise("<|im_start|>", Sampling())
+    prompt = "# other files\n" * 100 + "<|im_start|>user\n" + "total = 1\n" * 500
+    kept = await endpoint.tokenise(prompt, Sampling(max_tokens=16))
+    assert len(opening) == 1 and len(kept) <= 1008 and kept.count(opening[0]) == 1
+
+
 async def test_closing_the_stream_frees_the_slot(engine: LlamaGenerator) -> None:
     """A request of the same priority waits in llama.cpp for one that goes on, and 1,500 tokens take minutes."""
     async with aclosing(engine.generate(request("Once upon", 1500, Priority.CHAT))) as items:

@@ -189,6 +189,29 @@ async def test_llama_cpp_gets_tokens_cut_to_its_context(httpserver: HTTPServer, 
     assert len(sent) <= 80
 
 
+@pytest.mark.parametrize("knows_pieces", [True, False])
+async def test_a_marker_survives_the_cut_of_a_long_prompt(
+    httpserver: HTTPServer, make: Any, knows_pieces: bool
+) -> None:
+    endpoint: OwnEndpoint = make("llama.cpp", context=100, markers=("<PRE>", "<MID>"))
+    tokens = [{"id": id_, "piece": {60: " <PRE>", 499: "<MID>"}.get(id_, "x")} for id_ in range(500)]
+    asked: list[dict[str, Any]] = []
+
+    def tokenise(request: Request) -> Response:
+        asked.append(request.get_json())
+        pieces = knows_pieces and asked[-1].get("with_pieces")
+        return Response(json.dumps({"tokens": tokens if pieces else list(range(500))}), mimetype="application/json")
+
+    httpserver.expect_request("/tokenize").respond_with_handler(tokenise)
+    kept = await endpoint.tokenise(PROMPT, Sampling(max_tokens=20))
+    assert (60 in kept) is knows_pieces and 499 in kept and len(kept) <= 80
+    roomy: OwnEndpoint = make("llama.cpp", context=1000, markers=("<PRE>",))
+    assert await roomy.tokenise(PROMPT, Sampling(max_tokens=20)) == list(range(500))
+    assert len(asked) == 3, "a prompt that fits is asked about once"
+    await endpoint.stop()
+    await roomy.stop()
+
+
 @pytest.mark.parametrize("reply", ["CANARY", "[1]", '{"tokens": "CANARY"}', '{"tokens": ["CANARY"]}', "{}"])
 async def test_a_tokeniser_s_nonsense_is_refused(httpserver: HTTPServer, make: Any, reply: str) -> None:
     endpoint: OwnEndpoint = make("llama.cpp", context=100)

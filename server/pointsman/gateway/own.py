@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Container, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +37,7 @@ class OwnEndpoint:
     base_url: scheme, host, port and path prefix; for kind "openai" it ends in `/v1`.
     context: tokens of prompt and answer that the server takes. Prompts are cut to it on llama.cpp, which
         tokenises for us; None leaves that to the server.
+    markers: texts of the model's own tokens, such as those around a hole; the last one that a cut would take stays.
     socket: Unix socket to connect to instead of the URL's host.
     key: bearer token, or "".
     """
@@ -49,12 +50,14 @@ class OwnEndpoint:
         kind: OwnKind,
         model: str,
         context: int | None = None,
+        markers: Container[str] = (),
         key: str = "",
         socket: Path | None = None,
     ) -> None:
         self.name = name
         self.model = model
         self.context = context
+        self._markers = markers
         self._base_url = base_url.rstrip("/")
         self._llama = kind == "llama.cpp"
         self._dialect: Dialect = LlamaCpp() if self._llama else OpenAICompletions(model)
@@ -107,7 +110,13 @@ class OwnEndpoint:
         tokens = (await self._small("POST", "/tokenize", body)).get("tokens")
         if not isinstance(tokens, list) or not all(isinstance(t, int) for t in tokens):
             raise EngineError(f"{self.name} answered in a way that is not understood")
-        return fit_prompt(tokens, self.context, sampling.max_tokens) if self.context else tokens
+        if self.context is None or fit_prompt(tokens, self.context, sampling.max_tokens) == tokens:
+            return tokens
+        # Only the tokens' texts say which of them are markers; a server too old to give them gives numbers again.
+        named = (await self._small("POST", "/tokenize", body | {"with_pieces": True})).get("tokens")
+        pieces = [one for one in named if isinstance(one, dict)] if isinstance(named, list) else []
+        markers = [one.get("id", -1) for one in pieces if str(one.get("piece")).strip() in self._markers]
+        return fit_prompt(tokens, self.context, sampling.max_tokens, markers)
 
     async def warm(self, tokens: Sequence[int], slot: int) -> Totals:
         """Evaluate a prompt into the slot's prefix cache without an answer. llama.cpp only."""

@@ -85,6 +85,7 @@ class LlamaGenerator:
         if not card.gguf:
             raise ValueError(f"the model {card.name} has no GGUF file")
         self._model = card.name
+        self._markers = card.special_tokens
         self._file = folder / card.gguf
         self._run_dir = run_dir
         self._context = min(card.context_length, context)
@@ -236,6 +237,7 @@ class LlamaGenerator:
             kind="llama.cpp",
             model=self._model,
             context=self._context,
+            markers=self._markers,
             key=key,
             socket=socket,
         )
