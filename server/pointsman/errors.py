@@ -12,6 +12,7 @@
     ├── HostError                  exit 1; the per-user host cannot be reached or broke off
     │   └── HostVersionMismatch    exit 1; another version's host is busy
     ├── GatewayError               exit 1; sending to a closed endpoint failed after the record was written
+    │   └── EndpointDown           exit 1; all that may be used failed just now and rest; policy has no objection
     └── VerificationError          exit 1; a download, file or log does not match its hash
 
 Who sees it: the command line prints `message` and `remedy` in one line on stderr; the language server shows
@@ -105,6 +106,12 @@ class HostVersionMismatch(HostError):
 
 class GatewayError(PointsmanError):
     code = "gateway"
+
+
+class EndpointDown(GatewayError):
+    """Nothing is sent: every endpoint that may be used failed just now, and is left alone for a while."""
+
+    code = "endpoint_down"
 
 
 class VerificationError(PointsmanError):

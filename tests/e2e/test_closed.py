@@ -192,6 +192,20 @@ def test_a_closed_model_answers_where_no_local_one_is_installed(
     assert answer["route"]["target"] == "closed" and answer["citations"] and len(endpoint.bodies) == 1
 
 
+def test_an_endpoint_that_failed_and_rests_is_a_failure_and_no_refusal(
+    home: Home, endpoint: Endpoint, repository: Path, place: str, httpserver: HTTPServer
+) -> None:
+    httpserver.clear()
+    httpserver.expect_request("/v1/chat/completions").respond_with_data("busy", status=503)
+    home.run("policy", "trust", repository)
+    change = ("refactor", place, "rename percent to share", "--target", "closed")
+    home.run(*change, code=1)  # three tries, after which it rests
+    resting = home.run(*change, code=1)
+    assert resting.out == "" and "policy explain" not in resting.err
+    home.run("ask", "What is a discount?", "--path", repository, "--target", "closed", code=1)
+    assert home.run(*change[:3], "--json").json["route"]["target"] == "local"
+
+
 def test_a_broken_policy_switches_the_closed_model_off_and_local_work_goes_on(
     home: Home, endpoint: Endpoint, repository: Path, place: str
 ) -> None:

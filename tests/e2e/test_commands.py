@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from collections.abc import Callable
@@ -163,6 +164,49 @@ def test_refactor_without_an_endpoint_is_local_and_says_so(home: Home, repositor
     assert not result["applied"]
     for edit in result["edits"]:
         assert edit["path"] == "shop/cart.py" and re.fullmatch("[0-9a-f]{40}", edit["base_sha"])
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "before"),
+    [
+        ("cart", "apply_discount", ""),
+        ("parity", "is_even", ""),
+        ("parity", "is_even", '"""Of numbers."""\n\n\ndef test_nothing():\n    assert True\n'),
+    ],
+)
+def test_tests_come_whole_or_not_at_all(home: Home, repository: Path, module: str, name: str, before: str) -> None:
+    """As a rule the smallest model manages the second and not the first; the tree is sound either way."""
+    (repository / "shop" / "parity.py").write_text("def is_even(number):\n    return number % 2 == 0\n")
+    file = repository / "tests" / f"test_{module}.py"
+    if before:
+        file.parent.mkdir()
+        file.write_text(before)
+
+    def there() -> str:
+        return file.read_text() if file.exists() else ""
+
+    def others() -> set[str]:
+        command = ["git", "status", "--porcelain", "--untracked-files=all"]
+        listed = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True).stdout
+        return {line[3:] for line in listed.splitlines()} - {f"tests/test_{module}.py"}
+
+    change = ("refactor", f"{repository / 'shop' / module}.py:{name}", "cover the limits", "--tests", "--json")
+    shown = home.run(*change).json
+    assert shown["route"]["target"] == "local" and not shown["applied"]
+    assert [edit["path"] for edit in shown["edits"]] == [f"tests/test_{module}.py"] if shown["edits"] else shown["note"]
+    assert there() == before, "nothing is written that was not asked for"
+
+    done = home.run(*change, "--apply", code=None)
+    assert others() == {"shop/parity.py"}
+    if done.code == 0:
+        assert done.json["applied"] and done.json["checks"]["parses"]
+        tests = [node.name for node in ast.parse(there()).body if isinstance(node, ast.FunctionDef)]
+        assert len(tests) > before.count("def ") and all(test.startswith("test_") for test in tests)
+        assert f"from shop.{module} import {name}\n" in there() and there().endswith("\n")
+        assert before.partition("def ")[2] in there(), "what was there stays"
+    else:
+        assert done.code == 1 and there() == before
+        assert re.search("nothing to apply: .|not applied: .", done.err) and len(done.err.strip().splitlines()) == 1
 
 
 def test_asking_for_the_closed_model_without_one_is_refused(home: Home, repository: Path) -> None:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from pointsman.errors import GatewayError, PolicyRefusal
+from pointsman.errors import EndpointDown, GatewayError, PolicyRefusal
 from pointsman.gateway import network
 from pointsman.gateway.breaker import Breaker
 from pointsman.gateway.egress import Caps, EndpointFailure
@@ -291,13 +291,14 @@ async def test_an_endpoint_that_keeps_failing_is_left_alone_for_a_while(site: Si
     for _ in range(3):
         with pytest.raises(EndpointFailure):
             await gateway.send(site.request())
-    with pytest.raises(PolicyRefusal) as refused:
+    with pytest.raises(EndpointDown) as resting:
         await gateway.send(site.request())
-    assert refused.value.rule == "endpoint.down" and len(site.received) == 3
+    assert resting.value.exit_code == 1 and len(site.received) == 3, "policy has refused nothing"
+    assert site.records()[-1]["rule"] == "gateway.endpoint_down"
     clock[0] += 31  # One on trial, which fails; then another rest.
     with pytest.raises(EndpointFailure):
         await gateway.send(site.request())
-    with pytest.raises(PolicyRefusal):
+    with pytest.raises(EndpointDown):
         await gateway.send(site.request())
     clock[0] += 31
     assert (await gateway.send(site.request())).text == "done"
@@ -326,9 +327,8 @@ usd_per_mtok = {{ input = 1.0, output = 1.0 }}
         approved = site.request(approved_sha256=shown.sha256)
         with pytest.raises(EndpointFailure):
             await gateway.send(approved)
-        with pytest.raises(PolicyRefusal) as refused:  # what was approved was for the first
+        with pytest.raises(EndpointDown):  # what was approved was for the first
             await gateway.send(approved)
-        assert refused.value.rule == "endpoint.down"
         site.policy(entry=entry)
         assert (await gateway.send(site.request())).endpoint == "second"
     finally:

@@ -17,7 +17,7 @@ from typing import get_args
 import re2
 
 from pointsman import safefile
-from pointsman.errors import ConfigError, GatewayError, PolicyRefusal, UsageError
+from pointsman.errors import ConfigError, EndpointDown, GatewayError, PolicyRefusal, UsageError
 from pointsman.gateway import redact
 from pointsman.gateway.apis import APIS
 from pointsman.gateway.breaker import Breaker
@@ -83,7 +83,8 @@ class Preparer:
         return self._load_policy(Path(request.workspace))
 
     def prepare(self, request: ClosedRequest, policy: Effective) -> Prepared:
-        """Blocks. Raises `PolicyRefusal`, `UsageError`, and `GatewayError` when the text cannot be made clean."""
+        """Blocks. Raises `PolicyRefusal`, `UsageError`, `EndpointDown`, and `GatewayError` when the text cannot be made
+        clean."""
         workspace = Path(request.workspace)
         files = tuple(dict.fromkeys((*request.files, *(span.path for span in request.spans))))
         facts = Facts(
@@ -101,6 +102,8 @@ class Preparer:
         if first and self._needs_approval(policy, workspace, first):
             offered = replace(policy, endpoints=(first,))
         decision = decide(facts, offered)
+        if decision.rule == "endpoint.down":
+            raise EndpointDown(decision.reason)
         if decision.target != "closed" or decision.endpoint is None:
             raise refusal(decision.reason, decision.rule)
         _check_files(workspace, files, policy.exclude)
