@@ -11,6 +11,7 @@ import pytest
 from pointsman.chat.service import ChatService
 from pointsman.chat.types import Answer, Question, Turn
 from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal, UsageError
+from pointsman.host.api import Place, UsesReply
 from pointsman.models.base import Priority
 from pointsman.settings import Settings
 from tests.pipelines import FakeHost, FixedRouter, facts, hit, rules, snapshot
@@ -216,6 +217,13 @@ async def test_a_word_that_the_repository_never_says_is_told_beside_its_passages
     assert not answer.abstained and "[1] shop/cart.py:39-40" in answer.answer
 
 
+async def test_a_greeting_is_told_what_can_be_asked() -> None:
+    host = FakeHost("x", hits=[DISCOUNT])
+    answer, _ = await ask(host, "hello!")
+    assert answer.answer.startswith("Ask about the code here") and not answer.abstained
+    assert host.asked == [] and host.searched == []
+
+
 async def test_what_was_said_is_told_without_a_model() -> None:
     host = FakeHost("never asked", hits=[DISCOUNT])
     history = (Turn(role="user", text=QUESTION), Turn(role="assistant", text="By percent [1]."))
@@ -293,7 +301,7 @@ async def test_the_local_model_is_missed_only_where_it_is_to_write() -> None:
     with pytest.raises(GatewayError, match="is down"):
         await ask(host, route="closed")
     answer, _ = await ask(FakeHost(facts=facts(chat=None)), "How do I bake bread?")
-    assert answer.abstained and answer.route.model == "no model"
+    assert answer.abstained and answer.route.model == ""
 
 
 async def test_what_a_closed_model_makes_up_is_not_shown() -> None:
@@ -364,3 +372,49 @@ async def test_a_doubtful_answer_speaks_of_most_of_what_is_asked() -> None:
         host = FakeHost("Kubernetes.", alone, hits=[DISCOUNT])
         host.likeness = 0.4
         assert (await ask(host))[0].abstained is abstained
+
+
+TOTAL = hit("shop/cart.py", "def total(self):\n    return take(self.count)", start=10, symbol="Cart.total")
+
+
+def use(line: int, symbol: str = "Cart.total", confidence: str = "resolved") -> Place:
+    return Place(path="shop/cart.py", line=line, symbol=symbol, kind="call", confidence=confidence)
+
+
+TAKE = Place(path="shop/stock.py", line=1, end_line=2, symbol="take", kind="function")
+
+
+async def test_uses_are_told_by_the_graph_and_no_model() -> None:
+    host = FakeHost("x", hits=[TOTAL, STOCK], facts=facts(chat=None))
+    host.places["take"] = UsesReply(root="/repo", definitions=(TAKE,), uses=(use(11), use(11), use(90, "", "by name")))
+    answer, shown = await ask(host, "What calls take?")
+    assert answer.answer == (
+        "`take` is used here:\n\n- `Cart.total` in `shop/cart.py:11`: `return take(self.count)` [1]\n\n"
+        "And in 1 more place."
+    )
+    assert [(c.n, c.path, c.start_line, c.end_line) for c in answer.citations] == [(1, "shop/cart.py", 11, 11)]
+    assert host.asked == [] and shown == "" and not answer.abstained and answer.route.model == ""
+    host.places["take"] = UsesReply(root="/repo", definitions=(TAKE,), uses=(use(10, confidence="name"),))
+    assert "going by the name alone" in (await ask(host, "What calls take?"))[0].answer
+
+
+async def test_a_definition_is_shown_and_what_nothing_uses_is_said_to_be_so() -> None:
+    host = FakeHost(hits=[TOTAL, STOCK])
+    host.places["take"] = UsesReply(root="/repo", definitions=(TAKE,), uses=())
+    where, _ = await ask(host, "Where is take defined?")
+    assert where.answer.startswith("`take` is defined here:\n\n[1] shop/stock.py:1-2 (take)\n```\ndef take(count):")
+    assert [(c.path, c.start_line, c.end_line) for c in where.citations] == [("shop/stock.py", 1, 2)]
+    calls, _ = await ask(host, "What calls take?")
+    assert calls.answer.startswith("Nothing in the index uses `take`. `take` is defined here:") and host.asked == []
+
+
+async def test_the_graph_does_not_answer_from_what_changed_what_is_excluded_or_for_a_closed_model() -> None:
+    host = FakeHost("x", hits=[TOTAL, hit("secret.py", "take(KEY)")])
+    host.blobs["shop/cart.py"] = "b" * 40
+    hidden = Place(path="secret.py", line=1, symbol="", kind="call", confidence="resolved")
+    host.places["take"] = UsesReply(root="/repo", definitions=(TAKE,), uses=(use(11), hidden))
+    answer, _ = await ask(host, "What calls take?")
+    assert "is used here" not in answer.answer and "secret" not in answer.answer
+    host.blobs.clear()
+    host.closed_answer = "Cart.total calls take [1]."
+    assert (await ask(host, "What calls take?", route="closed", target="closed"))[0].route.target == "closed"

@@ -51,14 +51,26 @@ def test_questions_about_the_whole_want_the_map(text: str) -> None:
         ("callers of `take`", "take"),
         ("What needs shop::Cart?", "shop::Cart"),
         ("Who is calling load_all?", "load_all"),
-        ("What functions call load_all and why?", "load_all"),
-        ("What calls `load_all` in the server?", "load_all"),
         ("What happens when the user needs help?", ""),
         ("Who knows how to use help?", ""),
     ],
 )
 def test_questions_for_callers_name_a_symbol(text: str, name: str) -> None:
-    assert kind(text) == (Reading(kind="callers", name=name) if name else Reading(kind="code"))
+    assert kind(text) == (Reading(kind="callers", name=name, only=True) if name else Reading(kind="code"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What functions call load_all and why?",
+        "What calls `load_all` in the server?",
+        "What calls load_all when a cart is empty?",
+        "Which of the tests call load_all?",
+        "Who uses load_all and what does it return?",
+    ],
+)
+def test_more_than_places_is_not_for_the_graph_alone(text: str) -> None:
+    assert kind(text).kind in ("callers", "code") and not kind(text).only
 
 
 @pytest.mark.parametrize(
@@ -71,7 +83,7 @@ def test_questions_for_callers_name_a_symbol(text: str, name: str) -> None:
     ],
 )
 def test_questions_for_a_definition_name_a_symbol(text: str, name: str) -> None:
-    assert kind(text) == Reading(kind="definition", name=name)
+    assert kind(text) == Reading(kind="definition", name=name, only=True)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +116,21 @@ def test_a_question_about_the_conversation_needs_one(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "greets"),
+    [
+        ("hi", True),
+        ("Thank you!", True),
+        ("ok, thanks a lot", True),
+        ("", False),
+        ("hi, what calls load_all?", False),
+        ("okapi", False),
+    ],
+)
+def test_a_greeting_asks_nothing(text: str, greets: bool) -> None:
+    assert (kind(text, BEFORE).kind == "greeting") is greets
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "How does the consumer acknowledge the last message?",
@@ -118,8 +145,8 @@ def test_messages_of_a_program_are_no_conversation(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "read_as"),
     [
-        ("Where is Cart used?", Reading(kind="callers", name="Cart", leans=True)),
-        ("Where is Cart?", Reading(kind="definition", name="Cart", leans=True)),
+        ("Where is Cart used?", Reading(kind="callers", name="Cart", leans=True, only=True)),
+        ("Where is Cart?", Reading(kind="definition", name="Cart", leans=True, only=True)),
         ("What is this project?", Reading(kind="map")),
     ],
 )
@@ -129,7 +156,7 @@ def test_what_a_question_names_itself_goes_before_the_conversation(text: str, re
 
 def test_it_is_the_symbol_that_was_asked_about_before() -> None:
     before = (Turn(role="user", text="Where is Cart.add defined?"), Turn(role="assistant", text="There [1]."))
-    assert kind("What calls it?", before) == Reading(kind="callers", name="Cart.add", leans=True)
+    assert kind("What calls it?", before) == Reading(kind="callers", name="Cart.add", leans=True, only=True)
     assert kind("What calls this function?", before).name == "Cart.add"
     assert kind("And where is it defined?", BEFORE).kind == "follow-up"
     assert kind("What calls it?").kind == "code"

@@ -421,6 +421,13 @@ def test_quotes_show_the_lines_that_matter_with_their_place() -> None:
     assert first <= 130 <= last < first + 12
 
 
+def test_of_joined_passages_the_one_that_was_found_is_quoted() -> None:
+    found = source("def retry(attempts):\n" + "    pass\n" * 8 + "    sleep(attempts)", start=25, symbol="retry")
+    before = source("    def total(self, attempts):\n" + "    retry(attempts)\n" * 4, start=20, symbol="Cart.total")
+    text, used = quoted("How does retry wait between attempts?", numbered(joined([found, before])), "Closest:")
+    assert used == {1: (25, 34)} and "(retry)" in text and "sleep(attempts)" in text
+
+
 def test_a_model_that_goes_round_is_noticed() -> None:
     assert goes_round("The path is matched. The path is matched. And")
     assert not goes_round("The path is matched. The path is matched")

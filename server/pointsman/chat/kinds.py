@@ -9,9 +9,9 @@ from typing import Literal
 from pointsman.chat.types import Question
 from pointsman.chat.words import content_words
 
-Kind = Literal["conversation", "follow-up", "map", "callers", "definition", "code"]
-"""`conversation` is about what was said, `follow-up` leans on it; `map` is about the repository as a whole, `callers`
-and `definition` about a symbol that it names, `code` about what the code does."""
+Kind = Literal["greeting", "conversation", "follow-up", "map", "callers", "definition", "code"]
+"""`greeting` asks nothing, `conversation` is about what was said, `follow-up` leans on it; `map` is about the whole
+repository, `callers` and `definition` about a symbol that it names, `code` about what the code does."""
 
 _SAID = re.compile(
     r"\bwhat (?:did|have) (?:i|you|we) (?:just |already )?(?:ask|say|said|answer|tell|told|discuss|talk)"
@@ -19,6 +19,11 @@ _SAID = re.compile(
     r"|\b(?:my|your) (?:last|previous|first|earlier) (?:question|answer|message)s?\b"
     r"|\b(?:what (?:was|were)|repeat|rephrase|shorten|summari[sz]e|show(?: me)?) "
     r"the (?:last|previous|first|earlier) (?:question|answer)s?\b",
+    re.I,
+)
+_GREETING = re.compile(
+    r"\W*(?:(?:hi|hello|hey|thanks?|thank you|thx|cheers|good (?:morning|afternoon|evening)|bye|goodbye|ok|okay|great|"
+    r"there|very much|a lot|so much)\b\W*){1,4}",
     re.I,
 )
 _GOES_ON = re.compile(r"\s*(?:and|but|so|then|also|what about|how about)\b", re.I)
@@ -36,7 +41,15 @@ _WHOLE_WORDS = content_words(
     structure structured architecture overview layout laid components parts main important big picture organised
     organized purpose summary summarise summarize give list kind contain contents built made"""
 )
+_PLACE_WORDS = content_words(
+    """function functions class classes method methods constant variable type call calls called calling caller callers
+    used using user users uses usage usages invoke invokes invoked invoking reference references referenced referencing
+    instantiate instantiates instantiated import imports imported needs needed defined declared implemented located
+    written definition declaration implementation source code place places site sites find get gets""",
+    about_code=False,
+)
 _CODE = r"`?((?:[A-Za-z_]\w*(?:\.|::))*[A-Za-z_]\w*)(?:\(\))?`?"
+_REASONS = re.compile(r"\b(?:why|how|when|if|whether|explain|describe|without|not|never)\b", re.I)
 _AND_MORE = r"(?: (?:and|in|from|within|inside|during|at|for)\b[^.?!]*)?\s*\??\s*\Z"
 _CALLERS = (
     re.compile(
@@ -73,11 +86,15 @@ class Reading:
     selected."""
     leans: bool = False
     """Whether it says too little without the question before it."""
+    only: bool = False
+    """Whether the places that `callers` and `definition` ask for are all that is asked, and the graph's to tell."""
 
 
 def read(question: Question) -> Reading:
     """Never fails: what fits nothing else is about the code."""
     text = question.text
+    if _GREETING.fullmatch(text):
+        return Reading(kind="greeting")
     if question.history and _SAID.search(text):
         return Reading(kind="conversation")
     named_root = content_words(question.root.name)
@@ -91,7 +108,7 @@ def read(question: Question) -> Reading:
         name = "" if pointed else _symbol(question.before)[1]
         kind = kind if pointed or name else "code"
     if kind != "code":
-        return Reading(kind=kind, name=name, leans=leans)
+        return Reading(kind=kind, name=name, leans=leans, only=_only(text, name))
     return Reading(kind="follow-up" if leans else "code", leans=leans)
 
 
@@ -104,6 +121,11 @@ def _symbol(text: str) -> tuple[Kind, str]:
         if match := pattern.search(text):
             return "definition", match[1]
     return "code", ""
+
+
+def _only(text: str, name: str) -> bool:
+    asked = content_words(text, about_code=False)
+    return not _REASONS.search(text) and asked - content_words(name, about_code=False) <= _PLACE_WORDS
 
 
 def _leans(text: str) -> bool:

@@ -27,18 +27,27 @@ def quoted(
     for number, source in sorted(sources.items())[:most]:
         lines = _passage(source, asked)
         places[number] = (lines[0][0], lines[-1][0])
-        place = f"{source.path}:{lines[0][0]}-{lines[-1][0]}"
-        symbol = source.symbol_of(lines[0][0], lines[-1][0])
-        name = f" ({symbol})" if symbol else ""
-        code = "\n".join(_shown(lines))
-        ticks = ticks_for(code)
-        blocks.append("\n".join([f"[{number}] {place}{name}", ticks, code, ticks]))
+        blocks.append(block(number, source, lines))
     return "\n\n".join(blocks), places
 
 
+def block(number: int, source: Source, lines: Sequence[tuple[int, str]]) -> str:
+    """Lines of a source, at least one, in a fence below their place."""
+    place = f"{source.path}:{lines[0][0]}-{lines[-1][0]}"
+    symbol = source.symbol_of(lines[0][0], lines[-1][0])
+    name = f" ({symbol})" if symbol else ""
+    code = "\n".join(_shown(lines))
+    ticks = ticks_for(code)
+    return "\n".join([f"[{number}] {place}{name}", ticks, code, ticks])
+
+
 def _passage(source: Source, asked: frozenset[str]) -> list[tuple[int, str]]:
-    """The run of at most `LINES` lines that names the most of what is asked, earliest first, with their numbers."""
+    """The run of at most `LINES` lines that names the most of what is asked, earliest first, with their numbers: of
+    passages that were joined, lines of the one that was found first."""
     lines = source.whole or source.lines
+    if source.parts:
+        start, end, _ = source.parts[0]
+        lines = tuple(line for line in lines if start <= line[0] <= end)
     words = [content_words(line) & asked for _, line in lines]
 
     def weight(start: int) -> tuple[int, int]:

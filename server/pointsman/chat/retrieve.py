@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pointsman.chat.kinds import Reading
+from pointsman.chat.kinds import Kind, Reading
 from pointsman.chat.relevance import Standing, called_by_name, judge, stands_in, subjects
 from pointsman.chat.selected import selected, selected_symbol
 from pointsman.chat.sources import MOST, Source, joined, of_hit, within_budget
@@ -46,6 +46,11 @@ class Found:
     note: str = ""
     complete: bool = True
     """False while files wait to be read."""
+    name: str = ""
+    """Of the symbol that `callers` and `definition` are about."""
+    uses: tuple[Place, ...] = ()
+    definitions: tuple[Place, ...] = ()
+    """What the graph tells of it, best first."""
 
     @property
     def unknown(self) -> str:
@@ -73,14 +78,8 @@ async def retrieve(
     chosen = await asyncio.to_thread(selected, question)
     name = reading.name or (await asyncio.to_thread(selected_symbol, question) if chosen else "")
     look = _Look(host, exclusions, question)
-    if reading.kind == "map":
-        told = await _overview(look)
-    elif reading.kind == "callers" and name:
-        told = await _callers(look, name)
-    elif reading.kind == "definition" and name:
-        told = await _definition(look, name)
-    else:
-        told = []
+    uses, definitions = await _of_symbol(look, name, reading.kind)
+    told = await _overview(look) if reading.kind == "map" else await _holding(look, name, [*uses, *definitions])
     query = question.text
     if reading.leans and not told:
         query = f"{question.before[:300]}\n{query}"
@@ -110,6 +109,9 @@ async def retrieve(
         unsaid=missing,
         note=look.note,
         complete=look.complete,
+        name=name,
+        uses=tuple(uses),
+        definitions=tuple(definitions),
     )
     return found.fitted(question, budget)
 
@@ -134,26 +136,32 @@ class _Look:
         allowed = await asyncio.to_thread(admitted, self._question.root, paths, self._exclusions)
         return [of_hit(hit) for hit in reply.hits if hit.fresh and hit.path in allowed], reply.likeness
 
+    async def admitted(self, places: Sequence[Place]) -> list[Place]:
+        """Those that may be shown, each line once."""
+        paths = {place.path for place in places}
+        allowed = await asyncio.to_thread(admitted, self._question.root, paths, self._exclusions)
+        by_line = {(place.path, place.line): place for place in reversed(places) if place.path in allowed}
+        return list(reversed(by_line.values()))
 
-async def _callers(look: _Look, name: str) -> list[Source]:
-    """Where a symbol is used, by the graph, then where it is defined; nothing when no definition has that name, or
-    when the graph does not know its language."""
+
+async def _of_symbol(look: _Look, name: str, kind: Kind) -> tuple[list[Place], list[Place]]:
+    """(where a symbol is used, when that is asked, and where it is defined), by the graph; nothing when no definition
+    has that name, or when the graph does not know its language's uses."""
+    if kind not in ("callers", "definition") or not name:
+        return [], []
     reply = await look.host.uses(UsesParams(path=look.root, symbol=name))
+    if kind == "definition":
+        return [], await look.admitted(reply.definitions)
     if not reply.definitions or (reply.note and not reply.uses):
-        return []
-    uses = [use for use in reply.uses if use.kind != "import"] or reply.uses
-    return await _holding(look, name, [*uses, *reply.definitions])
-
-
-async def _definition(look: _Look, name: str) -> list[Source]:
-    reply = await look.host.uses(UsesParams(path=look.root, symbol=name))
-    if not reply.definitions:
-        return []
-    return await _holding(look, name, reply.definitions)
+        return [], []
+    uses = [use for use in reply.uses if use.kind != "import"] or list(reply.uses)
+    return await look.admitted(uses), await look.admitted(reply.definitions)
 
 
 async def _holding(look: _Look, name: str, places: Sequence[Place]) -> list[Source]:
     """Pieces that hold the first of the places, in their order, as many as there are sources of an answer."""
+    if not places:
+        return []
     hits, _ = await look.search(name, _HITS_OF_NAME)
     found: list[Source] = []
     searched: set[str] = set()

@@ -15,7 +15,8 @@ from pathlib import Path
 from pointsman.chat import closed
 from pointsman.chat.citations import Grounded, add_places, citations, ground, numbered, refuses
 from pointsman.chat.display import harmless, printable
-from pointsman.chat.kinds import read
+from pointsman.chat.graph import defined, used
+from pointsman.chat.kinds import Reading, read
 from pointsman.chat.local import LocalModel
 from pointsman.chat.quote import CLOSEST, quoted
 from pointsman.chat.recall import recalled
@@ -40,6 +41,9 @@ _NOT_ANSWERED = "This repository does not seem to answer that"
 _CHANGED = "The files that this answer came from were changed while it was written. Ask again."
 _NOTHING = "the search found nothing relevant"
 _RECALLED = "the question is about this conversation"
+_TOLD = "the symbol graph tells"
+_NO_QUESTION = "nothing was asked"
+_GREETED = "Ask about the code here: how something works, where it is defined, what calls it, what the whole is for."
 
 BlobOf = Callable[[Path, str], str | None]
 """Git's blob id of a root's file as it is now, by its root-relative path; None when it cannot be read there."""
@@ -76,12 +80,16 @@ class ChatService:
     async def _asked(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
         local = await self._local_model()
         reading = read(question)
+        if reading.kind == "greeting":
+            return _answer(_GREETED, {}, {}, _unasked(_NO_QUESTION))
         if reading.kind == "conversation":
-            return _answer(recalled(question.history), {}, {}, _unasked(local, _RECALLED))
+            return _answer(recalled(question.history), {}, {}, _unasked(_RECALLED))
         room = local.source_tokens if isinstance(local, LocalModel) else _SOURCE_TOKENS
         found = await retrieve(self._host, self._exclusions, question, reading, budget=min(_SOURCE_TOKENS, room))
+        if reading.only and question.target != "closed" and (answer := await self._told(question, reading, found)):
+            return answer
         if not found.relevant:
-            return _abstained(question, found, numbered(found.sources), _unasked(local, _NOTHING))
+            return _abstained(question, found, numbered(found.sources), _unasked(_NOTHING))
         route, note = await self._route(question, found), ""
         if route.target == "refused":
             raise refusal(route.reason, route.rule)
@@ -106,6 +114,15 @@ class ChatService:
         if isinstance(local, PointsmanError):
             raise local
         return replace(await self._local(question, found, local, route.reason, on_delta), note=note)
+
+    async def _told(self, question: Question, reading: Reading, found: Found) -> Answer | None:
+        """What the symbol graph answers by itself; None when it knows no such place."""
+        sources = await self._still_there(question, numbered(found.sources))
+        if found.uses:
+            text, places = used(found.name, found.uses, sources)
+        else:
+            text, places = defined(found.name, found.definitions, sources, unused=reading.kind == "callers")
+        return _answer(text, sources, places, _unasked(_TOLD)) if text else None
 
     async def _local_model(self) -> LocalModel | PointsmanError:
         """Or why there is none: nothing to a user whose policy lets a closed model answer."""
@@ -241,9 +258,8 @@ def _answer(text: str, sources: Mapping[int, Source], places: _Places, route: Ro
     return Answer(answer=harmless(text), citations=citations(sources, places), abstained=False, route=route)
 
 
-def _unasked(local: LocalModel | PointsmanError, reason: str) -> RouteTaken:
-    name = local.name if isinstance(local, LocalModel) else "no model"
-    return RouteTaken(target="local", model=name, reason=f"{reason}; no model was asked")
+def _unasked(reason: str) -> RouteTaken:
+    return RouteTaken(target="local", model="", reason=reason)
 
 
 def _abstained(question: Question, found: Found, sources: Mapping[int, Source], route: RouteTaken) -> Answer:

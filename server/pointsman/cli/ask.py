@@ -47,7 +47,7 @@ def ask(cli: Cli, question: str, path: str, target: Target, dry_run: bool, appro
 
 def _show(cli: Cli, answer: Answer) -> None:
     route = answer.route
-    by = f"{route.model} at {route.endpoint}" if route.endpoint else route.model
+    by = f"{route.model} at {route.endpoint}" if route.endpoint else route.model or "no model"
     told = f"({route.target}): {visible(route.reason)}"
     if answer.preview:
         cli.err.print(f"route: {by} {told}", markup=False)

@@ -56,7 +56,8 @@ local function lines_of(turn)
     for _, c in ipairs(answer.citations) do
       text[#text + 1] = ('[%d] %s:%d-%d %s'):format(c.n, c.path, c.start_line, c.end_line, c.symbol)
     end
-    text[#text + 1] = ('_%s %s: %s_'):format(answer.route.target, answer.route.model, answer.route.reason)
+    local model = answer.route.model ~= '' and answer.route.model or 'no model'
+    text[#text + 1] = ('_%s %s: %s_'):format(answer.route.target, model, answer.route.reason)
     if type(answer.receipt) == 'table' then
       local receipt = answer.receipt
       text[#text + 1] = ('_%d bytes left for %s, receipt %s_'):format(receipt.body_bytes, receipt.endpoint, receipt.record_id)

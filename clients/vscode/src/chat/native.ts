@@ -63,7 +63,7 @@ export async function reply(asked: Asked, sources: Sources, out: Out): Promise<v
     out.markdown(`\n\n\\[${citation.n}\\] `);
     await out.place(citation);
   }
-  out.plain(`\n\n${answer.route.model}: ${answer.route.reason}`);
+  out.plain(`\n\n${answer.route.model || 'No model'}: ${answer.route.reason}`);
   if (answer.note) {
     out.plain(`\n\n${answer.note}`);
   }

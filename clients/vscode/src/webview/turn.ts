@@ -30,7 +30,7 @@ export function turnElement(turn: Turn, last: boolean, post: Post): HTMLElement 
   }
   if (turn.route) {
     const where = turn.route.target === 'local' ? 'on this machine' : `at ${turn.route.endpoint || turn.route.target}`;
-    parts.push(element('div', { class: 'route' }, `${turn.route.model} ${where}: ${turn.route.reason}`));
+    parts.push(element('div', { class: 'route' }, `${turn.route.model || 'No model'} ${where}: ${turn.route.reason}`));
   }
   parts.push(...(turn.receipts ?? []).map(receipt));
   if (turn.state !== 'writing' && turn.state !== 'approval') {
