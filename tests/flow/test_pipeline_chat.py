@@ -418,3 +418,32 @@ async def test_the_graph_does_not_answer_from_what_changed_what_is_excluded_or_f
     host.blobs.clear()
     host.closed_answer = "Cart.total calls take [1]."
     assert (await ask(host, "What calls take?", route="closed", target="closed"))[0].route.target == "closed"
+
+
+DOCUMENTED = hit(
+    "shop/stock.py",
+    'def take(count):\n    """Take that many out of the stock. Never fewer.\n\n'
+    '    More.\n    """\n    raise OutOfStock(count)',
+    symbol="take",
+)
+
+
+async def test_what_a_symbol_does_its_documentation_says_where_the_model_is_weak() -> None:
+    host = FakeHost("x", hits=[TOTAL, DOCUMENTED], facts=facts(parameters_m=135.0))
+    host.places["take"] = UsesReply(root="/repo", definitions=(replace(TAKE, end_line=6),), uses=())
+    answer, _ = await ask(host, "What does take do?")
+    said, _, shown = answer.answer.partition("\n\n")
+    assert said == "Take that many out of the stock [1]."
+    assert shown.startswith("`take` is defined here:\n\n[1] shop/stock.py:1-6 (take)") and host.asked == []
+    assert [(c.path, c.start_line, c.end_line) for c in answer.citations] == [("shop/stock.py", 1, 6)]
+    host.facts = facts(chat=None)
+    assert (await ask(host, "explain take"))[0].answer == answer.answer, "and where there is none"
+
+
+async def test_a_model_that_can_explain_is_asked_and_silent_documentation_says_nothing() -> None:
+    host = FakeHost("It takes that many out of the stock [1].", hits=[DOCUMENTED, TOTAL])
+    host.places["take"] = UsesReply(root="/repo", definitions=(replace(TAKE, end_line=6),), uses=())
+    assert (await ask(host, "What does take do?"))[0].route.model == "tiny" and host.asked
+    host = FakeHost(hits=[STOCK], facts=facts(parameters_m=135.0))
+    host.places["take"] = UsesReply(root="/repo", definitions=(TAKE,), uses=())
+    assert "passages are quoted" in (await ask(host, "What does take do?"))[0].route.reason

@@ -87,6 +87,24 @@ def test_questions_for_a_definition_name_a_symbol(text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("What does Cart.add do?", "Cart.add"),
+        ("explain `take`", "take"),
+        ("Describe the function take()", "take"),
+        ("What is OutOfStock for?", "OutOfStock"),
+        ("what's the purpose of load_all", "load_all"),
+        ("What does the cart do with a discount?", ""),
+        ("What is the largest total that a cart may have?", ""),
+        ("Explain how the cart works", ""),
+        ("What does it do?", ""),
+    ],
+)
+def test_questions_for_what_a_symbol_does_name_it(text: str, name: str) -> None:
+    assert kind(text) == (Reading(kind="meaning", name=name) if name else Reading(kind="code"))
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "How does the cart apply a discount?",

@@ -9,9 +9,9 @@ from typing import Literal
 from pointsman.chat.types import Question
 from pointsman.chat.words import content_words
 
-Kind = Literal["greeting", "conversation", "follow-up", "map", "callers", "definition", "code"]
+Kind = Literal["greeting", "conversation", "follow-up", "map", "callers", "definition", "meaning", "code"]
 """`greeting` asks nothing, `conversation` is about what was said, `follow-up` leans on it; `map` is about the whole
-repository, `callers` and `definition` about a symbol that it names, `code` about what the code does."""
+repository, `callers`, `definition` and `meaning` about a symbol that it names, `code` about what the code does."""
 
 _SAID = re.compile(
     r"\bwhat (?:did|have) (?:i|you|we) (?:just |already )?(?:ask|say|said|answer|tell|told|discuss|talk)"
@@ -76,13 +76,25 @@ _DEFINITION = (
     ),
     re.compile(rf"\b(?:definition|declaration|implementation|source|code) of {_CODE}\s*\??\s*\Z", re.I),
 )
+_MEANING = (
+    re.compile(
+        rf"\W*(?:what (?:does|do)|explain|describe) (?:the )?(?:(?:function|class|method) )?{_CODE}"
+        r"(?: (?:function|class|method))?(?: do| mean)?(?: here)?\W*",
+        re.I,
+    ),
+    re.compile(
+        r"\W*what(?: is|'s|s) (?:the (?:purpose|meaning|job) of )?(?:the )?(?:(?:function|class|method) )?"
+        rf"{_CODE}(?: (?:function|class|method))?(?: (?:good |used )?for)?\W*",
+        re.I,
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     kind: Kind
     name: str = ""
-    """Of the symbol that `callers` and `definition` are about, if there is one of that name; "" for the one that is
+    """Of the symbol that the kinds about a symbol are about, if there is one of that name; "" for the one that is
     selected."""
     leans: bool = False
     """Whether it says too little without the question before it."""
@@ -106,9 +118,9 @@ def read(question: Question) -> Reading:
     if _POINTER.fullmatch(name):
         # "it" is what is selected, or what was asked about before.
         name = "" if pointed else _symbol(question.before)[1]
-        kind = kind if pointed or name else "code"
+        kind = kind if name or (pointed and kind != "meaning") else "code"
     if kind != "code":
-        return Reading(kind=kind, name=name, leans=leans, only=_only(text, name))
+        return Reading(kind=kind, name=name, leans=leans, only=kind != "meaning" and _only(text, name))
     return Reading(kind="follow-up" if leans else "code", leans=leans)
 
 
@@ -120,6 +132,9 @@ def _symbol(text: str) -> tuple[Kind, str]:
     for pattern in _DEFINITION:
         if match := pattern.search(text):
             return "definition", match[1]
+    for pattern in _MEANING:
+        if match := pattern.fullmatch(text):
+            return "meaning", match[1]
     return "code", ""
 
 

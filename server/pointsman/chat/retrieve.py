@@ -47,7 +47,7 @@ class Found:
     complete: bool = True
     """False while files wait to be read."""
     name: str = ""
-    """Of the symbol that `callers` and `definition` are about."""
+    """Of the symbol that the question is about."""
     uses: tuple[Place, ...] = ()
     definitions: tuple[Place, ...] = ()
     """What the graph tells of it, best first."""
@@ -147,10 +147,10 @@ class _Look:
 async def _of_symbol(look: _Look, name: str, kind: Kind) -> tuple[list[Place], list[Place]]:
     """(where a symbol is used, when that is asked, and where it is defined), by the graph; nothing when no definition
     has that name, or when the graph does not know its language's uses."""
-    if kind not in ("callers", "definition") or not name:
+    if kind not in ("callers", "definition", "meaning") or not name:
         return [], []
     reply = await look.host.uses(UsesParams(path=look.root, symbol=name))
-    if kind == "definition":
+    if kind != "callers":
         return [], await look.admitted(reply.definitions)
     if not reply.definitions or (reply.note and not reply.uses):
         return [], []

@@ -15,6 +15,7 @@ from pathlib import Path
 from pointsman.chat import closed
 from pointsman.chat.citations import Grounded, add_places, citations, ground, numbered, refuses
 from pointsman.chat.display import harmless, printable
+from pointsman.chat.documented import documented
 from pointsman.chat.graph import defined, used
 from pointsman.chat.kinds import Reading, read
 from pointsman.chat.local import LocalModel
@@ -42,6 +43,7 @@ _CHANGED = "The files that this answer came from were changed while it was writt
 _NOTHING = "the search found nothing relevant"
 _RECALLED = "the question is about this conversation"
 _TOLD = "the symbol graph tells"
+_DOCUMENTED = "its documentation says what it does"
 _NO_QUESTION = "nothing was asked"
 _GREETED = "Ask about the code here: how something works, where it is defined, what calls it, what the whole is for."
 
@@ -111,6 +113,10 @@ class ChatService:
                 route, note = instead(failure)
                 if shown:
                     on_delta("\n\n")
+        weak = isinstance(local, PointsmanError) or not local.drafts
+        by_documentation = reading.kind == "meaning" and weak and not question.dry_run
+        if by_documentation and (answer := await self._documented(question, found, route.reason)):
+            return replace(answer, note=note)
         if isinstance(local, PointsmanError):
             raise local
         return replace(await self._local(question, found, local, route.reason, on_delta), note=note)
@@ -123,6 +129,16 @@ class ChatService:
         else:
             text, places = defined(found.name, found.definitions, sources, unused=reading.kind == "callers")
         return _answer(text, sources, places, _unasked(_TOLD)) if text else None
+
+    async def _documented(self, question: Question, found: Found, why_local: str) -> Answer | None:
+        """What a symbol's documentation says of it, and the symbol; None when it says nothing."""
+        sources = await self._still_there(question, numbered(found.sources))
+        held = await asyncio.to_thread(documented, found.definitions, sources)
+        if not held.text:
+            return None
+        shown, places = defined(found.name, found.definitions, sources)
+        add_places(places, held.places)
+        return _answer(f"{held.text}\n\n{shown}", sources, places, _unasked(f"{why_local}; {_DOCUMENTED}"))
 
     async def _local_model(self) -> LocalModel | PointsmanError:
         """Or why there is none: nothing to a user whose policy lets a closed model answer."""
