@@ -67,6 +67,62 @@ async def test_a_docstring_leaves_the_code_alone() -> None:
     assert host.prompt.endswith('def area(w, h):\n    """')
 
 
+RETRY = """def retry(fetch, attempts=3):
+    \"\"\"Call fetch until it works, at most attempts times.\"\"\"
+    for attempt in range(attempts):
+        try:
+            return fetch()
+        except OSError:
+            if attempt == attempts - 1:
+                raise
+"""
+
+
+async def test_documentation_that_is_there_is_said_and_no_model_is_asked() -> None:
+    host = FakeHost()
+    with pytest.raises(PointsmanError, match="retry has a docstring already"):
+        await refactor(host, query(RETRY, "add a docstring", start_line=1, end_line=8))
+    with pytest.raises(PointsmanError, match="no documentation in lua"):
+        part = Part(snapshot=snapshot("x = 1\n", name="a.lua", language="lua"), start_line=1, end_line=1)
+        await refactor(host, RefactorQuery(parts=(part,), instruction="document this"))
+    assert host.asked == []
+
+
+async def test_a_request_for_documentation_changes_no_code() -> None:
+    asked = query(RETRY, "improve the docstring", start_line=1, end_line=8)
+    lost = RETRY.replace("raise", "return None") + "```"
+    done = await refactor(FakeHost(lost, lost), asked)
+    assert done.edits == () and "changed code, in a request for documentation alone" in done.note
+    better = RETRY.replace("Call fetch until it works", "Fetch, again where the network fails")
+    (edit,) = (await refactor(FakeHost(lost, better + "```"), asked)).edits
+    assert edit.new_text == better
+    code = "/** Adds. */\nexport function add(a, b) {\n  return a + b;\n}\n"
+    part = Part(snapshot=snapshot(code, name="a.js", language="javascript"), start_line=1, end_line=4)
+    asked = RefactorQuery(parts=(part,), instruction="add a docstring")
+    done = await refactor(FakeHost(*["function add(a, b) {\n  return a + b;\n}\n```"] * 2), asked)
+    assert done.edits == () and "changed code" in done.note
+    (edit,) = (await refactor(FakeHost(code.replace("Adds.", "Adds two numbers.") + "```"), asked)).edits
+    assert edit.new_text == code.replace("Adds.", "Adds two numbers.")
+
+
+async def test_a_request_for_type_hints_changes_no_code() -> None:
+    text = "class A:\n    def total(self):\n        prices = [p for _, p in self.items]\n        return sum(prices)\n"
+    asked = query(text, start_line=2, end_line=4)
+    short = "def total(self) -> int:\n    return sum(self.items)\n```"
+    done = await refactor(FakeHost(short, short), asked)
+    assert done.edits == () and "changed code, in a request for type hints alone" in done.note
+    typed = "def total(self) -> int:\n    prices = [p for _, p in self.items]\n    return sum(prices)\n```"
+    (edit,) = (await refactor(FakeHost(short, typed), asked)).edits
+    assert edit.new_text == text.replace("total(self)", "total(self) -> int")
+
+
+async def test_the_words_of_a_docstring_are_no_code_that_was_kept() -> None:
+    asked = query(RETRY, "make it faster", start_line=1, end_line=8)
+    lost = RETRY.partition("    for")[0] + "    return fetch()\n```"
+    done = await refactor(FakeHost(lost, lost), asked)
+    assert done.edits == () and "dropped 13 of the 20 words of the code" in done.note
+
+
 async def test_a_second_try_is_drawn_and_then_it_says_so() -> None:
     host = FakeHost("def area(w, h):\n    return w * h\n```", TYPED + "\n```")
     assert (await refactor(host)).edits
@@ -266,10 +322,17 @@ async def test_several_files_change_together(tmp_path: Path) -> None:
     assert done.edits == () and "a part that there is not" in done.note  # all of it or none
 
 
-async def test_the_local_model_changes_one_file_after_the_other(tmp_path: Path) -> None:
-    host = FakeHost("def surface(w, h):\n    return w * h\n```", "x", "x")
+async def test_the_local_model_changes_one_file_after_the_other_and_all_or_none(tmp_path: Path) -> None:
+    first = "def surface(w, h):\n    return w * h\n```"
+    host = FakeHost(first, "def room():\n    return surface(2, 3)\n```")
     done = await RefactorService(host, FixedRouter("local"), rules, Settings()).refactor(two(tmp_path))
-    assert [edit.path for edit in done.edits] == ["a.py"] and done.note.startswith("In b.py the local model")
+    assert [edit.path for edit in done.edits] == ["a.py", "b.py"] and done.checks.passed and done.note == ""
+    for answers in ((first, "x", "x"), (first, *["def room():\n    return area(2, 3)\n```"] * 2), ("x", "x")):
+        host = FakeHost(*answers)
+        done = await RefactorService(host, FixedRouter("local"), rules, Settings()).refactor(two(tmp_path))
+        name = "b.py" if answers[0] == first else "a.py"
+        assert done.edits == () and done.diff == "" and done.note.startswith(f"In {name} the local model")
+        assert "together or not at all" in done.note and host.answers == []
 
 
 async def test_a_closed_model_is_shown_what_is_used_and_who_uses_it(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pointsman.refactor.changes import changes_of
 from pointsman.refactor.closed import TEMPLATE, closed_messages, lines_of, spans
 from pointsman.refactor.context import Piece
 from pointsman.refactor.edits import edits_of
-from pointsman.refactor.local_tests import plan_tests
+from pointsman.refactor.local_tests import plan_tests, untested
 from pointsman.refactor.testplace import file_for_tests, place_of, with_tests
 from pointsman.refactor.types import Part, RefactorQuery
 from pointsman.refactor.work import Work, work_of
@@ -242,3 +242,19 @@ def test_what_tests_nothing_is_not_shown(written: str, cut: bool, reason: str) -
 def test_a_small_model_tests_whole_python_definitions_only() -> None:
     assert planned("x = 1\n") is None and planned("    def f(self):\n        pass\n") is None
     assert planned("def f(:\n") is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "why", "remedy"),
+    [
+        ({"start": 6, "end": 7}, "not for methods", "name the class: cart.py:Cart"),
+        ({"start": 7, "end": 7}, "not for methods", "name the class: cart.py:Cart"),
+        ({"start": 1, "end": 1}, "classes only", "closed model"),
+    ],
+)
+def test_what_to_name_instead_of_a_method(lines: dict[str, int], why: str, remedy: str) -> None:
+    asked = work(part(CART, "cart.py", read_only=True, **lines), creates=("tests/test_cart.py",))
+    assert plan_tests(asked) is None
+    told = untested(asked)
+    assert told[0].endswith(why) and remedy in told[1]
+    assert "cart.js" not in untested(work(part(CART, "cart.js", read_only=True), creates=("cart.test.js",)))[1]

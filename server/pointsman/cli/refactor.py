@@ -68,12 +68,12 @@ def refactor(
     )
     result = asyncio.run(_run(cli, query))
     failed: PointsmanError | None = None
-    if write and not dry_run and not result.preview:
+    if not result.edits and not result.preview:
+        failed = PointsmanError(f"nothing {'to apply' if write else 'changes'}: {_why(result)}")
+    elif write and not dry_run and not result.preview:
         try:
             result = _apply(cli, result, query)
         except PointsmanError as error:
-            if not result.edits:
-                raise
             failed = error  # what the model made is shown all the same: it may not come back like this
     if as_json:
         cli.emit(_plain(result))
@@ -134,14 +134,17 @@ async def _run(cli: Cli, query: RefactorQuery) -> Refactoring:
 def _apply(cli: Cli, result: Refactoring, query: RefactorQuery) -> Refactoring:
     from pointsman.refactor.apply import apply
 
-    if not result.edits:
-        raise PointsmanError(f"nothing to apply: {result.note or 'no change came back'}")
     if not result.checks.passed:
         raise PointsmanError(f"not applied: {_failures(result)}")
     root = query.parts[0].snapshot.root
     assert root is not None  # a file on disk always has one
     apply(result.edits, root, cli.paths.applying)
     return dataclasses.replace(result, applied=True)
+
+
+def _why(result: Refactoring) -> str:
+    """Why nothing came of it, in one line."""
+    return " ".join(result.note.split()).rstrip(".") or "no change came back"
 
 
 def _failures(result: Refactoring) -> str:
@@ -156,6 +159,9 @@ def _plain(result: Refactoring) -> dict[str, Any]:
 
 
 def _show(cli: Cli, result: Refactoring, dry_run: bool) -> None:
+    if not result.edits and not result.preview:  # the error says why; here is what left for nothing
+        _receipts(cli, result)
+        return
     route = result.route
     where = f"{route.target} {route.endpoint}".strip()
     cli.err.print(f"route: {where}, {route.model or 'no model'}: {visible(route.reason)}", markup=False)
@@ -164,12 +170,16 @@ def _show(cli: Cli, result: Refactoring, dry_run: bool) -> None:
         return
     if result.diff:
         cli.code(result.diff, lambda line: {"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
-    for receipt in (result.first_receipt, result.receipt):
-        if receipt is not None:
-            show_receipt(cli, receipt)
+    _receipts(cli, result)
     if result.note:
         cli.err.print(visible(result.note), markup=False)
     if result.edits and not result.checks.passed:
         cli.err.print(f"checks: {_failures(result)}", style="yellow", markup=False)
     if result.applied:
         cli.err.print("applied", style="green")
+
+
+def _receipts(cli: Cli, result: Refactoring) -> None:
+    for receipt in (result.first_receipt, result.receipt):
+        if receipt is not None:
+            show_receipt(cli, receipt)

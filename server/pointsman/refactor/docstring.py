@@ -16,8 +16,13 @@ from pointsman.refactor.prompt import EDIT
 
 _WANTED = re.compile(r"\bdoc[\s-]?strings?\b", re.IGNORECASE)
 _OTHER = re.compile(r"\b(remove|delete|rename|fix|update|change|move|extract|type)\b", re.IGNORECASE)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 STOP = '"""'
 _LINES = 6
+_ANEW = re.compile(
+    r"\b(?:improve|better|expand|extend|complete|rewrite|rephrase|redo|replace|translate|shorten|reformat|correct|longer|shorter)\b",
+    re.IGNORECASE,
+)
 
 _EXAMPLE = (
     ("user", "Instruction: add a docstring\n```python\ndef area(w, h):\n    return w * h\n```"),
@@ -65,10 +70,7 @@ def plan_docstring(code: str, instruction: str, language: str) -> DocstringPlan 
         (node,) = parsed_python(reindented(code, "")).body
     except (SyntaxError, ValueError):
         return None
-    if (
-        not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        or ast.get_docstring(node) is not None
-    ):
+    if not isinstance(node, _DEFINITIONS) or ast.get_docstring(node) is not None:
         return None
     lines = code.split("\n")
     first = node.body[0]
@@ -81,6 +83,26 @@ def plan_docstring(code: str, instruction: str, language: str) -> DocstringPlan 
     return DocstringPlan(
         head="\n".join(lines[:head]), rest="\n".join(lines[head:]), indent=inner[: len(inner) - len(inner.lstrip())]
     )
+
+
+def documented_already(code: str, instruction: str, language: str) -> str:
+    """The name of the one definition in `code` whose docstring is asked for although it has one; "" otherwise.
+
+    Not when it is asked for anew, nor in the plural for a class with definitions that lack one.
+    """
+    if language != "python" or not _WANTED.search(instruction):
+        return ""
+    if _OTHER.search(instruction) or _ANEW.search(instruction):
+        return ""
+    try:
+        (node,) = parsed_python(reindented(code, "")).body
+    except (SyntaxError, ValueError):
+        return ""
+    if not isinstance(node, _DEFINITIONS) or ast.get_docstring(node) is None:
+        return ""
+    inner = [one for one in ast.walk(node) if isinstance(one, _DEFINITIONS)]
+    plural = re.search(r"strings\b", instruction, re.IGNORECASE)
+    return "" if plural and any(ast.get_docstring(one) is None for one in inner) else node.name
 
 
 def _opens(line: str) -> bool:

@@ -1,7 +1,8 @@
 """A change made by the local model: a docstring and tests by ways of their own, anything else as a rewritten
-selection, one file after the other.
+selection, one file after the other, and all of them or none.
 
-Small models lose code that they were to keep. An answer that lost too much of it is thrown away, and said so.
+Small models lose code that they were to keep. An answer that lost too much of it, or that changed code where only
+documentation or type hints were asked for, is thrown away, and said so.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from pointsman.models.base import Finish, GenerateRequest, Priority, Sampling
 from pointsman.models.card import ChatTemplate
 from pointsman.models.prompting import estimate_tokens, render_chat, ticks_for, unbroken, without_markers
 from pointsman.refactor.answer import new_document
+from pointsman.refactor.bare import bare
 from pointsman.refactor.blocks import Placed
 from pointsman.refactor.changes import Changes
 from pointsman.refactor.checks import new_syntax_errors, parses_alone
-from pointsman.refactor.docstring import STOP, DocstringPlan, plan_docstring
-from pointsman.refactor.lines import Selection
-from pointsman.refactor.local_tests import plan_tests
+from pointsman.refactor.docstring import STOP, DocstringPlan, documented_already, plan_docstring
+from pointsman.refactor.lines import Selection, split_lines
+from pointsman.refactor.local_tests import plan_tests, untested
+from pointsman.refactor.promise import broken, can_be_kept, promised
 from pointsman.refactor.prompt import local_messages
 from pointsman.refactor.work import Chosen, Work
 
@@ -39,7 +42,7 @@ _REMOVES = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalChange:
-    """What came of it; `notes` say why of a file nothing did, or what to look at. Times are milliseconds."""
+    """What came of it; `notes` say why nothing did, or what to look at. Times are milliseconds."""
 
     changes: Changes
     notes: tuple[str, ...] = ()
@@ -74,10 +77,8 @@ def local_tasks(facts: ModelFacts, work: Work, max_tokens: int) -> list[LocalTas
     if any(part.read_only for part in work.parts):
         plan = plan_tests(work)
         if plan is None:
-            raise PointsmanError(
-                f"{facts.name} writes tests for whole Python functions and classes only",
-                remedy="ask a closed model, by policy",
-            )
+            why, remedy = untested(work)
+            raise PointsmanError(f"{facts.name} writes tests for {why}", remedy=remedy)
         messages, start = plan.messages()
         prompt = render_chat(facts.chat, messages, facts.special_tokens, answer_start=start)
         _fits(prompt, max_tokens, facts)
@@ -103,6 +104,15 @@ def _task(
     facts: ModelFacts, chat: ChatTemplate, index: int, part: Chosen, instruction: str, max_tokens: int
 ) -> LocalTask:
     selection, language = part.selection, part.snapshot.language
+    if name := documented_already(selection.text, instruction, language):
+        raise PointsmanError(f"{name} has a docstring already", remedy="ask to rewrite it, or name what has none")
+    promise = promised(instruction, language)
+    if promise and not can_be_kept(part.snapshot.text, language):
+        asked, where = " and ".join(sorted(promise)), language or "a file of no known language"
+        raise PointsmanError(
+            f"{facts.name} writes no {asked} in {where}: whether the code stays the same could not be told",
+            remedy="ask a closed model, by policy",
+        )
     plan = plan_docstring(selection.text, instruction, language)
     if plan:
         messages, start = plan.messages()
@@ -135,6 +145,8 @@ def _fits(prompt: str, max_tokens: int, facts: ModelFacts) -> None:
 async def change_locally(host: HostApi, facts: ModelFacts, work: Work, max_tokens: int) -> LocalChange:
     """For each file one greedy try and, when nothing came of it, one drawn at a low temperature with a fixed seed.
 
+    A file of which nothing came ends it, and nothing changes: half a rename is worse than none.
+
     Raises as `local_tasks`, before any model is asked.
     """
     tasks = await asyncio.to_thread(local_tasks, facts, work, max_tokens)
@@ -156,12 +168,15 @@ async def change_locally(host: HostApi, facts: ModelFacts, work: Work, max_token
             placed = await asyncio.to_thread(task.judge, text, cut_off)
             if placed.text is not None:
                 break
-        if placed.text is not None:
-            (changes.documents if task.kind == "part" else changes.files)[task.index] = placed.text
-            notes += [task.remark] if task.remark else []
-        else:
-            where = f"in {work.parts[task.index].snapshot.relative} " if len(tasks) > 1 else ""
-            notes.append(f"{where}{placed.reason}")
+        if placed.text is None:
+            several = len(tasks) > 1
+            where = f"in {work.parts[task.index].snapshot.relative} " if several else ""
+            others = "; the files change together or not at all" if several else ""
+            return LocalChange(
+                changes=Changes(), notes=(f"{where}{placed.reason}{others}",), generate_ms=round(spent, 3)
+            )
+        (changes.documents if task.kind == "part" else changes.files)[task.index] = placed.text
+        notes += [task.remark] if task.remark else []
     return LocalChange(changes=changes, notes=tuple(notes), generate_ms=round(spent, 3))
 
 
@@ -191,7 +206,7 @@ def _judged(
         if change.text is None and change.reason:
             return Placed(text=None, reason=f"the local model's answer was not used: {change.reason}")
         new = change.text
-        if new is not None and (lost := _lost(selection, new, base, instruction)):
+        if new is not None and (lost := _lost(selection, new, language, instruction)):
             return Placed(text=None, reason=lost)
     if new is None:
         return Placed(text=None, reason="the local model's answer held no change that could be placed")
@@ -199,15 +214,30 @@ def _judged(
         return Placed(text=None, reason="the local model gave the code back unchanged")
     if new_syntax_errors(base, new, language):
         return Placed(text=None, reason="the local model's answer had syntax errors")
+    promise = promised(instruction, language)
+    if wrong := broken(promise, base, new, language):
+        asked = " and ".join(sorted(promise))
+        return Placed(text=None, reason=f"the local model's answer {wrong}, in a request for {asked} alone")
     return Placed(text=new)
 
 
-def _lost(selection: Selection, new: str, base: str, instruction: str) -> str:
+def _lost(selection: Selection, new: str, language: str, instruction: str) -> str:
+    """Why the answer keeps too little of the code; what is said in comments and docstrings is none."""
     if _REMOVES.search(instruction):
         return ""
-    had = Counter(_WORD.findall(selection.text))
-    gone = Counter(_WORD.findall(base)) - Counter(_WORD.findall(new))
-    total = sum(had.values())
-    if not total or sum(gone.values()) <= total * (1 - KEPT):
+    base = _code("".join(selection.lines), language)
+    had = _words("".join(split_lines(base)[selection.start - 1 : selection.end]))
+    gone = _words(base) - _words(_code(new, language))
+    total = had.total()
+    if not total or gone.total() <= total * (1 - KEPT):
         return ""
-    return f"the local model's answer dropped {sum(gone.values())} of the {total} words of the code, so it is not shown"
+    return f"the local model's answer dropped {gone.total()} of the {total} words of the code, so it is not shown"
+
+
+def _code(text: str, language: str) -> str:
+    code = bare(text, language)
+    return text if code is None else code
+
+
+def _words(text: str) -> Counter[str]:
+    return Counter(_WORD.findall(text))

@@ -126,6 +126,23 @@ def plan_tests(work: Work) -> TestsPlan | None:
     )
 
 
+def untested(work: Work) -> tuple[str, str]:
+    """What a plan would be possible for, where `plan_tests` has none, and what to do instead. Parses code."""
+    from pointsman_indexer.parse import parse
+
+    whole = "whole Python functions and classes only"
+    for part in (one for one in work.parts if one.read_only and one.snapshot.language == "python"):
+        start, end = part.selection.start, part.selection.end
+        symbols = parse(part.snapshot.text.encode("utf-8", "replace"), "python").symbols
+        around = [one for one in symbols if one.start_line <= start and end <= one.end_line]
+        # What is indented is a part of the outermost definition around it, and that one can be imported.
+        outer = min(around, key=lambda one: one.start_line, default=None)
+        if part.selection.indent and outer is not None:
+            kind = "methods" if outer.kind == "class" else "parts of them"
+            return f"{whole}, not for {kind}", f"name the {outer.kind}: {part.snapshot.relative}:{outer.qualified}"
+    return whole, "ask a closed model, by policy"
+
+
 def _module(path: str) -> str:
     """The name that a file is imported by, where the root or its `src` is on the path."""
     parts = list(PurePosixPath(path).with_suffix("").parts)

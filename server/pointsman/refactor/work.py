@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from pointsman.errors import PolicyRefusal, UsageError
 from pointsman.exclusion import ExclusionsOf, why_excluded
+from pointsman.ondisk import real
 from pointsman.refactor.lines import Selection, select
 from pointsman.refactor.types import Part, RefactorQuery
 from pointsman.session import Snapshot
@@ -45,8 +46,8 @@ class Work:
 def work_of(query: RefactorQuery, exclusions: ExclusionsOf) -> Work:
     """Looks at the file system, so call it in a thread.
 
-    Raises `UsageError` for an empty instruction, lines that are not there and files that do not go together, and
-    `PolicyRefusal` for an excluded file.
+    Raises `UsageError` for an empty instruction, lines that are not there, files that do not go together and links out
+    of the repository, and `PolicyRefusal` for an excluded file.
     """
     if not query.instruction.strip():
         raise UsageError("the instruction is empty")
@@ -91,5 +92,7 @@ def _new(root: Path, path: str, exclusions: ExclusionsOf) -> Snapshot:
 
 
 def _allowed(snapshot: Snapshot, exclusions: ExclusionsOf) -> None:
+    if snapshot.path is not None:
+        real(snapshot.path, snapshot.root)  # an editor opens a link as the file that it leads to, and would write there
     if reason := why_excluded(snapshot, exclusions):
         raise PolicyRefusal(f"the file is excluded: {reason}", rule=reason)

@@ -1,0 +1,51 @@
+"""A text without what is said in it: comments, and Python's strings that are statements, blanked by the syntax tree."""
+
+from __future__ import annotations
+
+from tree_sitter import Node
+
+from pointsman_indexer.pairs import Span, blank
+from pointsman_indexer.parse import syntax_tree
+
+PROSE = frozenset({"markdown", "restructuredtext", "text"})
+"""Languages in which everything is said, and nothing is code."""
+_TYPED = frozenset({"typescript", "tsx"})
+_TYPES = frozenset({"type_annotation", "type_arguments", "type_parameters", "type_predicate_annotation"})
+
+
+def bare(text: str, language: str, *, types: bool = False) -> str | None:
+    """The text with nothing where comments and docstrings stood; each line keeps its number.
+
+    None where that is not known: for prose, without a grammar, and when parsing hits its limits.
+
+    Args:
+        types: whether TypeScript's type annotations go too.
+    """
+    data = text.encode("utf-8", "replace")
+    tree = None if language in PROSE else syntax_tree(data, language)
+    if tree is None:
+        return None
+    spans: list[Span] = []
+    waiting = [tree.root_node]
+    while waiting:
+        node = waiting.pop()
+        if _is_said(node, language) or (types and language in _TYPED and node.type in _TYPES):
+            end = node.start_byte + len((node.text or b"").rstrip())  # some grammars count the line's end in
+            spans.append(Span(start=node.start_byte, end=end))
+        else:
+            waiting += node.children
+    return blank(data, spans).decode("utf-8", "replace")
+
+
+def lines_of_code(text: str) -> list[str]:
+    """The lines that are not blank, without white space at their ends."""
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def _is_said(node: Node, language: str) -> bool:
+    if node.type.endswith("comment"):
+        return True
+    if language != "python" or node.type != "expression_statement" or node.child_count != 1:
+        return False
+    (only,) = node.children
+    return only.type == "string" and all(part.type != "interpolation" for part in only.children)

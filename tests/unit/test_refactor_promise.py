@@ -1,0 +1,195 @@
+"""A request for documentation leaves the code, one for type hints all but the hints: what is read from its words, and
+what of an answer keeps it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pointsman.refactor.bare import bare, lines_of_code
+from pointsman.refactor.docstring import documented_already
+from pointsman.refactor.promise import broken, can_be_kept, promised
+
+DOCS, HINTS = frozenset({"documentation"}), frozenset({"type hints"})
+RETRY = '''import time
+
+
+def retry(fetch, attempts=3):
+    """Call until it works."""
+    for attempt in range(attempts):
+        try:
+            return fetch()  # the usual end
+        except OSError:
+            if attempt == attempts - 1:
+                raise
+            time.sleep(2**attempt)
+'''
+
+
+@pytest.mark.parametrize(
+    ("instruction", "promise"),
+    [
+        ("add a docstring", DOCS),
+        ("Please add a docstring to Cart.add, with parameters and return value.", DOCS),
+        ("add JSDoc", DOCS),
+        ("improve the docstrings", DOCS),
+        ("rename f in the docstring", DOCS),
+        ("fix this problem: Missing docstring in public function", DOCS),
+        ("add helpful comments to this function", DOCS),
+        ("remove the comments", DOCS),
+        ("document this", DOCS),
+        ("add type hints", HINTS),
+        ("annotate it", HINTS),
+        ("add the missing types", HINTS),
+        ("add type hints and a docstring", DOCS | HINTS),
+        ("add a docstring and rename f to g", frozenset()),
+        ("fix the loop, then add a docstring", frozenset()),
+        ("add a comment field to the form", frozenset()),
+        ("validate the comments", frozenset()),
+        ("comment out the last line", frozenset()),
+        ("rewrite this more clearly without changing what it does", frozenset()),
+        ("rename add to put", frozenset()),
+    ],
+)
+def test_what_an_instruction_promises(instruction: str, promise: frozenset[str]) -> None:
+    assert promised(instruction, "python") == promise
+
+
+def test_prose_is_all_documentation() -> None:
+    assert promised("improve the documentation", "markdown") == frozenset()
+    assert can_be_kept("x = 1\n", "python") and not can_be_kept("x = 1\n", "lua") and not can_be_kept("x", "")
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        RETRY.replace("Call until it works.", "Call fetch.\n\n    Often."),
+        RETRY.replace('    """Call until it works."""\n', ""),
+        RETRY.replace("  # the usual end", "").replace("import time", '"""Trying again."""\n\nimport time'),
+        RETRY.replace("        try:", "        # why\n        try:"),
+    ],
+)
+def test_documentation_may_change(new: str) -> None:
+    assert new != RETRY and broken(DOCS, RETRY, new, "python") == ""
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        RETRY.partition("    for")[0] + "    return lambda: time.sleep(1)\n",
+        RETRY.replace("attempts - 1", "attempts"),
+        RETRY.replace("attempts=3", "attempts: int = 3"),
+        RETRY.replace("raise", "pass"),
+        "#!/usr/bin/env python\n" + RETRY.replace("import time", "import os"),
+    ],
+)
+def test_code_may_not(new: str) -> None:
+    assert broken(DOCS, RETRY, new, "python") == "changed code"
+
+
+def test_a_file_that_is_broken_elsewhere_is_compared_as_text() -> None:
+    torn = RETRY + "\n\ndef half(:\n"
+    assert broken(DOCS, torn, torn.replace("Call until", "Call it until"), "python") == ""
+    assert broken(DOCS, torn, torn.replace("range(attempts)", "range(9)"), "python") == "changed code"
+
+
+def test_code_nested_too_deeply_to_compare_by_its_tree_is_compared_as_text() -> None:
+    deep = "def f():\n    return " + " + ".join(["a"] * 3000) + "\n"
+    assert broken(DOCS, deep, deep.replace("return", '"""Add."""\n    return'), "python") == ""
+    assert broken(DOCS, deep, deep.replace("a + a", "a - a", 1), "python") == "changed code"
+
+
+def test_comments_that_tools_act_on_stay() -> None:
+    said = "import os  # noqa: F401\n"
+    assert broken(DOCS, said, "import os\n", "python") == "dropped comments that tools act on"
+    assert broken(DOCS, "#!/bin/sh\nls\n", "# Lists.\nls\n", "bash") == "dropped comments that tools act on"
+
+
+@pytest.mark.parametrize(
+    ("language", "base", "good", "bad"),
+    [
+        (
+            "javascript",
+            "/** Adds. */\nexport function add(a, b) {\n  return a + b;\n}\n",
+            "/**\n * Adds two.\n *\n * @param a one\n */\nexport function add(a, b) {\n  return a + b; // both\n}\n",
+            "function add(a, b) {\n  return a + b;\n}\n",
+        ),
+        ("go", "func F() int {\n\treturn 1\n}\n", "// F is one.\nfunc F() int {\n\treturn 1\n}\n", "func F() {\n}\n"),
+        ("rust", "fn f() -> u8 { 1 }\n", "/// One.\nfn f() -> u8 { 1 }\n", "/// One.\nfn f() -> u8 { 2 }\n"),
+        ("bash", "echo '# no comment'\n", "# Says it.\necho '# no comment'\n", "# Says it.\necho ''\n"),
+    ],
+)
+def test_other_languages_are_compared_without_their_comments(language: str, base: str, good: str, bad: str) -> None:
+    assert broken(DOCS, base, good, language) == ""
+    assert broken(DOCS, base, bad, language) == "changed code"
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        "from typing import Any\n\n" + RETRY.replace("fetch,", "fetch: Any,"),
+        RETRY.replace("attempts=3)", "attempts: int = 3) -> 'list[int]'"),
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from shop import Call\n"
+        + RETRY.replace("fetch,", "fetch: 'Call',"),
+    ],
+)
+def test_hints_and_the_imports_for_them_may_come(new: str) -> None:
+    assert broken(HINTS, RETRY, new, "python") == ""
+
+
+TYPED = """from typing import Any
+
+
+class A:
+    x: int
+    y: Any = 1
+
+    def f(self, z: int) -> int:
+        return z
+"""
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "how"),
+    [
+        (
+            "def f(p):\n    q = [x for x in p]\n    return sum(q)\n",
+            "def f(p: list) -> int:\n    return sum(p)\n",
+            "code",
+        ),
+        (RETRY, RETRY.replace("Call until it works", "Call"), "changed code"),
+        (RETRY, "import shop\n" + RETRY.replace("fetch,", "fetch: 'shop.Call',"), "changed code"),
+        (RETRY, RETRY.replace("fetch,", "fetch: Callable,"), "nothing defines"),
+        (TYPED, TYPED.replace("z: int", "z"), "dropped type hints"),
+        (TYPED, TYPED.replace("    x: int\n", "    w: int\n"), "changed code"),
+        (TYPED, TYPED.replace("from typing import Any\n", "").replace("Any", "int"), "changed code"),
+    ],
+)
+def test_with_hints_nothing_else_comes_or_goes(base: str, new: str, how: str) -> None:
+    assert how in broken(HINTS, base, new, "python")
+
+
+def test_typescript_is_compared_without_its_annotations() -> None:
+    base = "function f(a, b) {\n  return g(a, b);\n}\n"
+    typed = base.replace("(a, b) {", "(a: number, b: Map<string, X>): string {")
+    assert broken(HINTS, base, typed, "typescript") == ""
+    assert broken(HINTS, base, typed.replace("g(a", "h(a"), "typescript") == "changed code"
+    assert broken(DOCS, base, typed, "typescript") == "changed code"
+
+
+def test_what_is_said_goes_and_lines_stay() -> None:
+    text = 'x = "# not said"\r\n# said\r\ndef f():\r\n    """Said\r\n    more."""\r\n    return f"{x}"  # said\r\n'
+    code = bare(text, "python")
+    assert code is not None and code.count("\r\n") == text.count("\r\n") and "aid" not in code.replace("not said", "")
+    assert lines_of_code(code) == ['x = "# not said"', "def f():", '    return f"{x}"']
+    assert bare("x", "text") is None and bare("x", "lua") is None
+
+
+def test_a_docstring_that_is_there_is_said_unless_it_is_wanted_anew() -> None:
+    assert documented_already(RETRY.partition("\n\n\n")[2], "add a docstring", "python") == "retry"
+    assert documented_already("    def f():\n        'Is.'", "write docstrings", "python") == "f"
+    two = 'class A:\n    """Is."""\n\n    def f(self):\n        return 1'
+    assert documented_already(two, "add a docstring", "python") == "A"
+    assert documented_already(two, "add docstrings", "python") == ""
+    for instruction in ("improve the docstring", "rewrite the docstring", "add type hints"):
+        assert documented_already('def f():\n    """Is."""', instruction, "python") == ""
+    assert documented_already("def f():\n    return 1", "add a docstring", "python") == ""
