@@ -157,11 +157,13 @@ def test_health_help_and_what_can_be_typed(nvim: Open, home: Home) -> None:
         assert editor.lua("return vim.fn.getcompletion('Pointsman ', 'cmdline')") == [
             "ask",
             "audit",
+            "docs",
             "explain",
             "pause",
             "refactor",
             "refactor!",
             "status",
+            "tests",
             "trust",
         ]
         assert editor.lua("return vim.fn.getcompletion('Pointsman pause f', 'cmdline')") == ["filetype"]

@@ -168,6 +168,20 @@ def test_a_code_action_comes_for_review(nvim: Open, repository: Path) -> None:
         assert '"""' in editor.lines()[1]
 
 
+def test_docs_are_written_for_the_definition_under_the_cursor_or_for_lines(nvim: Open, repository: Path) -> None:
+    path = repository / "shop" / "bare.py"
+    path.write_text("x = 1\n\n\ndef subtract(a, b):\n    return a - b\n")
+    with nvim("shop/bare.py") as editor:
+        editor.press(":Pointsman docs<CR>")
+        editor.wait("the hint", "vim.fn.execute('messages'):find('in no definition', 1, true)")
+        for command in (":5<CR>:Pointsman docs<CR>", ":4,5Pointsman docs<CR>"):
+            editor.press(command)
+            editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
+            assert '"""' in editor.lines()[4]
+            editor.press("q")
+            editor.wait("the end", "#vim.api.nvim_list_tabpages() == 1")
+
+
 _SEVERAL = """
 local function insertion(line, text)
   local place = { line = line, character = 0 }
@@ -274,7 +288,7 @@ def test_tests_are_written_into_a_new_file_after_review(nvim: Open, repository: 
     home.run("policy", "trust", repository)
     made = repository / "tests" / "test_cart.py"
     with nvim("shop/cart.py", at=home) as editor:
-        editor.lua(_ACTION, wanted="Write tests")
+        editor.press(":40<CR>:Pointsman tests<CR>")
         editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
         assert editor.lines() == ["def test_it():", "    pass"] and not made.exists()
         editor.press("A")

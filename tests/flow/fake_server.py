@@ -113,7 +113,12 @@ class Refactorer:
             protected=("a.py",) if "protected" in query.instruction else (),
         )
         return Refactoring(
-            route=ROUTE, request_id="r", edits=tuple(edits), diff="".join(edit.diff for edit in edits), checks=checks
+            route=ROUTE,
+            request_id="r",
+            edits=tuple(edits),
+            diff="".join(edit.diff for edit in edits),
+            checks=checks,
+            preview=query.instruction if query.dry_run else "",  # of a local model it is the prompt
         )
 
 

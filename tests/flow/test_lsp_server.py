@@ -52,6 +52,16 @@ async def test_capabilities_are_static_and_incremental(wire: Wire) -> None:
     assert answer["result"]["serverInfo"]["name"] == "pointsman"
 
 
+async def test_a_place_below_the_text_gets_nothing_and_one_right_of_its_line_the_lines_end(ready: Wire) -> None:
+    await ready.open(URI, "ab\ncd\n")
+    for line, character, offset in ((0, 99, 2), (2, 0, 6), (2, 9, 6)):
+        (item,) = (await ready.complete(URI, line, character))["result"]["items"]
+        start = item["range"]["start"]
+        assert start == {"line": line, "character": 2 if offset == 2 else 0}
+    assert (await ready.complete(URI, 3, 0))["result"] == {"items": []}
+    assert (await ready.complete(URI, 50, 0))["result"] == {"items": []}
+
+
 async def test_a_client_without_inline_completion_gets_the_menu(wire: Wire) -> None:
     modes = {"completionItem": {"insertTextModeSupport": {"valueSet": [1, 2]}}}
     params = {"processId": None, "rootUri": None, "capabilities": {"textDocument": {"completion": modes}}}
@@ -63,6 +73,8 @@ async def test_a_client_without_inline_completion_gets_the_menu(wire: Wire) -> N
     items = (await wire.ask("textDocument/completion", place))["result"]["items"]
     assert items[0]["textEdit"]["newText"] == "<4>" and items[0]["filterText"].startswith("retu")
     assert items[0]["insertTextMode"] == 1  # as it is
+    place["position"] = {"line": 9, "character": 0}
+    assert (await wire.ask("textDocument/completion", place))["result"]["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -242,7 +254,11 @@ async def test_code_actions_are_listed_without_a_model_and_resolved_to_a_version
     )
     await wire.open(URI, "old = 1\n", version=7)
     problem = {"range": WHOLE, "message": "old is\nnot defined"}
-    params = {"textDocument": {"uri": URI}, "range": WHOLE, "context": {"diagnostics": [problem]}}
+    params = {
+        "textDocument": {"uri": URI},
+        "range": WHOLE,
+        "context": {"diagnostics": [problem], "triggerKind": 2},
+    }
     actions = (await wire.ask("textDocument/codeAction", params))["result"]
     assert [action["kind"] for action in actions] == ["refactor.rewrite.pointsman"] * 4 + ["quickfix.pointsman"]
     assert all("edit" not in action and "command" not in action for action in actions)
@@ -279,6 +295,32 @@ async def test_an_action_whose_body_is_to_be_reviewed_says_so_by_rule_and_goes_o
     assert shown["preview_sha256"] == "b0d1" and shown["applied"] is False
     command["arguments"] = [action["data"] | {"approvedSha256": shown["preview_sha256"]}]
     assert (await wire.ask("workspace/executeCommand", command))["result"]["applied"] is True
+
+
+SOURCES = ["source.pointsman.docs", "source.pointsman.tests"]
+
+
+async def test_docs_and_tests_are_offered_to_who_asks_and_of_the_definition_around_the_cursor(wire: Wire) -> None:
+    await wire.initialize()
+    await wire.open(URI, "x = 1\n\n\ndef f():\n    return 1\n")
+
+    async def offered(line: int, end: int, width: int = 0, **context: Any) -> list[dict[str, Any]]:
+        places = {"start": {"line": line, "character": 0}, "end": {"line": end, "character": width}}
+        params = {"textDocument": {"uri": URI}, "range": places, "context": {"diagnostics": [], **context}}
+        found: list[dict[str, Any]] = (await wire.ask("textDocument/codeAction", params))["result"]
+        return found
+
+    around = {"start": {"line": 3, "character": 0}, "end": {"line": 5, "character": 0}}
+    selected = [action["kind"] for action in await offered(3, 5, triggerKind=1)]
+    assert selected == ["refactor.rewrite.pointsman"] * 4 + SOURCES
+    for context in ({"triggerKind": 1}, {}, {"only": ["source"]}):  # Neovim and Helix; older clients; VS Code
+        docs, tests = await offered(4, 4, **context)
+        assert [docs["kind"], tests["kind"]] == SOURCES and tests["command"]["arguments"][0]["tests"] is True
+        assert docs["command"]["arguments"][0]["range"] == around
+    block_cursor = (await offered(4, 4, 1, triggerKind=1))[4:]  # of Helix
+    assert [action["command"]["arguments"][0]["range"] for action in block_cursor] == [around, around]
+    assert await offered(4, 4, triggerKind=2) == [], "a light bulb at each move of the cursor"
+    assert await offered(0, 0, triggerKind=1) == await offered(0, 0, only=["source"]) == []
 
 
 CREATES = {"documentChanges": True, "changeAnnotationSupport": {}, "resourceOperations": ["create"]}
@@ -387,6 +429,18 @@ async def test_a_preview_is_a_refactor_that_is_only_shown(wire: Wire) -> None:
     assert not [m for m in wire.received if m.get("method") == "workspace/applyEdit"]
 
 
+async def test_a_preview_of_what_the_local_model_would_do_holds_nothing_that_would_leave(wire: Wire) -> None:
+    await wire.initialize()
+    await wire.open(URI, "old")
+    params = {"textDocument": {"uri": URI}, "range": WHOLE, "instruction": "a prompt", "preview": True}
+    command = {"command": "pointsman.refactor", "arguments": [params]}
+    for method, asked in (("pointsman/preview", params), ("workspace/executeCommand", command)):
+        result = (await wire.ask(method, asked))["result"]
+        assert (result["route"]["target"], result["preview"], result["preview_sha256"]) == ("local", "", "")
+    params["instruction"] = "reviewed"
+    assert (await wire.ask("pointsman/preview", params))["result"]["preview"] == "{}"
+
+
 async def test_refactor_offers_a_protected_file_where_the_user_confirms(wire: Wire) -> None:
     wire.answers["workspace/applyEdit"] = {"applied": True}
     await wire.initialize(workspace={"workspaceEdit": {"documentChanges": True, "changeAnnotationSupport": {}}})
@@ -464,6 +518,40 @@ async def test_nothing_is_indexed_unasked_where_that_is_switched_off(wire: Wire,
     assert indexed(wire) == ["embed 2/2"]
 
 
+@pytest.mark.parametrize("pulls", [False, True])
+async def test_a_setting_that_changes_in_the_editor_counts_at_once(wire: Wire, tmp_path: Path, pulls: bool) -> None:
+    workspace = {"configuration": pulls, "didChangeConfiguration": {"dynamicRegistration": pulls}}
+    await wire.initialize(tmp_path.as_uri(), window={"workDoneProgress": True}, workspace=workspace)
+    if pulls:
+        (registration,) = (await wire.notification("client/registerCapability"))["params"]["registrations"]
+        assert registration["method"] == "workspace/didChangeConfiguration"
+        assert registration["registerOptions"] == {"section": "pointsman"}
+    await wire.until(lambda m: indexed(wire) == ["embed 2/2"])
+    file = tmp_path / "a.py"
+    file.write_text("x")
+
+    async def change(settings: Any) -> None:
+        wire.answers["workspace/configuration"] = [settings]
+        sent = {"settings": None if pulls else {"pointsman": settings, "other": {"index": {"automatic": True}}}}
+        await wire.notify("workspace/didChangeConfiguration", sent)
+        await wire.ask("pointsman/status")
+
+    async def save() -> None:
+        await wire.notify("textDocument/didSave", {"textDocument": {"uri": file.as_uri()}})
+        await asyncio.sleep(1)  # longer than a burst
+
+    await change({"index": {"automatic": False}, "engine": "own"})
+    await save()
+    for unread in (None, {}, [], {"index": None}, {"index": {"automatic": "yes"}}):
+        await change(unread)
+    await save()
+    assert len(indexed(wire)) == 1
+    await change({"index": {"automatic": True}})
+    await wire.until(lambda m: len(indexed(wire)) == 2)
+    await save()
+    assert indexed(wire)[2:] == ["a.py 2/2"]
+
+
 async def test_before_initialize_only_that_is_answered(wire: Wire) -> None:
     assert (await wire.ask("textDocument/inlineCompletion", PLACE))["error"]["code"] == -32002
     await wire.open(URI, "dropped")
@@ -539,7 +627,8 @@ async def test_positions_past_the_end_and_a_large_document(ready: Wire) -> None:
     change = {"range": {"start": end, "end": {"line": 900_000, "character": 7}}, "text": "y"}
     params = {"textDocument": {"uri": URI, "version": 2}, "contentChanges": [change]}
     await ready.notify("textDocument/didChange", params)
-    answer = await ready.complete(URI, 5_000_000, 12)
+    assert (await ready.complete(URI, 5_000_000, 12))["result"]["items"] == []
+    answer = await ready.complete(URI, 800_000, 12)
     assert answer["result"]["items"][0]["insertText"] == f"<{len(text) + 1}>"
     assert answer["result"]["items"][0]["range"]["start"] == {"line": 800_000, "character": 1}
 

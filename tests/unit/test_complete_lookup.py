@@ -85,6 +85,44 @@ def test_further_lines_are_as_deep_from_here_as_they_were_there() -> None:
     assert tabs.startswith(lines.replace("    ", "\t"))
 
 
+CART = """class Cart:
+    def add(self, item, count=1):
+        if count < 1:
+            raise ValueError(count)
+        self.items.append((item, count))
+
+    def total(self, prices):
+        return sum(prices[item] for item in self.items)
+
+
+def checkout(orders, cart):
+    for item in orders:
+        cart.add(item)
+    return cart.total(orders)
+
+
+"""
+
+
+def test_what_follows_deeper_in_a_block_is_not_offered_behind_its_end() -> None:
+    assert text_of(CART + "‸", several=True) == ""
+    assert text_of("def pay(cart, orders):\n    return cart.total(orders)\n\n\n‸", CART, several=True) == ""
+    assert text_of("    while True:\n        if count < 1:\n            ‸", CART) == "raise ValueError(count)"
+    assert text_of("    while True:\n        if count < 1:\n        ‸", CART) == "", "that line stands deeper"
+
+
+def test_marks_alone_are_no_match_where_a_line_begins_unless_the_lines_below_agree() -> None:
+    elsewhere = "first(1)\nsecond(2)\nthird = 3\n"
+    assert text_of("other()\n‸\n", elsewhere) == ""
+    assert text_of("other()\n‸\nthird = 3\n", elsewhere) == "second(2)"
+    assert text_of("x = f(‸\n", "y = f(key)\n") == "key)", "within a line they are"
+
+
+def test_what_was_found_ends_where_it_would_stand_left_of_the_edge() -> None:
+    elsewhere = "    with lock:\n        count += 1\nclose()\n"
+    assert text_of("with lock:‸", elsewhere, several=True) == "\n    count += 1"
+
+
 @pytest.fixture
 def query(tmp_path: Path) -> CompletionQuery:
     plain, at = marked("import near\nx = ‸\n")

@@ -35,6 +35,7 @@ def at(text: str, **more: object) -> Cursor:
         ("‸", "blank"),
         ("  \n\n‸\n", "blank"),
         ("x = valu‸e\n", "inside a word"),
+        ("def f():\n‸    return 1\n", "inside the line's indentation"),
         ("x\0 = ‸\n", "binary"),
         ("x" * (MAX_LINE_CHARS + 1) + " = ‸\n", "longer than"),
     ],
@@ -43,7 +44,9 @@ def test_pointless_requests_have_a_reason(text: str, part: str) -> None:
     assert part in (pointless(at(text)) or "")
 
 
-@pytest.mark.parametrize("text", ["x = ‸\n", "f(‸)\n", "‸\ny = 1\n", "x = val‸\n", "été‸ = 1"])
+@pytest.mark.parametrize(
+    "text", ["x = ‸\n", "f(‸)\n", "‸\ny = 1\n", "if x:\n‸    \n", "f(\n    ‸)\n", "x = val‸\n", "été‸ = 1"]
+)
 def test_other_requests_pass(text: str) -> None:
     assert pointless(at(text)) is None
 
@@ -143,6 +146,7 @@ def test_clean_keeps_what_fits(text: str, written: str, expected: str) -> None:
         ("def f():‸\n    return 1\n", "\n    return 1\n", "line below"),
         ("x = ‸\n", "ab ab ab ab ab ab ab ab", "repeated itself"),
         ("total = 1\n‸\n", "total = 1", "line above"),
+        ("def f(a):\n    return a\n\n\n‸", "def f(a):\n    return a", "this definition already"),
     ],
 )
 def test_clean_says_why_nothing_is_left(text: str, written: str, part: str) -> None:

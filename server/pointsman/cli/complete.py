@@ -10,6 +10,7 @@ import click
 
 from pointsman.cli.common import Cli, json_option, parse_position, visible
 from pointsman.complete.types import Completion, CompletionQuery
+from pointsman.errors import UsageError
 from pointsman.lsp.positions import Lines
 from pointsman.ondisk import snapshot_of
 
@@ -49,10 +50,21 @@ def complete(cli: Cli, position: str, count: int, explain: bool, as_json: bool) 
 
 async def _run(cli: Cli, path: Path, line: int, column: int, count: int) -> Completion:
     snapshot = snapshot_of(path)
-    offset = Lines(snapshot.text).offset(line - 1, column - 1, "utf-32")
+    offset = _offset(Lines(snapshot.text), line, column)
     async with cli.services() as services:
         query = CompletionQuery(snapshot=snapshot, offset=offset, count=count, automatic=False)
         return await services.completer.complete(query)
+
+
+def _offset(lines: Lines, line: int, column: int) -> int:
+    """Code points before LINE:COLUMN; a column beyond its line is the line's end, as in an editor.
+
+    Raises `UsageError` for a line that the document does not have; the empty one behind a last line end is one.
+    """
+    if line > len(lines):
+        written = len(lines) - (not lines.line(len(lines) - 1))
+        raise UsageError(f"line {line} is beyond the end: the document has {written} lines")
+    return lines.offset(line - 1, column - 1, "utf-32")
 
 
 def _route(completion: Completion) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from pointsman.complete.already import without_known
 from pointsman.complete.cursor import Cursor
 from pointsman.complete.scope import Scope, width
 from pointsman.hidden import IN_TEXT
@@ -27,6 +28,9 @@ def clean(text: str, cursor: Cursor, scope: Scope, special_tokens: tuple[str, ..
     text = _before_next_line(text, cursor)
     if not text.strip():
         return "", "the model repeated the line below"
+    text = without_known(text, cursor)
+    if not text.strip():
+        return "", "the file has this definition already"
     text = "\n".join(line.rstrip() for line in _without_repetition(text, cursor).split("\n")).rstrip()
     if stutters(text):
         return "", "the model repeated itself"

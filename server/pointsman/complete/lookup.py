@@ -20,12 +20,35 @@ _LONGEST = 24
 """Lexemes of a match that count; a line has about fifteen."""
 _BELOW = 10
 """Lexemes of the lines below that are compared."""
+_BELOW_SAYS = 3
+"""Lexemes of the lines below from which they make up for a line above of which only marks are alike."""
 _MOST_LEXEMES = 48
 _MOST_LINES = 8
 _DOUBT = 4.0
 """Votes for what was never seen: as much as a match of little more than one lexeme has."""
 _GO_ON = 0.6
 """Share of the votes that each lexeme of a further line must have."""
+
+
+_OUTSIDE = NEWLINE + "\0"
+"""Stands for the end of a line whose next one would be left of the document's edge: there ends what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """From the line above, so many columns deep, to a line of `depth`."""
+
+    above: int
+    depth: int
+
+    def like(self, other: _Turn) -> bool:
+        """Both go deeper, or both stay, or both come back: to the left edge, or not as far. Two lines that end alike
+        say little of what follows, when one goes on in its block and the other leaves it."""
+        return self._kind() == other._kind()
+
+    def _kind(self) -> tuple[int, bool]:
+        way = (self.depth > self.above) - (self.depth < self.above)
+        return way, way < 0 and self.depth == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +87,12 @@ def look_up(before: str, after: str, sources: Sequence[Source], *, several: bool
     started = context.pop() if context and _is_word(context[-1]) else ""
     line = before[before.rfind("\n") + 1 :]
     blank = line[: len(line) - len(line.lstrip())]
-    indent, tab = width(line), "\t" in blank if blank else "\n\t" in before
+    turn = _Turn(_depth_above(before, line), width(line))
+    tab = "\t" in blank if blank else "\n\t" in before
     out: list[str] = []
     logprob, weakest, match, places, first = 0.0, 1.0, 0, 0, -1
     while len(out) < _MOST_LEXEMES * (_MOST_LINES if several else 1):
-        choice = _vote(context, below if first < 0 else [], sources, "" if out else started, indent)
+        choice = _vote(context, below if first < 0 else [], sources, "" if out else started, turn)
         if choice is None:
             break
         lexeme, share, length, count = choice
@@ -82,8 +106,11 @@ def look_up(before: str, after: str, sources: Sequence[Source], *, several: bool
             logprob, weakest = logprob + math.log(share), min(weakest, share)
         if not out:
             match, places = length, count
+        if lexeme == _OUTSIDE:
+            out.append(NEWLINE)
+            break
         if lexeme[0] == NEWLINE:
-            indent = width(lexeme[1:])
+            turn = _Turn(turn.depth, width(lexeme[1:]))
             lexeme = lexeme.replace("    ", "\t") if tab else lexeme
         out.append(lexeme)
         context.append(key(lexeme))
@@ -99,26 +126,35 @@ def look_up(before: str, after: str, sources: Sequence[Source], *, several: bool
 
 
 def _vote(
-    context: Sequence[str], below: Sequence[str], sources: Iterable[Source], started: str, indent: int
+    context: Sequence[str], below: Sequence[str], sources: Iterable[Source], started: str, turn: _Turn
 ) -> tuple[str, float, int, int] | None:
     """The next lexeme, its share of all votes, the longest match behind it and the places that voted for it.
 
-    `indent` is the depth of the current line, in columns: that of the next one is as far from it as at the place.
+    `turn` leads to the current line: a place where a line begins counts only if its own line turned the same way. The
+    next line's depth is as far from the current one's as at the place. Where a line is still empty, marks alone are no
+    match: nearly every line follows one that ends in a bracket.
     """
     votes: dict[str, float] = defaultdict(float)
     longest: dict[str, int] = defaultdict(int)
     count: dict[str, int] = defaultdict(int)
     pair = tuple(context[-2:])
+    begins = context[-1:] == [NEWLINE]
+    empty = begins and not started
     for source in sources:
         text = source.text
         for place in text.after_pair.get(pair, ()) if len(pair) == 2 else ():
             lexeme = text.lexemes[place]
             if started and (not lexeme.startswith(started) or place == len(text.keys) - 1):
                 continue  # another word, or the very one that is being typed
+            if begins and not turn.like(_Turn(text.indent_at(place - 1), width(text.lexemes[place - 1][1:]))):
+                continue
             if lexeme[0] == NEWLINE:
-                lexeme = NEWLINE + " " * max(indent + width(lexeme[1:]) - text.indent_at(place), 0)
+                depth = turn.depth + width(lexeme[1:]) - text.indent_at(place)
+                lexeme = NEWLINE + " " * depth if depth >= 0 else _OUTSIDE
             length = length_of_match(text.keys, place, context, _LONGEST)
             under = text.length_below(place, below) if below else 0
+            if empty and under < _BELOW_SAYS and not any(map(_says, text.keys[place - length : place])):
+                continue
             votes[lexeme] += source.weight * length**3 * (1 + max(under - 1, 0)) ** 2
             longest[lexeme] = max(longest[lexeme], length)
             count[lexeme] += 1
@@ -135,5 +171,16 @@ def _vote(
     return best, votes[best] / (sum(votes.values()) + _DOUBT), longest[best], count[best]
 
 
+def _depth_above(before: str, line: str) -> int:
+    """Columns of the last line above the cursor's that is not blank."""
+    above = before[: len(before) - len(line)].rstrip()
+    return width(above[above.rfind("\n") + 1 :])
+
+
 def _is_word(lexeme: str) -> bool:
     return lexeme[0].isalpha() or lexeme[0] == "_"
+
+
+def _says(lexeme: str) -> bool:
+    """Whether it is a word or a number, and no mark."""
+    return lexeme[0].isalnum() or lexeme[0] == "_"

@@ -33,6 +33,8 @@ def pointless(cursor: Cursor) -> str | None:
         return "the document is blank"
     if cursor.after and is_word(cursor.after[0]):
         return "the cursor is inside a word"
+    if not cursor.line_before.strip() and cursor.line_after[:1].isspace() and cursor.line_after.strip():
+        return "the cursor is inside the line's indentation"
     if len(cursor.line_before) + len(cursor.line_after) > MAX_LINE_CHARS:
         return f"the line is longer than {MAX_LINE_CHARS} characters"
     return None

@@ -8,6 +8,7 @@ from pointsman.lsp import (
     ask,
     code_action,
     commands,
+    configuration,
     documents,
     inline_completion,
     lifecycle,
@@ -26,6 +27,7 @@ def create_server(make_services: Callable[[], Services]) -> Server:
     modules = (
         lifecycle,
         documents,
+        configuration,
         watched_files,
         inline_completion,
         observing,

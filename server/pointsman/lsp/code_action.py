@@ -1,6 +1,7 @@
 """textDocument/codeAction and codeAction/resolve: the usual instructions on a selection, and a fix for a diagnostic.
 
-Listing asks no model. Resolving does, and its edit's annotation says which model made it and where that ran.
+Listing asks no model. Resolving does, and its edit's annotation says which model made it and where that ran. Docs and
+tests are of whole definitions: with no more selected than a part of a line, of the one around it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from pointsman.errors import PointsmanError, PolicyRefusal
+from pointsman.lsp.definition import definition_at
 from pointsman.lsp.messages import RefactorParams
+from pointsman.lsp.positions import Lines
 from pointsman.lsp.refactor import annotated_edits, proposal
 
 if TYPE_CHECKING:
@@ -43,15 +46,18 @@ def register(server: Server) -> None:
         if document is None:
             return []
         offered: list[tuple[str, str, str, types.Range]] = []
-        if params.range.start != params.range.end:
-            offered += [(kind, title, asked, params.range) for kind, title, asked in _ACTIONS]
+        selected = params.range if params.range.start != params.range.end else None
+        around = _definition(document.buffer, params.range) or selected
+        for kind, title, asked in _ACTIONS:
+            if (place := around if _is_source(kind) else selected) is not None:
+                offered.append((kind, title, asked, place))
         for diagnostic in params.context.diagnostics:
             asked = f"fix this problem: {' '.join(str(diagnostic.message).split())[:_LONGEST]}"
             offered.append((_FIX, "Fix this problem", asked, diagnostic.range))
         return [
             _action(server, params.text_document.uri, document.version, kind, title, asked, place)
             for kind, title, asked, place in offered
-            if _wanted(kind, params.context.only)
+            if _wanted(kind, params.context)
         ]
 
     @server.feature(types.CODE_ACTION_RESOLVE)
@@ -99,9 +105,20 @@ def _resolves_edits(server: Server) -> bool:
     return support is not None and "edit" in support.properties
 
 
-def _wanted(kind: str, only: Any) -> bool:
-    """`source` and `source.pointsman` ask for what is below them too; without `only`, sources are not offered."""
-    if only is None:
-        return not kind.startswith("source.")
-    names = [str(getattr(asked, "value", asked)) for asked in only]
+def _definition(lines: Lines, selected: types.Range) -> types.Range | None:
+    """The one around the cursor, or around a part of a line: Helix always selects a character, eglot a word."""
+    found = definition_at(lines, selected.start.line) if selected.start.line == selected.end.line else None
+    return types.Range(types.Position(found[0], 0), types.Position(found[1] + 1, 0)) if found else None
+
+
+def _is_source(kind: str) -> bool:
+    return kind.startswith("source.")
+
+
+def _wanted(kind: str, context: types.CodeActionContext) -> bool:
+    """`source` and `source.pointsman` ask for what is below them too. Without `only`, which Neovim and Helix leave out,
+    sources are offered where somebody opened the menu, and not for a light bulb, which asks at each move."""
+    if context.only is None:
+        return not _is_source(kind) or context.trigger_kind != types.CodeActionTriggerKind.Automatic
+    names = [str(getattr(asked, "value", asked)) for asked in context.only]
     return any(kind == name or kind.startswith(f"{name}.") for name in names)

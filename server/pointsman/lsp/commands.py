@@ -56,7 +56,7 @@ def register(server: Server) -> None:
 
     @server.feature(PREVIEW)
     async def on_preview(params: RefactorParams) -> dict[str, Any]:
-        """What the command would send out, and where to; sends nothing."""
+        """What the command would send out, and where to; sends nothing. `preview` is "" when nothing would leave."""
         return await refactor(server, attrs.evolve(params, preview=True))
 
     @server.feature(EXPLAIN)

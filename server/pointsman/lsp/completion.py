@@ -22,7 +22,7 @@ def register(server: Server) -> None:
     async def completion(params: types.CompletionParams) -> types.CompletionList:
         nothing = types.CompletionList(is_incomplete=True, items=[])
         document = server.session.get(params.text_document.uri)
-        if document is None:
+        if document is None or params.position.line >= len(document.buffer):
             return nothing
         offset = document.buffer.offset(params.position.line, params.position.character, server.encoding)
         query = CompletionQuery(snapshot=document.snapshot(), offset=offset)

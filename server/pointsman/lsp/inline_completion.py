@@ -82,6 +82,8 @@ def register(server: Server) -> None:
         document = server.session.get(params.textDocument.uri)
         if document is None or params.textDocument.version not in (None, document.version):
             return types.InlineCompletionList(items=[])
+        if params.position.line >= len(document.buffer):  # an item's range would not be where the cursor is
+            return types.InlineCompletionList(items=[])
         query = _query(document, params, server.encoding)
         if query.automatic:
             query = replace(query, patience_ms=server.pace.patience_ms())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
-from pointsman.lsp import completion, indexing, watched_files
+from pointsman.lsp import completion, configuration, indexing, watched_files
 from pointsman.lsp.pace import Pace
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def register(server: Server) -> None:
             server.spawn(_leave_with(server, server.process_id), "watch the editor")
         server.status.show("Normal", "ready")
         server.spawn(watched_files.watch(server), "watch files")
+        server.spawn(configuration.listen(server), "watch settings")
         if indexing.is_automatic(server):
             indexing.request(server)
 

@@ -86,7 +86,8 @@ class RefactorParams:
     """Write tests of the range, which itself stays, into the file where they belong. The instruction may be empty."""
     target: str = "auto"
     preview: bool = False
-    """Only return the result; ask the client to apply nothing."""
+    """Ask no model: the result says where the request would go and, in `preview`, the body that would leave for a
+    closed model. That is "" when the local model would do it, for then nothing leaves."""
     approvedSha256: str = ""
     label: str = "Pointsman refactor"
     """Of the edit that the client is asked to apply: one that it chose tells it which request that belongs to."""

@@ -99,12 +99,15 @@ async def proposal(server: Server, params: RefactorParams) -> Proposal:
 
 
 async def refactor(server: Server, params: RefactorParams) -> dict[str, Any]:
-    """The interface's `refactor` object; `applied` says whether the client took the edit."""
+    """The interface's `refactor` object; `applied` says whether the client took the edit. `preview` is what would leave
+    for a closed model, "" when nothing would."""
     found = await proposal(server, params)
     applied = found.offered and await _offer(server, found, params.label)
     plain: dict[str, Any] = to_plain(found.result)
     for edit in plain["edits"]:
         del edit["new_text"]
+    if found.result.route.target != "closed":
+        plain["preview"] = ""  # a local model's prompt, which leaves for nowhere
     return {**plain, "applied": applied}
 
 

@@ -42,6 +42,16 @@ local subcommands = {
     end,
     then_ = INSTRUCTIONS,
   },
+  docs = {
+    run = function(words)
+      require('pointsman.definition').run('docs', words.lines)
+    end,
+  },
+  tests = {
+    run = function(words)
+      require('pointsman.definition').run('tests', words.lines)
+    end,
+  },
   explain = {
     run = function(words)
       if words.lines then

@@ -31,7 +31,7 @@ end
 ---@param argument table of the server's command
 ---@param bufnr integer
 function M.send(argument, bufnr)
-  vim.notify('Pointsman: at work on ' .. argument.instruction)
+  vim.notify('Pointsman: at work on ' .. (argument.tests and 'tests' or argument.instruction))
   local params = { command = COMMAND, arguments = { argument } }
   require('pointsman.client').ask('workspace/executeCommand', params, function(result)
     local waits = #result.edits == 0 and (result.preview_sha256 or '') ~= ''
