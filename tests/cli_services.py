@@ -14,7 +14,7 @@ from pointsman.cli.common import Cli
 
 def serve(monkeypatch: pytest.MonkeyPatch, host: object) -> None:
     @asynccontextmanager
-    async def services(_: Cli) -> AsyncIterator[Any]:
+    async def services(_: Cli, **__: Any) -> AsyncIterator[Any]:
         yield SimpleNamespace(host=host)
 
     monkeypatch.setattr(Cli, "services", services)

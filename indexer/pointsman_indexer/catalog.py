@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -142,6 +142,14 @@ class Catalog(Reader):
             )
             tallies.append(dict(self._db.execute(query).fetchall()))
         return tallies[0], tallies[1]
+
+    def skipped(self) -> Iterator[tuple[str, str]]:
+        """Files that were skipped for their content, as (reason, path)."""
+        query = (
+            "SELECT v.skipped, f.path FROM files f JOIN versions v ON v.id = f.version "
+            "WHERE v.skipped <> '' ORDER BY f.path"
+        )
+        yield from self._db.execute(query)
 
     def has_dirty(self) -> bool:
         return self._db.execute(f"SELECT 1 FROM files WHERE state = {State.DIRTY} LIMIT 1").fetchone() is not None

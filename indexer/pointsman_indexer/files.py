@@ -58,12 +58,13 @@ def find_root(path: Path) -> Path:
     """The repository that holds `path` (a worktree or a submodule counts as its own), else its folder."""
     path = path.absolute()
     folder = path if path.is_dir() else path.parent
-    for candidate in (folder, *folder.parents):
-        mark = candidate / ".git"
-        # A worktree and a submodule have a file there that names the real folder.
-        if mark.is_file() or (mark / "HEAD").is_file():
-            return candidate
-    return folder
+    return next(filter(is_repository, (folder, *folder.parents)), folder)
+
+
+def is_repository(folder: Path) -> bool:
+    """Whether git has its own there; a worktree and a submodule have a file that names the real folder."""
+    mark = folder / ".git"
+    return mark.is_file() or (mark / "HEAD").is_file()
 
 
 def read(root: Path, path: str) -> FileData | None:

@@ -132,8 +132,8 @@ class Graph:
         self, budget: int, focus: Sequence[str] = (), mentioned: Sequence[str] = ()
     ) -> list[tuple[str, list[Symbol]]]:
         """The definitions that the repository leans on most, seen from the files `focus` and the names `mentioned`,
-        as many as `budget` tokens hold; the files in `focus` are at hand and left out. Files best first; where
-        no file is known to use what another one defines, outer definitions of all files by path."""
+        as many as `budget` tokens hold; then what else is defined, names that hold words of `mentioned` first, outer
+        before inner, by path. Files best first; those in `focus` are at hand and left out."""
         files = self._files_now()
         if self._ranking is None or not self._ranking.serves(files.versions):
             self._ranking = Ranking.of(self._db, files.versions)

@@ -176,8 +176,8 @@ class Index:
             return outline({path: self._catalog.symbols(path) for path in allowed}, budget, query)
 
     def repository_map(self, budget: int, focus: Sequence[str] = (), query: str = "") -> str:
-        """The definitions that the repository leans on most, under a budget of tokens: seen from the files `focus`,
-        which are at hand and left out, and from the names in `query`."""
+        """The definitions that the repository leans on most, and then others, under a budget of tokens: seen from the
+        files `focus`, which are at hand and left out, and from the names in `query`."""
         with _translated():
             ranked = self._catalog.graph.repository_map(budget, focus, telling_words(query))
             allowed = set(self._allowed(path for path, _ in ranked))
@@ -239,6 +239,11 @@ class Index:
         with _translated():
             waits = self._catalog.counts()[1] if not self._comparable() else self._catalog.waiting_count()[0]
             return self._catalog.unread_count(), waits
+
+    def walked(self) -> bool:
+        """Whether all files were looked for at some time, so that none is here where the index has none."""
+        with _translated():
+            return bool(self._catalog.meta("walked"))
 
     def counts(self) -> tuple[int, int]:
         """Files and chunks that the index holds."""

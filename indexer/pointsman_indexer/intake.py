@@ -57,7 +57,8 @@ class Intake:
     """Told the number of chunks stored so far."""
     reused: int = 0
     """Chunks whose dense vectors were known."""
-    unreadable: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    """Paths of files that could not be read."""
     _seen: int = 0
     _chunks: int = 0
     _unflushed: list[tuple[_Taken, Sequence[str]]] = field(default_factory=list)
@@ -114,7 +115,7 @@ class Intake:
             try:
                 found = files.read(self.root, entry.path)
             except OSError:
-                self.unreadable += 1
+                self.unreadable.append(entry.path)
                 found = None
             if found is None:
                 self._known.append(_Taken(entry))

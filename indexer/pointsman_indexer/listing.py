@@ -21,6 +21,8 @@ from pointsman_indexer.git import git
 from pointsman_indexer.plain import plain
 
 _MOST_FILES = 200_000
+MOST_TOLD = 20
+"""Paths that a report gives for one reason."""
 _DEEPEST_SUBMODULE = 8
 _LIST = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
 
@@ -38,7 +40,16 @@ class Walk:
     files: list[FileEntry] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     """Files left out by reason: excluded, too_large, generated, symlink, submodule, special, unreadable."""
+    places: dict[str, list[str]] = field(default_factory=dict)
+    """By reason, the first paths of those left out; none of what is excluded, which is as if it were absent."""
     by_git: bool = True
+
+    def leave_out(self, reason: str, path: str) -> None:
+        self.skipped[reason] += 1
+        if reason != "excluded":
+            told = self.places.setdefault(reason, [])
+            if len(told) < MOST_TOLD:
+                told.append(path.encode("utf-8", "backslashreplace").decode())  # it may be no text
 
 
 def walk(root: Path, exclusions: Exclusions) -> Walk:
@@ -94,13 +105,13 @@ def _listed(root: Path, exclusions: Exclusions, found: Walk, below: str = "", de
         paths = (prefix + path for path in _paths(listing))
     for path in paths:
         if path.endswith("/"):
-            found.skipped["submodule"] += 1  # of its own: this repository does not know of it
+            found.leave_out("submodule", path)  # of its own: this repository does not know of it
         elif listing is None or not _is_folder(root, path):
             yield path
         elif exclusions.excludes(f"{path}/") is not None:
-            found.skipped["excluded"] += 1
+            found.leave_out("excluded", path)
         elif depth == _DEEPEST_SUBMODULE or not os.path.lexists(root / path / ".git"):
-            found.skipped["submodule"] += 1  # not checked out
+            found.leave_out("submodule", path)  # not checked out
         else:
             yield from _listed(root, exclusions, found, path, depth + 1)
 
@@ -162,13 +173,13 @@ def _take(root: Path, listed: set[str], exclusions: Exclusions, found: Walk) -> 
         if reason == "symlink":
             links.append(path)
         elif reason:
-            found.skipped[reason] += 1
+            found.leave_out(reason, path)
     folders = {str(folder) for entry in found.files for folder in PurePosixPath(entry.path).parents} if links else set()
     real_root = os.path.realpath(root)
     for path in links:
         target = os.path.relpath(os.path.realpath(root / path), real_root)
         if target not in listed and target not in folders:  # what is listed is left out nowhere
-            found.skipped["symlink"] += 1
+            found.leave_out("symlink", path)
 
 
 def _look(places: _Places, path: str, exclusions: Exclusions, found: Walk) -> str:

@@ -14,6 +14,9 @@ _CHARACTERS_PER_TOKEN = 3.5
 """Of code, by common byte-pair vocabularies; on the safe side."""
 _LEAST = 8
 """Characters that no line fits into."""
+_SPARE = 0.01
+"""Share of a budget that may stay empty: about a line of a usual one, and looking for what fits into it reads on
+through a whole repository."""
 _PLAIN = frozenset({"variable", "constant", "key", "property"})
 
 
@@ -35,13 +38,14 @@ def outline(files: Mapping[str, Sequence[Symbol]], budget: int, query: str = "")
 def fill(ranked: Iterable[tuple[str, Symbol]], budget: int) -> list[tuple[str, list[Symbol]]]:
     """Of symbols with their paths, best first, those that fit into `budget` tokens, by file in that order."""
     left = budget * _CHARACTERS_PER_TOKEN
+    least = max(_LEAST, _SPARE * left)
     chosen: dict[str, list[Symbol]] = {}
     for path, symbol in ranked:
         cost = len(_line(symbol)) + 1 + (0 if path in chosen else len(path) + 2)
         if cost <= left:
             left -= cost
             chosen.setdefault(path, []).append(symbol)
-        if left < _LEAST:
+        if left < least:
             break
     return list(chosen.items())
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
-from itertools import groupby
+from itertools import chain, groupby
 from math import sqrt
 from operator import itemgetter, sub
 
 from pointsman_indexer.outline import fill
 from pointsman_indexer.references import COMMON, words
 from pointsman_indexer.symbols import Symbol
+from pointsman_indexer.terms import terms
 
 _DAMPING = 0.85
 _ROUNDS = 12
@@ -32,6 +33,8 @@ _SHORTEST = 4
 _MENTIONED = 10.0
 _CANDIDATES = 2_000
 """Definitions that are read in full for the budget to choose from."""
+_MOST_WORDS = 16
+"""Of a query, that names are looked through for."""
 _STALE = 0.02
 """Share of a large repository's files that may have changed since the graph was read."""
 _LARGE = 2_000
@@ -87,10 +90,7 @@ class Ranking:
         focus: Sequence[str],
         mentioned: Sequence[str],
     ) -> list[tuple[str, list[Symbol]]]:
-        """See `Graph.repository_map`. `versions` are of the files now.
-
-        Where no file leans on another, as far as is known of its language, all definitions have the same weight.
-        """
+        """See `Graph.repository_map`. `versions` are of the files now."""
         given = self._given(frozenset(mentioned))
         at_hand = {number for number, path in enumerate(self.paths) if path in frozenset(focus)}
         ranks = self._ranks(given, at_hand or range(len(self.paths))) if self.paths else []
@@ -105,7 +105,7 @@ class Ranking:
             if home not in at_hand and self.paths[home] in versions
             for symbol in _symbols(db, versions[self.paths[home]], self.names[name])
         )
-        return fill(leaned_on if best else _outer(db, focus), budget)
+        return fill(_once(chain(leaned_on, _outer(db, focus, mentioned))), budget)
 
     def _given(self, mentioned: frozenset[str]) -> list[list[Edge]]:
         """The edges with the share of its file's rank that each carries."""
@@ -178,14 +178,27 @@ def _symbols(db: sqlite3.Connection, version: int, name: str) -> Iterator[Symbol
         yield Symbol(name=n, qualified=q, kind=k, start_line=s, end_line=e, depth=d, signature=g)
 
 
-def _outer(db: sqlite3.Connection, focus: Collection[str]) -> Iterator[tuple[str, Symbol]]:
-    """What code defines, outer before inner, then by path. A namespace tells less than what stands in it, and a file of
-    settings would take all room, so those and values come last."""
+def _once(found: Iterable[tuple[str, Symbol]]) -> Iterator[tuple[str, Symbol]]:
+    seen: set[tuple[str, int, str]] = set()
+    for path, symbol in found:
+        key = path, symbol.start_line, symbol.qualified
+        if key not in seen:
+            seen.add(key)
+            yield path, symbol
+
+
+def _outer(db: sqlite3.Connection, focus: Collection[str], mentioned: Sequence[str]) -> Iterator[tuple[str, Symbol]]:
+    """What code defines: names that hold the most of the words mentioned, then outer before inner, then by path. A
+    namespace tells less than what stands in it, and a file of settings would take all room, so those and values come
+    last."""
+    words = [(word.casefold(), next(terms(word), word)) for word in mentioned if len(word) >= _SHORTEST][:_MOST_WORDS]
+    held = " + ".join("(instr(s.folded, ?) > 0 OR instr(s.folded, ?) > 0)" for _ in words) or "NULL"
     for path, n, q, k, s, e, d, g in db.execute(
         "SELECT f.path, s.name, s.qualified, s.kind, s.start_line, s.end_line, s.depth, s.signature "
         "FROM symbols s JOIN files f ON f.version = s.version WHERE s.kind NOT IN ('key', 'section', 'table') "
-        "ORDER BY s.kind IN ('module', 'variable', 'constant', 'property'), s.depth, f.path, s.start_line LIMIT ?",
-        (_CANDIDATES,),
+        f"ORDER BY {held} DESC, s.kind IN ('module', 'variable', 'constant', 'property'), s.depth, f.path, "
+        "s.start_line LIMIT ?",
+        (*chain.from_iterable(words), _CANDIDATES),
     ):
         if path not in focus:
             yield path, Symbol(name=n, qualified=q, kind=k, start_line=s, end_line=e, depth=d, signature=g)

@@ -14,7 +14,7 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pointsman_indexer import listing
@@ -53,6 +53,9 @@ class Report:
     chunks: int
     skipped: dict[str, int]
     """Files not indexed, by reason."""
+    skipped_paths: dict[str, tuple[str, ...]]
+    """The first paths of those, by reason: none of what is excluded, and of an update of some paths alone those that
+    were skipped for their content."""
     notes: dict[str, int]
     """Files indexed, but not as they stand: `as_text`, which were too much for their grammar, and `invalid_utf8`."""
     seconds: float
@@ -84,7 +87,8 @@ class Update:
     _written: bool = False
     _stored: int = 0
     _rebuilt: int = 0
-    _unreadable: int = 0
+    _unreadable: list[str] = field(default_factory=list)
+    _left_out: dict[str, list[str]] = field(default_factory=dict)
     _reused: int = 0
     _embedded: int = 0
 
@@ -113,6 +117,7 @@ class Update:
     def _whole(self) -> bool:
         self._adopt()
         walk = listing.walk(self.root, self.exclusions)
+        self._left_out = walk.places
         self.progress(Progress(stage="scan", done=len(walk.files), total=len(walk.files)))
         plan = self.catalog.plan(walk.files)
         gone = self._remove(plan)
@@ -258,13 +263,14 @@ class Update:
     def _report(self, started: float) -> Report:
         content, notes = self.catalog.tally()
         walked = Counter(json.loads(self.catalog.meta("walked") or "{}"))
-        skipped = walked + Counter(content) + Counter(unreadable=self._unreadable)
+        skipped = walked + Counter(content) + Counter(unreadable=len(self._unreadable))
         count, chunks = self.catalog.counts()
         return Report(
             root=str(self.root),
             files=count,
             chunks=chunks,
             skipped=dict(sorted(skipped.items())),
+            skipped_paths=self._skipped_paths(),
             notes=dict(sorted(notes.items())),
             seconds=round(time.monotonic() - started, 3),
             embedded=self._embedded,
@@ -272,3 +278,11 @@ class Update:
             model=self.embedder.name,
             revision=revision(self.root),
         )
+
+    def _skipped_paths(self) -> dict[str, tuple[str, ...]]:
+        found = {reason: list(paths) for reason, paths in self._left_out.items()}
+        for reason, path in self.catalog.skipped():
+            if self.exclusions.excludes(path) is None:
+                found.setdefault(reason, []).append(path)
+        found.setdefault("unreadable", []).extend(self._unreadable)
+        return {reason: tuple(paths[: listing.MOST_TOLD]) for reason, paths in sorted(found.items()) if paths}

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pointsman.lsp.services import Completer, Services
@@ -230,6 +230,7 @@ class _Router:
         difficulty: int = 0,
         paths: tuple[str, ...] = (),
     ) -> RouteTaken:
+        from pointsman.gateway import records
         from pointsman.gateway.prepare import kept_local
         from pointsman.policy import layers
         from pointsman.policy.route import Facts, preferring
@@ -248,6 +249,8 @@ class _Router:
             quota_left=self._quota_left(policy.quota) if policy.enabled else None,
         )
         decision = preferring(Settings.load(self._paths).target, facts, policy)
+        if decision.target == "refused":
+            self._record(records.unasked(task, root, paths, decision.rule, policy.sha256))
         return RouteTaken(
             target=decision.target,
             model=decision.model,
@@ -267,6 +270,16 @@ class _Router:
         from pointsman.policy import layers
 
         return layers.load(self._paths, root).review_edits == "always"
+
+    def _record(self, refused: dict[str, Any]) -> None:
+        """The closed model was asked for by name, which no gateway will hear of. The no stands, recorded or not."""
+        import contextlib
+
+        from pointsman.errors import PointsmanError
+        from pointsman.gateway.audit import AuditLog
+
+        with contextlib.suppress(PointsmanError):
+            AuditLog(self._paths.audit).append("refused", refused)
 
     def _quota_left(self, limits: Quota) -> bool | None:
         """None when it cannot be said: the gateway, which reserves, then says no."""

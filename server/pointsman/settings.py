@@ -5,10 +5,12 @@ Knows folders and the user's `settings.toml`; knows nothing of policy, which has
 
 from __future__ import annotations
 
+import difflib
 import math
 import os
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -145,20 +147,20 @@ class Settings:
     def load(cls, paths: Paths, env: Mapping[str, str] | None = None) -> Settings:
         """Read the file and the environment. Raises `ConfigError` that names the file or variable."""
         env = os.environ if env is None else env
+        file, text = paths.settings_file, ""
         values: dict[str, Any] = {}
-        if paths.settings_file.exists():
+        if file.exists():
             try:
-                values = tomllib.loads(paths.settings_file.read_text("utf-8"))
+                text = file.read_text("utf-8")
+                values = dict(_flat(tomllib.loads(text)))
             except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-                raise ConfigError(f"{paths.settings_file}: {error}") from error
-        values = dict(_flat(values))
-        known = {f.name: f for f in fields(cls)}
-        for key in values:
-            if key not in known:
-                raise ConfigError(
-                    f"{paths.settings_file}: unknown setting {key!r}", remedy=f"one of {', '.join(known)}"
-                )
-        resolved = {name: _coerce(name, v, str(paths.settings_file)) for name, v in values.items()}
+                raise ConfigError(f"{file}: {error}") from error
+        known = [f.name for f in fields(cls)]
+        if unknown := next((key for key in values if key not in known), None):
+            raise ConfigError(
+                f"{_place(file, text, unknown)}: unknown setting {unknown!r}", remedy=_near(unknown, known)
+            )
+        resolved = {name: _coerce(name, value, _place(file, text, name)) for name, value in values.items()}
         for name in known:
             variable = f"POINTSMAN_{name.upper()}"
             if variable in env:
@@ -173,6 +175,35 @@ def _flat(table: Mapping[str, Any], outer: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(value, f"{outer}{key}_")
         else:
             yield f"{outer}{key}", value
+
+
+def _place(file: Path, text: str, name: str) -> str:
+    """FILE:LINE of a setting, or FILE alone where no line shows it; a TOML reader tells no lines."""
+    outer = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            outer = f"{header[1].strip()}."
+        elif (key := re.match(r"""\s*([\w."'-]+)\s*=""", line)) and _plain(f"{outer}{key[1]}") == name:
+            return f"{file}:{number}"
+    return str(file)
+
+
+def _plain(key: str) -> str:
+    return re.sub("[\"']", "", key).replace(".", "_")
+
+
+def _near(unknown: str, known: Sequence[str]) -> str:
+    """What to write instead of an unknown setting, as the file takes it."""
+    near = difflib.get_close_matches(unknown, known, n=1)
+    return f"did you mean {spelled(near[0])}?" if near else f"one of {', '.join(map(spelled, known))}"
+
+
+def spelled(name: str) -> str:
+    """A setting as `settings.toml` and its page call it."""
+    return _DOTTED.get(name, name)
+
+
+_DOTTED = {"store_url": "store.url", "store_key": "store.key", "index_pause": "index.pause"}
 
 
 class SettingsFile:
@@ -220,12 +251,12 @@ def _coerce(name: str, value: Any, where: str) -> Any:
     if name in _SWITCHES:
         found = value if isinstance(value, bool) else _WORDS.get(str(value).lower())
         if found is None:
-            raise ConfigError(f"{where}: {name} must be true or false")
+            raise ConfigError(f"{where}: {spelled(name)} must be true or false")
         return found
     if not isinstance(value, str):
-        raise ConfigError(f"{where}: {name} must be a string")
+        raise ConfigError(f"{where}: {spelled(name)} must be a string")
     if name in _CHOICES and value not in _CHOICES[name]:
-        raise ConfigError(f"{where}: {name} must be one of {', '.join(_CHOICES[name])}")
+        raise ConfigError(f"{where}: {spelled(name)} must be one of {', '.join(_CHOICES[name])}")
     return value
 
 
@@ -238,9 +269,9 @@ def _number(name: str, value: Any, where: str) -> int | float:
     except (ValueError, OverflowError):
         sound = False
     if not sound:
-        raise ConfigError(f"{where}: {name} must be a {'whole ' if kind is int else ''}number")
+        raise ConfigError(f"{where}: {spelled(name)} must be a {'whole ' if kind is int else ''}number")
     if name in _SHARES and not 0 <= number <= largest:
-        raise ConfigError(f"{where}: {name} must be between 0 and {largest:g}")
+        raise ConfigError(f"{where}: {spelled(name)} must be between 0 and {largest:g}")
     if name not in _SHARES and not 0 < number <= largest:
-        raise ConfigError(f"{where}: {name} must be above 0 and at most {largest:g}")
+        raise ConfigError(f"{where}: {spelled(name)} must be above 0 and at most {largest:g}")
     return number

@@ -53,7 +53,7 @@ def test_doctor_names_a_remedy_for_each_problem(bare: Home) -> None:
 
 
 def test_a_traceback_is_shown_only_when_asked_for_twice(bare: Home, repository: Path) -> None:
-    place = f"{repository / 'shop' / 'cart.py'}:42:1"
+    place = f"{repository / 'shop' / 'cart.py'}:42:48"
     try:
         for verbosity, shown in ((), False), (("-v",), False), (("-vv",), True):
             done = subprocess.run(

@@ -157,8 +157,9 @@ def test_ask_about_the_whole_and_about_callers(home: Home, repository: Path, que
 
 def test_refactor_without_an_endpoint_is_local_and_says_so(home: Home, repository: Path) -> None:
     place = f"{repository / 'shop' / 'cart.py'}:39-43"
-    result = home.run("refactor", place, "add type hints", "--json").json
-    assert result["route"]["target"] == "local"
+    done = home.run("refactor", place, "add type hints", "--json", code=None)
+    result = done.json
+    assert done.code == (0 if result["edits"] else 1) and result["route"]["target"] == "local"
     assert "no closed" in result["route"]["reason"] or "endpoint" in result["route"]["reason"]
     assert result.keys() >= {"route", "request_id", "edits", "diff", "checks", "redactions", "applied"}
     assert not result["applied"]
@@ -191,7 +192,9 @@ def test_tests_come_whole_or_not_at_all(home: Home, repository: Path, module: st
         return {line[3:] for line in listed.splitlines()} - {f"tests/test_{module}.py"}
 
     change = ("refactor", f"{repository / 'shop' / module}.py:{name}", "cover the limits", "--tests", "--json")
-    shown = home.run(*change).json
+    only = home.run(*change, code=None)
+    shown = only.json
+    assert only.code == (0 if shown["edits"] else 1)
     assert shown["route"]["target"] == "local" and not shown["applied"]
     assert [edit["path"] for edit in shown["edits"]] == [f"tests/test_{module}.py"] if shown["edits"] else shown["note"]
     assert there() == before, "nothing is written that was not asked for"
@@ -220,6 +223,7 @@ def test_asking_for_the_closed_model_without_one_is_refused(home: Home, reposito
     [
         (["complete", "nowhere.py:1:1"], 4),
         (["complete", "README.md"], 2),
+        (["complete", "README.md:999:1"], 2),
         (["refactor", "README.md:9-2", "x"], 2),
         (["search"], 2),
         (["frobnicate"], 2),

@@ -18,9 +18,9 @@ pytestmark = pytest.mark.model
 COMMANDS = (
     ["index", "{repo}", "--json"],
     ["search", "discount", "--path", "{repo}", "--json"],
-    ["complete", "{repo}/shop/cart.py:42:1", "--json"],
+    ["complete", "{repo}/shop/cart.py:42:48", "--json"],
     ["ask", "What is a cart?", "--path", "{repo}", "--json"],
-    ["refactor", "{repo}/shop/cart.py:38-43", "add a docstring", "--json"],
+    ["refactor", "{repo}/shop/inventory.py:__init__", "add a docstring", "--json"],
 )
 
 

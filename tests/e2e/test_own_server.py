@@ -20,7 +20,7 @@ from .conftest import Home
 
 pytestmark = pytest.mark.model
 
-_PLACE = "shop/cart.py:42:1"
+_PLACE = "shop/cart.py:42:48"
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def test_answers_and_refactors_come_from_it_too(fresh_home: Callable[..., Home],
     team.listed(home, "openai", path="/v1")
     answer = home.run("ask", "What does a cart hold?", "--path", repository, "--json").json
     assert answer["route"]["target"] == "local" and answer["answer"]
-    change = home.run("refactor", f"{repository}/shop/cart.py:38-43", "add a docstring", "--json").json
+    change = home.run("refactor", f"{repository}/shop/inventory.py:__init__", "add a docstring", "--json").json
     assert change["route"]["target"] == "local" and '"""' in change["diff"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import subprocess
@@ -14,10 +15,10 @@ from click.testing import CliRunner, Result
 
 from pointsman.cli.app import cli
 from pointsman.cli.common import Cli
-from pointsman.errors import ConfigError, NotFound, VerificationError
+from pointsman.errors import ConfigError, NotFound, PolicyRefusal, VerificationError
 from pointsman.gateway.audit import AuditLog
 from pointsman.policy import layers
-from tests.gateway_site import Site
+from tests.gateway_site import Site, sha256
 
 
 @pytest.fixture
@@ -71,6 +72,26 @@ def test_explain_and_trust(home: Site) -> None:
     assert as_json(*asked)["target"] == "closed"
     assert as_json(*asked, "--task", "completion")["rule"] == "task.completion"
     assert "rule: target.local" in run("policy", "explain", home.repo, "--target", "local").stdout
+
+
+@pytest.mark.parametrize("target", ["closed", "auto"])
+def test_a_closed_model_that_was_asked_for_by_name_and_refused_is_in_the_audit_log(
+    home: Site, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    monkeypatch.setattr(Cli, "services", functools.partialmethod(Cli.services, in_process=True))
+    (home.repo / "src").mkdir(exist_ok=True)
+    (home.repo / "src" / "quiet.py").write_text("def unmistakable():\n    return 1\n")
+    assert as_json("policy", "untrust", home.repo)["was_known"]
+    result = run("refactor", f"{home.repo}/src/quiet.py:1-2", "return two", "--target", target, "--dry-run")
+    if target == "auto":
+        assert isinstance(result.exception, NotFound) and home.records() == [], "no model is here; local is no refusal"
+        return
+    assert isinstance(result.exception, PolicyRefusal) and result.exception.rule == "workspace.untrusted"
+    (record,) = as_json("audit", "list")["records"]
+    assert (record["kind"], record["task"], record["rule"]) == ("refused", "refactor", "workspace.untrusted")
+    assert record["files"] == [sha256(b"src/quiet.py")] and record["policy_sha256"]
+    assert "unmistakable" not in str(record) and "quiet" not in str(record)
+    assert "workspace.untrusted" in run("audit", "list").stdout and as_json("audit", "verify")["ok"]
 
 
 async def test_audit(home: Site) -> None:

@@ -278,6 +278,17 @@ async def test_without_a_policy_nothing_leaves(site: Site) -> None:
     assert (record["kind"], record["rule"]) == ("refused", "closed")
 
 
+async def test_a_preview_that_policy_refuses_is_recorded(site: Site) -> None:
+    gateway = site.gateway()
+    await gateway.preview(site.request())
+    assert site.records() == []
+    with pytest.raises(PolicyRefusal):
+        await gateway.preview(site.request(files=("private/a.py",)))
+    (record,) = site.records()
+    assert (record["kind"], record["rule"], record["request_id"]) == ("refused", "exclude.paths", "r-1")
+    assert "private" not in str(record) and site.received == []
+
+
 async def test_an_untrusted_workspace_is_refused(site: Site) -> None:
     Trust(site.paths.config).untrust(site.repo)
     refusal = await refused(site, PolicyRefusal)

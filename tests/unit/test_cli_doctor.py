@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import socket
 from pathlib import Path
@@ -107,6 +108,32 @@ def test_a_model_in_the_wrong_role(paths: Paths, setting: str, name: str) -> Non
     for use in (maker.ensure_installed, maker.grant):
         with pytest.raises(ConfigError, match=f"{setting}: {name} is for"):
             use(load_catalogue().get("smollm2-135m"), settings)
+
+
+def test_a_mistake_in_the_settings_is_told_once(paths: Paths) -> None:
+    paths.settings_file.write_text('enginee = "torch"\n')
+    problems = [one for one in json.loads(run("doctor", "--json").stdout)["findings"] if "enginee" in one["detail"]]
+    assert [one["check"] for one in problems] == ["settings"] and states("trust") == ["ok"], "the others go on"
+    paths.settings_file.write_text('completion_model = "nope"\n')
+    problems = [one for one in json.loads(run("doctor", "--json").stdout)["findings"] if "nope" in one["detail"]]
+    (one,) = problems
+    assert one["check"] == "settings" and "completion_model in settings.toml" in one["detail"]
+    assert one["remedy"] == "pointsman models list shows all names", "nothing is near"
+    paths.settings_file.write_text("")
+    assert states("settings") == ["ok"]
+
+
+@pytest.mark.parametrize("arguments", [("models", "pull"), ("search", "x", "--path", "."), ("complete", "a.py:1:5")])
+def test_a_setting_that_names_no_model_is_named(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.py").write_text("x = \n")
+    setting = "embedder" if arguments[0] == "search" else "completion_model"
+    paths.settings_file.write_text(f'{setting} = "nope"\n')
+    monkeypatch.setattr(Cli, "services", functools.partialmethod(Cli.services, in_process=True))
+    result = run(*arguments)
+    assert f"{setting} in settings.toml" in f"{result.exception} {result.stderr}"
 
 
 def test_models_in_their_roles(paths: Paths) -> None:

@@ -140,6 +140,29 @@ async def test_it_is_told_when_every_file_is_found_by_its_words(tmp_path: Path, 
     await indexes.close()
 
 
+async def test_where_nothing_is_to_be_indexed_that_is_said(tmp_path: Path) -> None:
+    embedder = Embedder("a")
+    embedder.release.set()
+
+    async def made(_: Adaptation | None) -> tuple[Embedder, int]:
+        return embedder, 3
+
+    (empty := tmp_path / "empty").mkdir()
+    (empty / "data.bin").write_bytes(b"\0" * 64)
+    indexes = Indexes(tmp_path / "index", made, OPEN, NONE)
+    report = await update(indexes, empty)
+    assert report.skipped_paths == {"binary": ("data.bin",)}
+    reply = await indexes.search(SearchParams(path=str(empty), query="anything"))
+    assert "run `pointsman index`" not in reply.note
+    await indexes.close()
+    (bare := tmp_path / "bare").mkdir()
+    indexes = Indexes(tmp_path / "index", made, OPEN, NONE)
+    assert "there is nothing to index here" in (await update(indexes, bare)).note
+    reply = await indexes.search(SearchParams(path=str(bare), query="anything"))
+    assert reply.complete and "there is nothing to index here" in reply.note
+    await indexes.close()
+
+
 async def test_an_update_whose_embedder_is_replaced_is_told_so(tmp_path: Path, root: Path) -> None:
     old, new = Embedder("a"), Embedder("b")
     new.release.set()

@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import stat
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +74,16 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def running(paths: Paths, service: Service, *, idle: float = 60) -> AsyncIterator[asyncio.Task[None]]:
+async def running(
+    paths: Paths,
+    service: Service,
+    *,
+    idle: float = 60,
+    activity: Callable[[int, bool], None] = lambda clients, busy: None,
+) -> AsyncIterator[asyncio.Task[None]]:
     lock = usersocket.SingleHost(paths)
     assert lock.acquire()
-    host = server.HostServer(service, paths, idle_seconds=idle, activity=lambda clients, busy: None)
+    host = server.HostServer(service, paths, idle_seconds=idle, activity=activity)
     task = asyncio.create_task(host.run())
     while not usersocket.socket_path(paths).exists() and not task.done():  # noqa: ASYNC110 - a file, not an event
         await asyncio.sleep(0.01)
@@ -147,6 +153,22 @@ async def test_leaving_a_stream_cancels_it_in_the_host(paths: Paths, service: Se
         await asyncio.wait_for(service.cancelled.wait(), 5)
         assert (await host.search(api.SearchParams(path="/r", query="still there"))).note == "still there"
         await host.close()
+
+
+async def test_a_host_that_is_only_asked_how_it_does_is_not_busy(paths: Paths, service: Service) -> None:
+    told: list[bool] = []
+    async with running(paths, service, activity=lambda _, busy: told.append(busy)):
+        one = client.HostClient(paths, start=False)
+        for _ in range(2):
+            await one.status(api.Nothing())
+        assert told and not any(told)
+        service.hang = True
+        stream = one.generate(generate("a b"))
+        await anext(stream)
+        await one.status(api.Nothing())
+        assert told[-1], "beside a question about it, work is work"
+        await stream.aclose()
+        await one.close()
 
 
 async def test_a_client_that_vanishes_frees_what_it_asked_for(paths: Paths, service: Service) -> None:

@@ -53,6 +53,12 @@ def test_reasons_for_skipping(repo: Repo, tmp_path: Path) -> None:
     found = walk(repo.root, Exclusions(repo.root))
     assert [entry.path for entry in found.files] == ["ok.py"]
     assert found.skipped == {"excluded": 1, "too_large": 1, "generated": 1, "symlink": 2, "submodule": 1}
+    assert found.places == {
+        "submodule": ["inner/"],
+        "too_large": ["big.py"],
+        "generated": ["package-lock.json"],
+        "symlink": ["folder", "link.py"],
+    }, "and nothing of what is excluded"
 
 
 def test_a_tracked_folder_that_became_a_link_is_not_followed(repo: Repo, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sqlite3
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -426,6 +427,28 @@ def test_a_map_without_uses_lists_the_outer_definitions_by_path() -> None:
     ]
     assert [path for path, _ in repo.graph.repository_map(17)] == ["a.cpp", "b.py"], "no file in depth before all"
     assert [path for path, _ in repo.graph.repository_map(500, focus=["a.cpp"])] == ["b.py", "settings.py"]
+
+
+def test_a_map_fills_its_budget_with_what_nobody_leans_on() -> None:
+    repo = Repository(
+        {
+            "cart.py": "class Cart:\n    def add(self, item): ...\n    def total(self): ...\n\n\ndef retry(): ...\n",
+            "shop.py": "from cart import Cart\n\n\ndef checkout(items):\n    cart = Cart()\n    return cart.total()\n",
+            "web/app.js": "export function formatPrice(cents) {\n  return cents;\n}\n\nclass Basket {\n}\n",
+        }
+    )
+
+    def names(*arguments: Any, **options: Any) -> list[str]:
+        return [symbol.name for _, symbols in repo.graph.repository_map(*arguments, **options) for symbol in symbols]
+
+    whole = names(500)
+    assert whole[:2] == ["Cart", "total"], "what is leaned on comes first"
+    assert sorted(whole) == sorted(["Cart", "add", "total", "retry", "checkout", "formatPrice", "Basket"])
+    assert {"formatPrice", "Basket"} <= set(names(500)) - set(names(500, focus=["web/app.js"]))
+    small = 30
+    assert "retry" in names(small) and "Basket" not in names(small)
+    assert {"Basket", "formatPrice"} <= set(names(small + 12, mentioned=["baskets", "price"]))
+    assert "retry" not in names(small + 12, mentioned=["baskets", "price"])
 
 
 HOSTILE = {

@@ -266,6 +266,20 @@ def test_a_file_that_cannot_be_read_is_counted(index: Index, repo: Repo, monkeyp
     monkeypatch.setattr(files, "read", refuse)
     report = index.update()
     assert report.skipped == {"unreadable": 1} and report.files == 2
+    assert report.skipped_paths == {"unreadable": ("shop/tax.py",)}
+
+
+def test_what_is_skipped_is_named_but_for_what_is_excluded(index: Index, repo: Repo) -> None:
+    repo.write("data.bin", b"\0" * 64)
+    repo.write(".env", "KEY=1")
+    for number in range(25):
+        repo.write(f"big/{number:02}.py", b"x" * (1024 * 1024 + 1))
+    report = index.update()
+    assert report.skipped == {"binary": 1, "excluded": 1, "too_large": 25}
+    assert report.skipped_paths["binary"] == ("data.bin",) and ".env" not in str(report.skipped_paths)
+    assert report.skipped_paths["too_large"] == tuple(f"big/{number:02}.py" for number in range(20)), "the first ones"
+    repo.write(".pointsmanignore", "data.bin\nbig/\n")
+    assert index.update().skipped_paths == {}
 
 
 def test_the_server_store_serves_the_facade(repo: Repo, tmp_path: Path, embedder: CountingEmbedder) -> None:

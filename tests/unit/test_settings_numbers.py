@@ -41,3 +41,27 @@ def test_numbers_as_they_are_meant(paths: Paths) -> None:
 def test_a_home_of_nobody() -> None:
     with pytest.raises(ConfigError, match="POINTSMAN_HOME"):
         Paths.resolve({"POINTSMAN_HOME": "~nobody-of-this-name/x"})
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "remedy"),
+    [
+        ('# mine\nenginee = "torch"\n', 2, "did you mean engine?"),
+        ('device = "cpu"\n[store]\nurll = "x"\n', 3, "did you mean store.url?"),
+        ('[index]\npause = "never"\n[zzz]\nqqq = 1\n', 4, "store.url, store.key, index.pause"),
+        ('index.pause = "never"\n"xyzzy" = 1', 2, "one of completion_model"),
+    ],
+)
+def test_an_unknown_setting_is_told_with_its_line_and_what_the_file_takes(
+    paths: Paths, text: str, line: int, remedy: str
+) -> None:
+    paths.settings_file.write_text(text)
+    with pytest.raises(ConfigError, match=rf"settings.toml:{line}: unknown setting") as told:
+        Settings.load(paths, {})
+    assert remedy in told.value.remedy and "index_pause" not in told.value.remedy
+
+
+def test_a_wrong_value_is_told_with_its_line_and_as_the_file_spells_it(paths: Paths) -> None:
+    paths.settings_file.write_text('engine = "torch"\n\n[index]\npause = "sometimes"\n')
+    with pytest.raises(ConfigError, match=r"settings.toml:4: index.pause must be one of never"):
+        Settings.load(paths, {})

@@ -10,7 +10,7 @@ from typing import get_args
 import click
 
 from pointsman.chat.types import Answer, Question
-from pointsman.cli.common import Cli, existing, json_option, visible
+from pointsman.cli.common import Cli, existing, in_line, json_option, visible
 from pointsman.cli.index import update_index
 from pointsman.cli.outgoing import show_preview, show_receipt, unapproved
 from pointsman.host.api import IndexParams
@@ -56,7 +56,7 @@ def _show(cli: Cli, answer: Answer) -> None:
     cli.console.print(visible(answer.answer), markup=False)
     for citation in answer.citations:
         place = f"{citation.path}:{citation.start_line}-{citation.end_line}"
-        cli.console.print(f"[{citation.n}] {visible(place)}  {visible(citation.symbol)}", style="dim", markup=False)
+        cli.console.print(f"[{citation.n}] {in_line(place)}  {in_line(citation.symbol)}", style="dim", markup=False)
     cli.err.print(f"answered by {by} {told}", style="dim", markup=False)
     if answer.receipt is not None:
         show_receipt(cli, answer.receipt)

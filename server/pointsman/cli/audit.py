@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 import click
 
-from pointsman.cli.common import Cli, existing, json_option, visible
+from pointsman.cli.common import Cli, Group, existing, json_option, visible
 from pointsman.errors import ConfigError, NotFound, VerificationError
 from pointsman.gateway.audit import AuditLog, Contents
 
@@ -24,7 +24,7 @@ _COLUMNS = (
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
     """The record of what was sent."""
 

@@ -9,14 +9,14 @@ from typing import Any
 import click
 
 from pointsman.cli.bench_typing import typing
-from pointsman.cli.common import Cli, existing, json_option, visible
+from pointsman.cli.common import Cli, Group, existing, json_option, visible
 from pointsman.cli.measuring import embedder_option, machine, measured
 
 _MADE_UP_DIMENSION = 384
 """Of hashed vectors that stand for a model's: as long as the default embedder's."""
 
 
-@click.group()
+@click.group(cls=Group)
 def bench() -> None:
     """Measure speed on this machine; nothing of it is kept, and your index is left alone."""
 

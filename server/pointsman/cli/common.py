@@ -80,20 +80,38 @@ class Cli:
     async def services(self, *, in_process: bool = False) -> AsyncIterator[Services]:
         """The pipelines over the user's host, closed afterwards; the host itself stays for others."""
         from pointsman.build import build_services
+        from pointsman.cli.waiting import telling_of_waiting
+        from pointsman.host.usersocket import SingleHost
         from pointsman.observe.logs import log_to_stderr
 
         if self.verbose:
             log_to_stderr(logging.DEBUG if self.verbose > 1 else logging.INFO)
         services = build_services(self.paths, self.settings, in_process=in_process)
+        starting = not (in_process or SingleHost(self.paths).held())
         try:
-            yield services
+            async with telling_of_waiting(self.err, services.host, starting=starting):
+                yield services
         finally:
             await services.close()
+
+
+class Group(click.Group):
+    """Commands that belong together. Their first sentences stand whole in the help, for a cut one says nothing."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(limit=300)) for name, one in found if one is not None])
 
 
 def visible(text: str) -> str:
     """`text` with control and bidirectional characters spelt out: nothing foreign may drive the terminal."""
     return IN_TEXT.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
+def in_line(text: str) -> str:
+    """As `visible`, for a name that must not break the line it stands in: a file's may hold line feeds and tabs."""
+    return re.sub("[\n\t]", lambda match: f"\\u{ord(match.group()):04x}", visible(text))
 
 
 def json_option(command: F) -> F:

@@ -6,7 +6,7 @@ import importlib.util
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -35,7 +35,10 @@ class Finding:
 @click.pass_obj
 def doctor(cli: Cli, as_json: bool) -> None:
     """Check environment, hardware, models, policy and editors. Exits 1 when there is a problem."""
-    findings = [finding for check in _CHECKS for finding in _guarded(check, cli)]
+    findings: list[Finding] = []
+    for check in _CHECKS:
+        # A mistake in the settings ends every check that asks for them: it is told once, by the first.
+        findings += [finding for finding in _guarded(check, cli) if finding.detail not in _wrong_settings(findings)]
     if as_json:
         cli.emit({"version": __version__, "findings": [asdict(finding) for finding in findings]})
     else:
@@ -57,6 +60,19 @@ def _guarded(check: Callable[[Cli], Iterator[Finding]], cli: Cli) -> Iterator[Fi
     except OSError as error:  # as in a working folder that is gone
         detail = f"cannot be looked at: {error.strerror or type(error).__name__}"
         yield Finding(check=check.__name__.strip("_"), state="problem", detail=detail)
+
+
+def _wrong_settings(findings: Sequence[Finding]) -> set[str]:
+    return {finding.detail for finding in findings if finding.check == "settings" and finding.state == "problem"}
+
+
+def _settings(cli: Cli) -> Iterator[Finding]:
+    from pointsman.models.catalogue import check_names, load_catalogue
+
+    check_names(cli.settings, load_catalogue())
+    file = cli.paths.settings_file
+    detail = str(file) if file.exists() else f"all as they come: {file} does not exist"
+    yield Finding(check="settings", state="ok", detail=detail)
 
 
 def _python(cli: Cli) -> Iterator[Finding]:
@@ -124,10 +140,12 @@ def _hardware(cli: Cli) -> Iterator[Finding]:
 
 
 def _models(cli: Cli) -> Iterator[Finding]:
-    from pointsman.models.catalogue import defaults, load_catalogue
+    from pointsman.models.catalogue import check_names, defaults, load_catalogue
     from pointsman.models.store import ModelStore
 
-    store = ModelStore(cli.paths, load_catalogue())
+    catalogue = load_catalogue()
+    check_names(cli.settings, catalogue)
+    store = ModelStore(cli.paths, catalogue)
     for name in defaults(cli.settings):
         if store.installed(name):
             store.verify(name)
@@ -138,9 +156,10 @@ def _models(cli: Cli) -> Iterator[Finding]:
 
 
 def _roles(cli: Cli) -> Iterator[Finding]:
-    from pointsman.models.catalogue import check_roles, load_catalogue
+    from pointsman.models.catalogue import check_names, check_roles, load_catalogue
 
     catalogue = load_catalogue()
+    check_names(cli.settings, catalogue)
     check_roles(cli.settings, catalogue)
     answering = catalogue.get(cli.settings.answering_model)
     if "chat" not in answering.roles:
@@ -256,6 +275,7 @@ def _editors(cli: Cli) -> Iterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[Cli], Iterator[Finding]], ...] = (
+    _settings,
     _python,
     _folders,
     _hardware,

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from pointsman.cli.common import Cli, existing, json_option, visible
+from pointsman.cli.common import Cli, Group, existing, json_option, visible
 from pointsman.cli.eval_completion import completion
 from pointsman.cli.eval_policy import policy
 from pointsman.cli.measuring import embedder_option, measured
 
 
-@click.group("eval")
+@click.group("eval", cls=Group)
 def eval() -> None:
     """Measure quality on a repository of yours; nothing of it is kept."""
 

@@ -10,14 +10,14 @@ import signal
 
 import click
 
-from pointsman.cli.common import Cli, json_option, visible
+from pointsman.cli.common import Cli, Group, json_option, visible
 from pointsman.errors import HostError
 from pointsman.host.api import HostStatus, Nothing
 from pointsman.host.client import HostClient
 from pointsman.host.usersocket import SingleHost, listener_pid
 
 
-@click.group()
+@click.group(cls=Group)
 def host() -> None:
     """The per-user host: one process that owns the models, the indexes and the gateway."""
 

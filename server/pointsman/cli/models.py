@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
-from pointsman.cli.common import Cli, json_option, visible
+from pointsman.cli.common import Cli, Group, json_option, visible
 from pointsman.errors import ConfigError, PolicyRefusal, UsageError, VerificationError
 from pointsman.settings import EngineChoice
 
@@ -24,7 +24,7 @@ Purpose = Literal["completion", "chat", "embedding"]
 _SETTING: dict[str, str] = {"completion": "completion_model", "chat": "chat_model", "embedding": "embedder"}
 
 
-@click.group()
+@click.group(cls=Group)
 def models() -> None:
     """The model catalogue and what is installed."""
 
@@ -60,13 +60,15 @@ def list_(cli: Cli, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def pull(cli: Cli, names: tuple[str, ...], accept_terms: bool, relock: bool, as_json: bool) -> None:
-    """Download and verify models; without NAME the ones that the settings use."""
-    from pointsman.models.catalogue import defaults
+    """Download and verify models. Without NAME: this machine's defaults, which are those that the settings use."""
+    from pointsman.models.catalogue import check_names, defaults
     from pointsman.models.store import check_licence
 
     catalogue, store = _open(cli)
     _may_download(cli)
     allowed = _allowed_licences(cli)
+    if not names:
+        check_names(cli.settings, catalogue)
     cards = [catalogue.get(name) for name in names or defaults(cli.settings)]
     for card in cards:
         check_licence(card, allowed)

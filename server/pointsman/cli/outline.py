@@ -22,8 +22,10 @@ from pointsman_indexer import find_root
 @json_option
 @click.pass_obj
 def outline(cli: Cli, path: str, budget: int, focus: tuple[str, ...], query: str, as_json: bool) -> None:
-    """The definitions that PATH's repository leans on most, or its outer ones by path where no file is known to
-    use another. Brings the index up to date first."""
+    """The definitions that PATH's repository leans on most, then its others, outer ones first, as the budget allows.
+
+    Brings the index up to date first.
+    """
     target = existing(path)
     root = find_root(target).resolve()
     try:

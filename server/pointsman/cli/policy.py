@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import click
 
 from pointsman import safefile
-from pointsman.cli.common import Cli, existing, json_option, visible
+from pointsman.cli.common import Cli, Group, existing, json_option, visible
 from pointsman.errors import ConfigError, GatewayError, UsageError
 from pointsman.gateway.prepare import kept_local
 from pointsman.gateway.quota import QuotaStore
@@ -25,7 +25,7 @@ _TASKS = ("refactor", "chat", "completion")
 _Target = Literal["auto", "local", "closed"]
 
 
-@click.group()
+@click.group(cls=Group)
 def policy() -> None:
     """What may leave this machine, and why."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pointsman.cli.common import Cli, existing, json_option, visible
+from pointsman.cli.common import Cli, existing, in_line, json_option, visible
 from pointsman.cli.index import update_index
 from pointsman.errors import UsageError
 from pointsman.host.api import IndexParams, SearchParams, SearchReply
@@ -39,7 +39,7 @@ def search(cli: Cli, query: str, path: str, count: int, lang: str, as_json: bool
     for hit in reply.hits:
         stale = "" if hit.fresh else "  (stale)"
         cli.console.print(
-            f"{visible(hit.path)}:{hit.start_line}-{hit.end_line}  {visible(hit.symbol)}  {hit.score:.3f}{stale}",
+            f"{in_line(hit.path)}:{hit.start_line}-{hit.end_line}  {in_line(hit.symbol)}  {hit.score:.3f}{stale}",
             style="bold",
             markup=False,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pointsman.cli.common import Cli, existing, json_option, visible
+from pointsman.cli.common import Cli, existing, in_line, json_option
 from pointsman.cli.index import read_index
 from pointsman.errors import NotFound
 from pointsman.host.api import UsesParams, UsesReply
@@ -41,11 +41,11 @@ def uses(cli: Cli, symbol: str, path: str, as_json: bool) -> None:
         cli.err.print(reply.note, markup=False)
     for place in reply.definitions:
         cli.console.print(
-            f"{visible(place.path)}:{place.line}  {place.kind} {visible(place.symbol)}", style="bold", markup=False
+            f"{in_line(place.path)}:{place.line}  {place.kind} {in_line(place.symbol)}", style="bold", markup=False
         )
     for place in reply.uses:
         guess = "  (by name)" if place.confidence == "by name" else ""
-        cli.console.print(f"  {visible(place.path)}:{place.line}  {visible(place.symbol)}{guess}", markup=False)
+        cli.console.print(f"  {in_line(place.path)}:{place.line}  {in_line(place.symbol)}{guess}", markup=False)
 
 
 async def _run(cli: Cli, path: Path, symbol: str) -> UsesReply:

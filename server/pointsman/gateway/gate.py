@@ -95,11 +95,17 @@ class Gateway:
         )
 
     async def preview(self, request: ClosedRequest) -> ClosedPreview:
-        """The exact body that `send` would send for the same request. Sends nothing.
+        """The exact body that `send` would send for the same request. Sends nothing; a no is recorded as one of `send`
+        is, for a caller that looks first will not send.
 
         Raises `PolicyRefusal`, `GatewayError`, `ConfigError`, `UsageError`.
         """
-        prepared = await asyncio.to_thread(lambda: self._preparer.prepare(request, self._preparer.policy(request)))
+        run = _Run(uuid.uuid4().hex, 1)
+        try:
+            prepared = await asyncio.to_thread(self._prepare, run, request)
+        except PointsmanError as refusal:
+            await _to_its_end(asyncio.to_thread(self._record_refusal, run, request, refusal))
+            raise
         return ClosedPreview(
             endpoint=prepared.endpoint.name,
             model=prepared.decision.model,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, get_args
 
 import re2
@@ -58,6 +61,20 @@ def refused(record: str, request: ClosedRequest, refusal: PointsmanError, policy
     }
 
 
+def unasked(task: str, workspace: Path, files: Iterable[str], rule: str, policy_sha256: str) -> dict[str, Any]:
+    """A closed model that was asked for by name and refused before a request to it was made."""
+    return {
+        "id": uuid.uuid4().hex,
+        "request_id": "",
+        "task": task,
+        "files": [_sha256(name) for name in files][:_MOST_FILES],
+        "workspace": _workspace(workspace),
+        "rule": rule,
+        "policy_sha256": policy_sha256,
+        "status": "refused",
+    }
+
+
 def _identity(record: str, request: ClosedRequest) -> dict[str, Any]:
     """Who asked: hashes instead of paths, since a name can tell a secret too."""
     return {
@@ -66,7 +83,7 @@ def _identity(record: str, request: ClosedRequest) -> dict[str, Any]:
         "task": request.task,
         "template": _identifier(request.template),
         "files": [_sha256(name) for name in request.files],
-        "workspace": hashlib.sha256(os.fsencode(os.path.realpath(request.workspace))).hexdigest(),
+        "workspace": _workspace(Path(request.workspace)),
     }
 
 
@@ -94,6 +111,10 @@ def _destination(prepared: Prepared) -> dict[str, Any]:
         "policy_sha256": prepared.policy.sha256,
         "body_sha256": prepared.sha256,
     }
+
+
+def _workspace(root: Path) -> str:
+    return hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()
 
 
 def _sha256(text: str) -> str:

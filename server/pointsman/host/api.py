@@ -7,7 +7,7 @@ Messages are frozen dataclasses of plain values, so that they travel as JSON.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from pointsman.models.base import EngineStatus, Finish, GenerateRequest, Piece
@@ -84,6 +84,8 @@ class IndexReport:
     """Files that were written to one."""
     note: str = ""
     """What the caller should know, such as an adaptation that was removed; "" when all is well."""
+    skipped_paths: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The first paths of the files in `skipped`, by reason; none of what is excluded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Protocol
 from pointsman.host.api import ModelFacts, Task
 from pointsman.models.base import Adaptation, Engine, EngineStatus, Generator, TextEmbedder
 from pointsman.models.card import Card, FillInTheMiddle
+from pointsman.models.catalogue import chosen
 from pointsman.settings import Settings
 
 
@@ -96,7 +97,7 @@ class Engines:
     async def embedder(self, adaptation: Adaptation | None = None) -> tuple[TextEmbedder, int]:
         """The embedder in use, as a repository taught it or as it ships, and the length of its vectors."""
         settings = self._settings()
-        card = self._maker.card(settings.embedder)
+        card = chosen("embedder", settings, self._maker.card)
         # The writer is part of the key: with torch, one process holds both, and a new writer is a new process.
         grant = await asyncio.to_thread(self._maker.grant, card, settings)
         key = _key(card.name, settings, f"{grant} {settings.completion_model}")
@@ -126,7 +127,8 @@ class Engines:
         return [*self._generators.values(), *self._embedders.values()]
 
     def _card(self, task: Task, settings: Settings) -> Card:
-        return self._maker.card(settings.completion_model if task == "completion" else settings.answering_model)
+        answers = task != "completion" and bool(settings.chat_model)
+        return chosen("chat_model" if answers else "completion_model", settings, self._maker.card)
 
     def _retire(self, engines: dict[_Key, Generator] | dict[_Key, TextEmbedder], wanted: set[_Key]) -> None:
         for key in [key for key in engines if key not in wanted]:

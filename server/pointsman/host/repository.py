@@ -50,6 +50,10 @@ T = TypeVar("T")
 _MOST_DEFINITIONS = 20
 _PAUSE_SECONDS = 2.0
 """Between two looks at whether a pause is over."""
+_NOTHING_HERE = (
+    "there is nothing to index here: files that git does not ignore are looked at, but for excluded, generated, binary "
+    "and very large ones"
+)
 _NOT_WATCHED = "files are not watched: changes are found at the next request"
 
 
@@ -242,6 +246,7 @@ class Repository:
     async def _rounds(self) -> IndexReport:
         """First read what is wanted, so that it is found by words; then go on with what waits, until all is done."""
         seconds, embedded, reused = 0.0, 0, 0
+        skipped_paths: dict[str, tuple[str, ...]] = {}
         behind = False
         """Files were left when reading gave way."""
         while True:
@@ -255,10 +260,12 @@ class Repository:
                 self._wanted = _joined(wanted, self._wanted)  # for the next update
                 raise
             seconds, embedded, reused = seconds + report.seconds, embedded + report.embedded, reused + report.reused
+            skipped_paths |= report.skipped_paths
             self._counts = (report.files, report.chunks)
             if self._alone() or not (reading or gave_way or self._is_wanted()):
                 total = dataclasses.replace(report, seconds=round(seconds, 3), embedded=embedded, reused=reused)
-                return IndexReport(**_fields(total), note=self.remark)
+                note = self.remark or ("" if report.files else _NOTHING_HERE)
+                return IndexReport(**{**_fields(total), "skipped_paths": skipped_paths}, note=note)
             if reading:
                 # A round of some paths does not look at what an earlier one left.
                 behind = gave_way or (behind and bool(wanted))
@@ -331,14 +338,15 @@ class Repository:
         unknown = params.language and not languages_called(params.language)
         told = f"no language is called {params.language!r}" if unknown else self._note(index, unread, waiting)
         note = "; ".join(filter(None, (told, self.remark)))
-        return hits, asked, note, bool(self._counts[0]) and not unread
+        return hits, asked, note, index.walked() and not unread
 
     def _note(self, index: Index, unread: int, waiting: int) -> str:
         if not (unread or waiting):
             if self._counts[0]:
                 return ""
-            reading = self._updating is not None
-            return f"nothing is indexed here yet: {'it is being read now' if reading else 'run `pointsman index`'}"
+            if self._updating is not None:
+                return "nothing is indexed here yet: it is being read now"
+            return _NOTHING_HERE if index.walked() else "nothing is indexed here yet: run `pointsman index`"
         parts = []
         if unread:
             parts.append(f"{unread} files are not read yet")

@@ -128,10 +128,12 @@ class _Connection:
         self._writer = writer
         self._changed = changed
         self._calls: dict[int, asyncio.Task[None]] = {}
+        self._asking: set[int] = set()
+        """Those of them that only ask how the host does, which is no work."""
 
     @property
     def busy(self) -> bool:
-        return bool(self._calls)
+        return self._calls.keys() != self._asking
 
     async def serve(self) -> None:
         while line := await self._reader.readline():
@@ -145,11 +147,14 @@ class _Connection:
                 raise HostError("a call without a fresh id")
             task = asyncio.create_task(self._answer(call, message), name=f"call {call}")
             self._calls[call] = task
+            if message.get("method") == "status":
+                self._asking.add(call)
             task.add_done_callback(functools.partial(self._over, call))  # one cancelled before it began runs nothing
             self._changed()
 
     def _over(self, call: int, task: asyncio.Task[None]) -> None:
         self._calls.pop(call, None)
+        self._asking.discard(call)
         self._changed()
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -51,9 +51,9 @@ class Catalogue:
         """Raises `NotFound`, which lists names that are near."""
         if card := self._by_name.get(name):
             return card
-        near = difflib.get_close_matches(name.lower(), self._by_name, n=3, cutoff=0.4)
-        remedy = f"did you mean {', '.join(near)}?" if near else "pointsman models list shows all names"
-        raise NotFound(f"no model is called {name!r}", remedy=remedy)
+        near = difflib.get_close_matches(name.lower(), self._by_name, n=3)
+        guess = f"did you mean {', '.join(near)}? " if near else ""
+        raise NotFound(f"no model is called {name!r}", remedy=f"{guess}pointsman models list shows all names")
 
 
 @lru_cache(maxsize=1)
@@ -86,6 +86,22 @@ def defaults(settings: Settings) -> tuple[str, ...]:
     """Names that `models pull` brings when none is given: what the settings run on this machine, each once."""
     writers = () if settings.engine == "own" else (settings.completion_model, settings.answering_model)
     return tuple(dict.fromkeys((*writers, settings.embedder)))
+
+
+def chosen(setting: str, settings: Settings, card: Callable[[str], Card]) -> Card:
+    """The card that `card` has for the model which a setting names. Raises `NotFound`, which says where that stands."""
+    try:
+        return card(getattr(settings, setting))
+    except NotFound as error:
+        where = f"{setting} in settings.toml or POINTSMAN_{setting.upper()}"
+        raise NotFound(f"{where}: {error.message}", remedy=error.remedy) from error
+
+
+def check_names(settings: Settings, catalogue: Catalogue) -> None:
+    """Raises `NotFound` where a setting names a model that the catalogue does not know."""
+    for setting in ("completion_model", "chat_model", "embedder"):
+        if getattr(settings, setting):
+            chosen(setting, settings, catalogue.get)
 
 
 def check_roles(settings: Settings, catalogue: Catalogue) -> None:

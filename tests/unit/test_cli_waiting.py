@@ -1,0 +1,54 @@
+"""A command that waits says for what, once, on a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pointsman.cli import waiting
+from pointsman.cli.waiting import telling_of_waiting
+from pointsman.errors import HostError
+from pointsman.models.base import EngineState
+
+
+class Host:
+    """Not there, then with a model that loads, then with one that is ready."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def status(self, _: Any) -> Any:
+        self.asked += 1
+        if self.asked < 3:
+            raise HostError("no host is running")
+        state = EngineState.LOADING if self.asked < 6 else EngineState.READY
+        return SimpleNamespace(engines=(SimpleNamespace(model="tiny", state=state),))
+
+
+async def said(monkeypatch: pytest.MonkeyPatch, moment: float = 0.01, **options: bool) -> str:
+    monkeypatch.setattr(waiting, "_MOMENT", moment)
+    out, host = io.StringIO(), Host()
+    console = Console(file=out, force_terminal=options.get("terminal", True), quiet=options.get("quiet", False))
+    console.no_color = True
+    async with telling_of_waiting(console, host, starting=options.get("starting", True)):  # type: ignore[arg-type]
+        await asyncio.sleep(0.2)
+    asked = host.asked
+    await asyncio.sleep(0.05)
+    assert host.asked == asked, "it ends with what it waited for"
+    return out.getvalue()
+
+
+async def test_what_is_waited_for_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = await said(monkeypatch)
+    assert told.count("starting the host…") == told.count("loading tiny…") == 1
+    assert "starting" not in await said(monkeypatch, starting=False)
+
+
+async def test_nothing_is_said_in_a_moment_nor_where_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await said(monkeypatch, moment=5) == ""
+    assert await said(monkeypatch, terminal=False) == await said(monkeypatch, quiet=True) == ""
