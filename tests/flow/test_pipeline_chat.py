@@ -405,7 +405,14 @@ async def test_a_definition_is_shown_and_what_nothing_uses_is_said_to_be_so() ->
     assert where.answer.startswith("`take` is defined here:\n\n[1] shop/stock.py:1-2 (take)\n```\ndef take(count):")
     assert [(c.path, c.start_line, c.end_line) for c in where.citations] == [("shop/stock.py", 1, 2)]
     calls, _ = await ask(host, "What calls take?")
-    assert calls.answer.startswith("Nothing in the index uses `take`. `take` is defined here:") and host.asked == []
+    assert not calls.answer.endswith(".")
+    host.complete, host.note = False, "the index is still being built: 3 files are not read yet"
+    assert (await ask(host, "What calls take?"))[0].answer.endswith(
+        "The index is still being built: 3 files are not read yet."
+    )
+    assert (
+        calls.answer.startswith("The symbol graph knows no use of `take`. `take` is defined here:") and host.asked == []
+    )
 
 
 async def test_the_graph_does_not_answer_from_what_changed_what_is_excluded_or_for_a_closed_model() -> None:

@@ -31,7 +31,7 @@ def defined(
         source, end = sources[number], place.line + LINES
         own = [(n, line) for n, line in source.whole or source.lines if place.line <= n <= min(end, place.end_line)]
         blocks.append(block(number, source, own))
-    silent = f"Nothing in the index uses `{name}`. " if unused else ""
+    silent = f"The symbol graph knows no use of `{name}`. " if unused else ""
     return _text(f"{silent}`{name}` is defined here:", blocks, len(definitions) - len(held)), _cited(held)
 
 

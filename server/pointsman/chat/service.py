@@ -80,12 +80,12 @@ class ChatService:
         return replace(answer, note=f"{answer.note} The selection was not read: {excluded}.".strip())
 
     async def _asked(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
-        local = await self._local_model()
         reading = read(question)
         if reading.kind == "greeting":
             return _answer(_GREETED, {}, {}, _unasked(_NO_QUESTION))
         if reading.kind == "conversation":
             return _answer(recalled(question.history), {}, {}, _unasked(_RECALLED))
+        local = await self._local_model()
         room = local.source_tokens if isinstance(local, LocalModel) else _SOURCE_TOKENS
         found = await retrieve(self._host, self._exclusions, question, reading, budget=min(_SOURCE_TOKENS, room))
         if reading.only and question.target != "closed" and (answer := await self._told(question, reading, found)):
@@ -128,6 +128,8 @@ class ChatService:
             text, places = used(found.name, found.uses, sources)
         else:
             text, places = defined(found.name, found.definitions, sources, unused=reading.kind == "callers")
+        if text and not found.complete:
+            text = f"{text}\n\n{_noted(found)}"
         return _answer(text, sources, places, _unasked(_TOLD)) if text else None
 
     async def _documented(self, question: Question, found: Found, why_local: str) -> Answer | None:
@@ -291,8 +293,12 @@ def _abstained(question: Question, found: Found, sources: Mapping[int, Source], 
         near, places = quoted(question.text, sources, CLOSEST)
         told.append(near)
     if found.note:
-        told.append(f"{found.note[:1].upper()}{found.note[1:]}.")
+        told.append(_noted(found))
     return replace(_answer(" ".join(told), sources, places, route), abstained=True)
+
+
+def _noted(found: Found) -> str:
+    return f"{found.note[:1].upper()}{found.note[1:]}."
 
 
 def _silent(word: str) -> str:
