@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pointsman.chat import closed
-from pointsman.chat.citations import Grounded, add_places, citations, ground, numbered, refuses
+from pointsman.chat.answers import abstained, answer_of, held_of, noted, silent, together, unasked
+from pointsman.chat.citations import Grounded, add_places, numbered, refuses
 from pointsman.chat.display import harmless, printable
 from pointsman.chat.documented import documented
 from pointsman.chat.graph import defined, used
@@ -25,7 +26,6 @@ from pointsman.chat.retrieve import Found, retrieve
 from pointsman.chat.selected import why_left_out
 from pointsman.chat.sources import Source
 from pointsman.chat.types import Answer, Question
-from pointsman.chat.words import content_words, coverage
 from pointsman.errors import PointsmanError, PolicyRefusal, UsageError
 from pointsman.exclusion import ExclusionsOf
 from pointsman.host.api import HostApi, ModelParams
@@ -34,11 +34,8 @@ from pointsman.settings import Settings
 
 _SOURCE_TOKENS = 1200
 """Sources take at most this: about 4 s of reading for the smallest model on two CPU cores."""
-_SPOKEN_OF = 0.5
-"""Share of the question's content words that a doubtful answer must have more than."""
 _WEAK = "The local model could not write an answer that the code supports"
 _UNSUPPORTED = "What the closed model wrote is not supported by the code"
-_NOT_ANSWERED = "This repository does not seem to answer that"
 _CHANGED = "The files that this answer came from were changed while it was written. Ask again."
 _NOTHING = "the search found nothing relevant"
 _RECALLED = "the question is about this conversation"
@@ -49,7 +46,6 @@ _GREETED = "Ask about the code here: how something works, where it is defined, w
 
 BlobOf = Callable[[Path, str], str | None]
 """Git's blob id of a root's file as it is now, by its root-relative path; None when it cannot be read there."""
-_Places = Mapping[int, tuple[int, int]]
 
 
 class ChatService:
@@ -82,16 +78,16 @@ class ChatService:
     async def _asked(self, question: Question, on_delta: Callable[[str], None]) -> Answer:
         reading = read(question)
         if reading.kind == "greeting":
-            return _answer(_GREETED, {}, {}, _unasked(_NO_QUESTION))
+            return answer_of(_GREETED, {}, {}, unasked(_NO_QUESTION))
         if reading.kind == "conversation":
-            return _answer(recalled(question.history), {}, {}, _unasked(_RECALLED))
+            return answer_of(recalled(question.history), {}, {}, unasked(_RECALLED))
         local = await self._local_model()
         room = local.source_tokens if isinstance(local, LocalModel) else _SOURCE_TOKENS
         found = await retrieve(self._host, self._exclusions, question, reading, budget=min(_SOURCE_TOKENS, room))
         if reading.only and question.target != "closed" and (answer := await self._told(question, reading, found)):
             return answer
         if not found.relevant:
-            return _abstained(question, found, numbered(found.sources), _unasked(_NOTHING))
+            return abstained(question, found, numbered(found.sources), unasked(_NOTHING))
         route, note = await self._route(question, found), ""
         if route.target == "refused":
             raise refusal(route.reason, route.rule)
@@ -129,8 +125,8 @@ class ChatService:
         else:
             text, places = defined(found.name, found.definitions, sources, unused=reading.kind == "callers")
         if text and not found.complete:
-            text = f"{text}\n\n{_noted(found)}"
-        return _answer(text, sources, places, _unasked(_TOLD)) if text else None
+            text = f"{text}\n\n{noted(found)}"
+        return answer_of(text, sources, places, unasked(_TOLD)) if text else None
 
     async def _documented(self, question: Question, found: Found, why_local: str) -> Answer | None:
         """What a symbol's documentation says of it, and the symbol; None when it says nothing."""
@@ -140,7 +136,7 @@ class ChatService:
             return None
         shown, places = defined(found.name, found.definitions, sources)
         add_places(places, held.places)
-        return _answer(f"{held.text}\n\n{shown}", sources, places, _unasked(f"{why_local}; {_DOCUMENTED}"))
+        return answer_of(f"{held.text}\n\n{shown}", sources, places, unasked(f"{why_local}; {_DOCUMENTED}"))
 
     async def _local_model(self) -> LocalModel | PointsmanError:
         """Or why there is none: nothing to a user whose policy lets a closed model answer."""
@@ -173,16 +169,16 @@ class ChatService:
         reply = await closed.written(self._host, request, on_delta)
         draft, route = printable(reply.text), route_of(reply)
         sources = await self._still_there(question, numbered(found.sources))
-        grounded = _held(draft, question, found, sources, strong=True)
+        grounded = held_of(draft, question, found, sources, strong=True)
         if grounded.text:
-            answer = _answer(grounded.text, sources, grounded.places, route)
+            answer = answer_of(grounded.text, sources, grounded.places, route)
         elif not sources:
-            answer = replace(_answer(_CHANGED, {}, {}, route), abstained=True)
+            answer = replace(answer_of(_CHANGED, {}, {}, route), abstained=True)
         elif refuses(draft):
-            answer = _abstained(question, found, sources, route)
+            answer = abstained(question, found, sources, route)
         else:
             text, places = quoted(question.text, sources, f"{_UNSUPPORTED}. {CLOSEST}")
-            answer = _answer(text, sources, places, route)
+            answer = answer_of(text, sources, places, route)
         return replace(answer, receipt=receipt_of(reply, closed.TEMPLATE), redactions=reply.redactions, note=note)
 
     async def _local(
@@ -195,14 +191,14 @@ class ChatService:
             return RouteTaken(target="local", model=local.name, reason=reason)
 
         if question.dry_run:
-            return replace(_answer("", {}, {}, route()), preview="\n\n".join(local.prompts(question, sources)))
+            return replace(answer_of("", {}, {}, route()), preview="\n\n".join(local.prompts(question, sources)))
         failed, refused = "", False
         if local.drafts:
             draft = await local.draft(question, sources, on_delta)
             sources = await self._still_there(question, sources)
-            grounded = _held(draft, question, found, sources)
+            grounded = held_of(draft, question, found, sources)
             if grounded.text:
-                return _answer(grounded.text, sources, grounded.places, route())
+                return answer_of(grounded.text, sources, grounded.places, route())
             failed, refused = "the draft did not hold, so ", refuses(draft)
         if sources and not refused:
             # Behind a draft that is to be replaced it would be more of it, and what is doubtful may not stand.
@@ -213,23 +209,23 @@ class ChatService:
                 if at_once:
                     on_delta(f"{harmless(one.text)} ")
             sources = await self._still_there(question, sources)
-            grounded = _together(held, question, found, sources)
+            grounded = together(held, question, found, sources)
             if grounded.text:
                 taken = route(f"{failed}each source was asked alone")
                 if local.drafts:
-                    return _answer(grounded.text, sources, grounded.places, taken)
+                    return answer_of(grounded.text, sources, grounded.places, taken)
                 # A sentence that was copied may be beside the point, and the code speaks for itself.
                 text, places = quoted(question.text, sources, f"{grounded.text}\n\n{CLOSEST}", most=1)
                 add_places(places, grounded.places)
-                return _answer(text, sources, places, taken)
+                return answer_of(text, sources, places, taken)
         if not sources:
-            return replace(_answer(_CHANGED, {}, {}, route("the files changed meanwhile")), abstained=True)
+            return replace(answer_of(_CHANGED, {}, {}, route("the files changed meanwhile")), abstained=True)
         if found.standing == "doubtful" or refused:
             taken = route("nothing that was written is supported by the sources")
-            return _abstained(question, found, sources, taken)
-        weak = f"{_WEAK}, and {_silent(found.unsaid)}" if found.unsaid else _WEAK
+            return abstained(question, found, sources, taken)
+        weak = f"{_WEAK}, and {silent(found.unsaid)}" if found.unsaid else _WEAK
         text, places = quoted(question.text, sources, f"{weak}. {CLOSEST}")
-        return _answer(text, sources, places, route(f"{failed or 'no sentence held, so '}passages are quoted"))
+        return answer_of(text, sources, places, route(f"{failed or 'no sentence held, so '}passages are quoted"))
 
     async def _still_there(self, question: Question, sources: Mapping[int, Source]) -> dict[int, Source]:
         """The sources whose files still have the text that they are of; a selection is of the editor's text."""
@@ -244,62 +240,3 @@ class ChatService:
             }
 
         return await asyncio.to_thread(unchanged)
-
-
-def _held(
-    draft: str, question: Question, found: Found, sources: Mapping[int, Source], *, strong: bool = False
-) -> Grounded:
-    asked = content_words(question.text, about_code=False)
-    return _on_subject(ground(draft, sources, asked, strong=strong), asked, found)
-
-
-def _together(
-    held: Mapping[int, Grounded], question: Question, found: Found, sources: Mapping[int, Source]
-) -> Grounded:
-    """What was held to one source each, of those that are still there."""
-    places: dict[int, tuple[int, int]] = {}
-    there = [one for number, one in held.items() if number in sources]
-    for one in there:
-        add_places(places, one.places)
-    asked = content_words(question.text, about_code=False)
-    return _on_subject(Grounded(text=" ".join(one.text for one in there), places=places), asked, found)
-
-
-def _on_subject(grounded: Grounded, asked: frozenset[str], found: Found) -> Grounded:
-    """Where the sources may be about something else, what is kept has to speak of most of what is asked."""
-    if found.standing == "doubtful" and coverage(asked, content_words(grounded.text)) <= _SPOKEN_OF:
-        return Grounded()
-    return grounded
-
-
-def _answer(text: str, sources: Mapping[int, Source], places: _Places, route: RouteTaken) -> Answer:
-    return Answer(answer=harmless(text), citations=citations(sources, places), abstained=False, route=route)
-
-
-def _unasked(reason: str) -> RouteTaken:
-    return RouteTaken(target="local", model="", reason=reason)
-
-
-def _abstained(question: Question, found: Found, sources: Mapping[int, Source], route: RouteTaken) -> Answer:
-    """Nothing is claimed; places that are near the question are quoted, for a person may see what words do not show."""
-    if found.unknown:
-        told = [f"{_NOT_ANSWERED}: {_silent(found.unknown)}."]
-    elif not found.complete:
-        told = ["Nothing that is read so far answers it."]
-    else:
-        told = [f"{_NOT_ANSWERED}." if sources else f"{_NOT_ANSWERED}: nothing in its index is about it."]
-    places: _Places = {}
-    if sources:
-        near, places = quoted(question.text, sources, CLOSEST)
-        told.append(near)
-    if found.note:
-        told.append(_noted(found))
-    return replace(_answer(" ".join(told), sources, places, route), abstained=True)
-
-
-def _noted(found: Found) -> str:
-    return f"{found.note[:1].upper()}{found.note[1:]}."
-
-
-def _silent(word: str) -> str:
-    return f"nothing in it speaks of {word}"
