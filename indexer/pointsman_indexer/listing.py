@@ -105,7 +105,8 @@ def _listed(root: Path, exclusions: Exclusions, found: Walk, below: str = "", de
         paths = (prefix + path for path in _paths(listing))
     for path in paths:
         if path.endswith("/"):
-            found.leave_out("submodule", path)  # of its own: this repository does not know of it
+            told = "submodule" if exclusions.excludes(path) is None else "excluded"
+            found.leave_out(told, path)  # of its own: this repository does not know of it
         elif listing is None or not _is_folder(root, path):
             yield path
         elif exclusions.excludes(f"{path}/") is not None:
@@ -187,7 +188,8 @@ def _look(places: _Places, path: str, exclusions: Exclusions, found: Walk) -> st
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
-        return "unreadable"
+        known = path.encode("utf-8", "replace").decode()
+        return "unreadable" if exclusions.excludes(known) is None else "excluded"
     if exclusions.excludes(path) is not None:
         return "excluded"
     if not places.holds(path):

@@ -53,12 +53,18 @@ def real(path: Path, root: Path | None = None) -> Path:
     """The path without links. Looks at the file system, so call it in a thread.
 
     Raises `UsageError` for one that a link leads out of the repository that the link stands in: whoever wrote the
-    repository chose where it leads, and that may be `~/.bashrc`.
+    repository chose where it leads, and that may be `~/.bashrc`. `PointsmanError` for what cannot be looked at.
 
     Args:
         root: what counts as one where a link stands in none; its folder by default.
     """
-    path = path.absolute()
+    try:
+        return _followed(path.absolute(), root)
+    except OSError as error:
+        raise PointsmanError(f"{path.name[:100]} cannot be read: {error.strerror}") from error
+
+
+def _followed(path: Path, root: Path | None) -> Path:
     folder, links = Path(path.anchor), 0
     waiting = list(path.parts[:0:-1])
     while waiting:

@@ -258,6 +258,9 @@ def test_restricted_mode_is_local_whoever_trusted_the_repository(
     endpoint = Endpoint(httpserver)
 
     def grant(home: Home, folder: Path) -> None:
+        cart = folder / "shop" / "cart.py"
+        lines = cart.read_text().splitlines(keepends=True)
+        cart.write_text("".join(line for line in lines if "Take percent off" not in line))  # to be documented again
         home.environment["VENDOR_KEY"] = "canary-key-not-real"
         write_policy(home, endpoint)
         home.run("policy", "trust", folder)

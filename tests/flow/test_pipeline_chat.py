@@ -443,6 +443,13 @@ async def test_what_a_symbol_does_its_documentation_says_where_the_model_is_weak
     assert said == "Take that many out of the stock [1]."
     assert shown.startswith("`take` is defined here:\n\n[1] shop/stock.py:1-6 (take)") and host.asked == []
     assert [(c.path, c.start_line, c.end_line) for c in answer.citations] == [("shop/stock.py", 1, 6)]
+    before = hit("shop/stock.py", "def low():\n    return 1", start=1, symbol="low")
+    after = replace(DOCUMENTED, start_line=5)
+    gap = FakeHost("x", hits=[before, after], facts=facts(parameters_m=135.0))
+    place = replace(TAKE, line=5, end_line=10)
+    gap.places["take"] = UsesReply(root="/repo", definitions=(place,), uses=())
+    told, _ = await ask(gap, "What does take do?")
+    assert told.answer.startswith("Take that many out of the stock [1].") and told.citations[0].start_line == 5
     host.facts = facts(chat=None)
     assert (await ask(host, "explain take"))[0].answer == answer.answer, "and where there is none"
 

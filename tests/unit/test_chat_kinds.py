@@ -118,6 +118,12 @@ def test_other_questions_are_about_the_code(text: str) -> None:
     assert kind(text) == Reading(kind="code")
 
 
+def test_what_is_pasted_is_read_in_no_time() -> None:
+    """By the power of the runs of spaces in it, this took minutes."""
+    assert kind(f"what calls foo in{' ' * 20_000}.").kind == "code"
+    assert kind(f"where is foo defined{chr(10) * 20_000}def foo():").kind == "code"
+
+
 def test_a_selection_is_asked_about_and_not_the_whole() -> None:
     question = Question(text="What does this module do?", root=ROOT, selection=snapshot("a = 1"), start=0, end=5)
     assert read(question).kind == "code"

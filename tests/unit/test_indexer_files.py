@@ -50,9 +50,10 @@ def test_reasons_for_skipping(repo: Repo, tmp_path: Path) -> None:
     (repo.root / "folder").symlink_to(outside)
     os.mkfifo(repo.root / "pipe.py")
     Repo(repo.root / "inner").write("x.py", "no")
+    Repo(repo.root / ".aws").write("credentials", "no")
     found = walk(repo.root, Exclusions(repo.root))
     assert [entry.path for entry in found.files] == ["ok.py"]
-    assert found.skipped == {"excluded": 1, "too_large": 1, "generated": 1, "symlink": 2, "submodule": 1}
+    assert found.skipped == {"excluded": 2, "too_large": 1, "generated": 1, "symlink": 2, "submodule": 1}
     assert found.places == {
         "submodule": ["inner/"],
         "too_large": ["big.py"],
@@ -160,6 +161,8 @@ def test_names_that_are_not_utf8_are_skipped(repo: Repo) -> None:
     Path(os.fsdecode(os.fsencode(repo.root) + b"/\xff.py")).write_text("")
     found = walk(repo.root, Exclusions(repo.root))
     assert found.files == [] and found.skipped == {"unreadable": 1}
+    hidden = walk(repo.root, Exclusions(repo.root, ["*.py"]))
+    assert hidden.skipped == {"excluded": 1} and not hidden.places
 
 
 def test_roots(repo: Repo, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pointsman.cli.app import main
-from pointsman.errors import UsageError
+from pointsman.errors import PointsmanError, UsageError
 from pointsman.ondisk import real, snapshot_of
 from pointsman.refactor.types import Part, RefactorQuery
 from pointsman.refactor.work import work_of
@@ -103,3 +103,8 @@ def test_a_command_refuses_it_as_a_usage_error(
     shown = capsys.readouterr()
     assert ended.value.code == 2 and shown.out == "" and len(shown.err.strip().splitlines()) == 1
     assert (tmp_path / "out" / "theirs.py").read_text() == "y = 2\n"
+
+
+def test_a_name_that_cannot_be_looked_at_is_an_error_in_words(repo: Path) -> None:
+    with pytest.raises(PointsmanError, match="cannot be read: File name too long"):
+        real(repo / ("x" * 300))

@@ -30,9 +30,10 @@ def _first_sentence(source: Source, place: Place) -> tuple[str, int, int] | None
     from pointsman_indexer.languages import language_of
     from pointsman_indexer.pairs import documentation
 
-    lines = source.whole or source.lines
-    start = lines[0][0]
-    data = "\n".join(line for _, line in lines).encode("utf-8", "replace")
+    lines = dict(source.whole or source.lines)
+    start, end = min(lines), max(lines)
+    # Joined passages leave out the blank lines between them.
+    data = "\n".join(lines.get(number, "") for number in range(start, end + 1)).encode("utf-8", "replace")
     language = language_of(source.path, data[:256])
     for symbol, spans in documentation(data, language) if language else ():
         # By its lines as well as its name: a class says what a method of the same name does not.

@@ -10,6 +10,7 @@ from pointsman.host.api import Place
 
 Cited = dict[int, tuple[int, int]]
 """By the numbers of sources, the first and the last line that is cited."""
+_MOST_COUNTED = 100
 
 
 def used(name: str, uses: Sequence[Place], sources: Mapping[int, Source]) -> tuple[str, Cited]:
@@ -64,5 +65,6 @@ def _use(place: Place, source: Source) -> str:
 def _text(first: str, blocks: Sequence[str], more: int) -> str:
     if not blocks:
         return ""
-    rest = [f"And in {more} more place{'s' if more > 1 else ''}."] if more > 0 else []
+    told = f"over {_MOST_COUNTED}" if more > _MOST_COUNTED else str(more)  # the graph stops somewhere too
+    rest = [f"And in {told} more place{'s' if more > 1 else ''}."] if more > 0 else []
     return "\n\n".join([first, *blocks, *rest])

@@ -49,6 +49,7 @@ _PLACE_WORDS = content_words(
     about_code=False,
 )
 _CODE = r"`?((?:[A-Za-z_]\w*(?:\.|::))*[A-Za-z_]\w*)(?:\(\))?`?"
+_SPACES = re.compile(r"\s+")
 _REASONS = re.compile(r"\b(?:why|how|when|if|whether|explain|describe|without|not|never)\b", re.I)
 _AND_MORE = r"(?: (?:and|in|from|within|inside|during|at|for)\b[^.?!]*)?\s*\??\s*\Z"
 _CALLERS = (
@@ -126,6 +127,7 @@ def read(question: Question) -> Reading:
 
 def _symbol(text: str) -> tuple[Kind, str]:
     """What of a symbol is asked for, and its name; `code` and "" when nothing is."""
+    text = _SPACES.sub(" ", text)  # what is pasted has runs of them, and patterns try each
     for pattern in _CALLERS:
         if match := pattern.search(text):
             return "callers", match[1]

@@ -124,7 +124,7 @@ class ChatService:
             text, places = used(found.name, found.uses, sources)
         else:
             text, places = defined(found.name, found.definitions, sources, unused=reading.kind == "callers")
-        if text and not found.complete:
+        if text and found.note and not found.complete:
             text = f"{text}\n\n{noted(found)}"
         return answer_of(text, sources, places, unasked(_TOLD)) if text else None
 
