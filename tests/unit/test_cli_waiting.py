@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,10 @@ from rich.console import Console
 from pointsman.cli import waiting
 from pointsman.cli.waiting import telling_of_waiting
 from pointsman.errors import HostError
+from pointsman.host.api import Nothing
+from pointsman.host.client import HostClient
 from pointsman.models.base import EngineState
+from pointsman.settings import Paths
 
 
 class Host:
@@ -52,3 +56,33 @@ async def test_what_is_waited_for_is_said_once(monkeypatch: pytest.MonkeyPatch) 
 async def test_nothing_is_said_in_a_moment_nor_where_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await said(monkeypatch, moment=5) == ""
     assert await said(monkeypatch, terminal=False) == await said(monkeypatch, quiet=True) == ""
+
+
+class Client(HostClient):
+    """Counts what it is asked."""
+
+    asked = 0
+
+    async def status(self, params: Nothing) -> Any:
+        self.asked += 1
+        raise HostError("no host is running")
+
+
+async def test_a_command_that_reaches_no_host_starts_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(waiting, "_MOMENT", 0.01)
+    out, client = io.StringIO(), Client(Paths.resolve({"POINTSMAN_HOME": str(tmp_path)}))
+    async with telling_of_waiting(Console(file=out, force_terminal=True), client, starting=True):
+        await asyncio.sleep(0.1)
+        assert out.getvalue() == ""
+        async with client._connecting:
+            await asyncio.sleep(0.1)
+    assert client.asked == 0 and out.getvalue().count("starting the host…") == 1
+
+
+async def test_a_client_that_has_a_host_asks_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(waiting, "_MOMENT", 0.01)
+    client = Client(Paths.resolve({"POINTSMAN_HOME": str(tmp_path)}))
+    client._link = SimpleNamespace(broken=False)  # type: ignore[assignment]
+    async with telling_of_waiting(Console(file=io.StringIO(), force_terminal=True), client, starting=False):
+        await asyncio.sleep(0.1)
+    assert client.asked

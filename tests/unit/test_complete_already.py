@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pointsman.complete import already
 from pointsman.complete.already import is_definition, without_known
 from pointsman.complete.cursor import Cursor, cursor_of
+from pointsman.complete.scope import width
 from pointsman.complete.types import CompletionQuery
 from tests.pipelines import marked, snapshot
 
@@ -17,6 +19,27 @@ def at(text: str) -> Cursor:
 
 CLASSES = "class A:\n    def __init__(self):\n        pass\n\n\nclass B:\n    ‸\n"
 BASKET = "export class Basket {\n  add(item) {\n    this.items.push(item);\n  }\n  ‸\n}\n"
+PROPERTY = """class A:
+    @property
+    def x(self):
+        return 1
+
+    @x.setter
+    def x(self, value):
+        self._x = value
+
+    ‸
+"""
+NESTED = """class A {
+    static class B {
+        public String toString() {
+            return b;
+        }
+    }
+
+    ‸
+}
+"""
 OVERLOADS = "@overload\ndef f(a: int) -> int: ...\n@overload\ndef f(\n    a: str\n) -> str: ...\n‸"
 
 
@@ -45,6 +68,55 @@ OVERLOADS = "@overload\ndef f(a: int) -> int: ...\n@overload\ndef f(\n    a: str
 )
 def test_a_definition_comes_once_in_its_block(text: str, written: str, left: str) -> None:
     assert without_known(written, at(text)) == left
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (
+            "var body: some View {\n    HStack(spacing: 8) {\n        A()\n    }\n    ‸\n}",
+            "HStack(spacing: 8) {\n    }",
+        ),
+        ("fun f() {\n    withContext(Dispatchers.IO) {\n    }\n    ‸\n}", "withContext(Dispatchers.IO) {\n    }"),
+        ("suspend {\n    await run(a) {\n    }\n    ‸\n}", "await run(a) {\n    }"),
+        ("@area.register(int)\ndef _(shape):\n    return 1\n\n\n‸", "@area.register(str)\ndef _(shape):\n    return 2"),
+        ("@area.register(int)\ndef _(shape):\n    return 1\n\n\n@area.register(str)\n‸", "def _(shape):\n    return 2"),
+        (PROPERTY, "@x.deleter\n    def x(self):\n        del self._x"),
+        ("#[cfg(unix)]\nfn home() -> P {\n}\n\n‸", "#[cfg(windows)]\nfn home() -> P {\n}"),
+        ("#ifdef A\nint now(void) {\n    return 1;\n}\n#else\n‸\n#endif", "int now(void) {\n    return 2;\n}"),
+        ("#ifdef A\n‸\n#else\nint now(void) {\n    return 1;\n}\n#endif", "int now(void) {\n    return 2;\n}"),
+        (NESTED, "public String toString() {\n        return a;\n    }"),
+    ],
+)
+def test_what_looks_alike_and_is_another_stays(text: str, written: str) -> None:
+    assert without_known(written, at(text)) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (PROPERTY, "@property\n    def x(self):\n        return 1"),
+        ("class A\n{\n  add(item) {\n  }\n  ‸\n}", "add(item) {\n  }"),
+        ("class A {\npublic:\n  A(int b) {\n  }\n  ‸\n}", "A(int b) {\n  }"),
+        ("int now(void) {\n    return 1;\n}\n‸", "int now(void) {\n    return 2;\n}"),
+    ],
+)
+def test_what_comes_again_goes(text: str, written: str) -> None:
+    assert without_known(written, at(text)) == ""
+
+
+def test_lines_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+
+    def counted(line: str) -> int:
+        measured.append(line)
+        return width(line)
+
+    monkeypatch.setattr(already, "width", counted)
+    text = "x = 1\n" * 1000 + "‸"
+    written = "\n".join(f"def f{number}():\n    pass" for number in range(20))
+    assert without_known(written, at(text)) == written
+    assert len(measured) <= 1000 + 40
 
 
 @pytest.mark.parametrize(

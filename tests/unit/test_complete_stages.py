@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pointsman.complete import candidates
 from pointsman.complete.cache import Suggestion, SuggestionCache
 from pointsman.complete.clean import clean
+from pointsman.complete.confidence import Evidence
 from pointsman.complete.context import Chunk, budget_for, window
 from pointsman.complete.cursor import Cursor, cursor_of
 from pointsman.complete.fit import fit
 from pointsman.complete.generate import draft
 from pointsman.complete.prefilter import MAX_CHARS, MAX_LINE_CHARS, exclusion, pointless, too_large
 from pointsman.complete.prompt import build_prompt
+from pointsman.complete.ranking import Candidate
 from pointsman.complete.related import Related
 from pointsman.complete.scope import scope_at, within
+from pointsman.complete.trail import Trail
 from pointsman.complete.types import CompletionQuery, SelectedCompletion
 from pointsman.host.api import SearchParams, SearchReply
 from pointsman.models.card import FillInTheMiddle
+from pointsman.settings import Settings
 from tests.pipelines import FIM, SPECIAL, TINY, FakeHost, facts, hit, marked, rules, snapshot
 
 
@@ -325,3 +331,19 @@ async def test_a_late_answer_of_one_repository_is_not_another_s(tmp_path: Path) 
     await first
     again, told = await related.hits(queries[1], cursor_of(queries[1]))
     assert told.endswith("as a moment ago") and again == hits and hits[0].text.endswith("two")
+
+
+async def test_what_a_model_wrote_is_cleaned_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    where: list[int] = []
+
+    def cleaned(text: str, *_: object) -> tuple[str, str]:
+        where.append(threading.get_ident())
+        return text, ""
+
+    monkeypatch.setattr(candidates, "clean", cleaned)
+    one = candidates.Candidates(FakeHost(), lambda root: rules(root), Settings(), lambda text: ())
+    cursor, kept = at("x = ‸\n"), list[Candidate]()
+    evidence = Evidence(origin="model", logprob=-1.0, units=1)
+    why = await one._add(kept, "one", evidence, cursor, scope_at(cursor), facts(), Trail())
+    assert why == "" and [made.text for made in kept] == ["one"]
+    assert where and threading.get_ident() not in where

@@ -11,6 +11,7 @@ from rich.console import Console
 from pointsman.cli.common import visible
 from pointsman.errors import PointsmanError
 from pointsman.host.api import HostApi, Nothing
+from pointsman.host.client import HostClient
 from pointsman.models.base import EngineState
 
 _MOMENT = 1.0
@@ -38,10 +39,15 @@ async def _tell(console: Console, host: HostApi, starting: bool) -> None:
     told: set[str] = set()
     while True:
         await asyncio.sleep(_MOMENT)
+        waiting: list[str] = []
         try:
-            status = await asyncio.wait_for(host.status(Nothing()), _MOMENT)
-            starting = False
-            waiting = [f"loading {one.model}…" for one in status.engines if one.state is EngineState.LOADING]
+            if isinstance(host, HostClient) and not host.linked:  # to ask would start one, which nobody may need
+                if starting and host.connecting:
+                    waiting = ["starting the host…"]
+            else:
+                status = await asyncio.wait_for(host.status(Nothing()), _MOMENT)
+                starting = False
+                waiting = [f"loading {one.model}…" for one in status.engines if one.state is EngineState.LOADING]
         except (TimeoutError, PointsmanError):  # an error is for the command itself to tell
             waiting = ["starting the host…"] if starting else []
         for text in waiting:

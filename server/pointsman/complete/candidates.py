@@ -168,15 +168,19 @@ class Candidates:
     ) -> str:
         """Clean a text and keep it; why not, else ""."""
         begun = time.perf_counter()
-        text, why = clean(text, cursor, scope, facts.special_tokens)
-        if text and (rule := await asyncio.to_thread(new_secret, text, cursor, self._find_secrets)):
-            text, why = "", f"it holds what looks like a secret: {rule}"
+        text, why = await asyncio.to_thread(self._cleaned, text, cursor, scope, facts)
         ms = (time.perf_counter() - begun) * 1000
         trail.add_ms("clean", ms)
         trail.note("clean", f"{evidence.origin}: {why or f'{len(text)} characters kept'}", ms)
         if text and text not in {one.text for one in candidates}:
             candidates.append(Candidate(text, evidence))
         return why
+
+    def _cleaned(self, text: str, cursor: Cursor, scope: Scope, facts: ModelFacts) -> tuple[str, str]:
+        text, why = clean(text, cursor, scope, facts.special_tokens)
+        if text and (rule := new_secret(text, cursor, self._find_secrets)):
+            return "", f"it holds what looks like a secret: {rule}"
+        return text, why
 
     def _look_up(
         self, query: CompletionQuery, cursor: Cursor, scope: Scope, paths: Sequence[str]

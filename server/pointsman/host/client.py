@@ -39,6 +39,16 @@ class HostClient:
         """The host that was started here last: a request that is cancelled while it starts leaves it to the next."""
         self._connecting = asyncio.Lock()
 
+    @property
+    def linked(self) -> bool:
+        """Whether a call would go to a host that is there, so that none has to be found or started for it."""
+        return self._link is not None and not self._link.broken
+
+    @property
+    def connecting(self) -> bool:
+        """Whether a call waits for a host that is being found or started."""
+        return self._connecting.locked()
+
     async def close(self) -> None:
         if self._link is not None:
             await self._link.close()

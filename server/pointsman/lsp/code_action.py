@@ -6,12 +6,13 @@ tests are of whole definitions: with no more selected than a part of a line, of 
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
 from pointsman.errors import PointsmanError, PolicyRefusal
-from pointsman.lsp.definition import definition_at
+from pointsman.lsp.definition import around, definition_at
 from pointsman.lsp.messages import RefactorParams
 from pointsman.lsp.positions import Lines
 from pointsman.lsp.refactor import annotated_edits, proposal
@@ -47,15 +48,17 @@ def register(server: Server) -> None:
             return []
         offered: list[tuple[str, str, str, types.Range]] = []
         selected = params.range if params.range.start != params.range.end else None
-        around = _definition(document.buffer, params.range) or selected
+        version, whole = document.version, selected
+        if any(_is_source(kind) and _wanted(kind, params.context) for kind, _, _ in _ACTIONS):
+            whole = await _definition(document.buffer, params.range) or selected
         for kind, title, asked in _ACTIONS:
-            if (place := around if _is_source(kind) else selected) is not None:
+            if (place := whole if _is_source(kind) else selected) is not None:
                 offered.append((kind, title, asked, place))
         for diagnostic in params.context.diagnostics:
             asked = f"fix this problem: {' '.join(str(diagnostic.message).split())[:_LONGEST]}"
             offered.append((_FIX, "Fix this problem", asked, diagnostic.range))
         return [
-            _action(server, params.text_document.uri, document.version, kind, title, asked, place)
+            _action(server, params.text_document.uri, version, kind, title, asked, place)
             for kind, title, asked, place in offered
             if _wanted(kind, params.context)
         ]
@@ -105,10 +108,13 @@ def _resolves_edits(server: Server) -> bool:
     return support is not None and "edit" in support.properties
 
 
-def _definition(lines: Lines, selected: types.Range) -> types.Range | None:
+async def _definition(lines: Lines, selected: types.Range) -> types.Range | None:
     """The one around the cursor, or around a part of a line: Helix always selects a character, eglot a word."""
-    found = definition_at(lines, selected.start.line) if selected.start.line == selected.end.line else None
-    return types.Range(types.Position(found[0], 0), types.Position(found[1] + 1, 0)) if found else None
+    if selected.start.line != selected.end.line:
+        return None
+    begin, near = around(lines, selected.start.line)
+    found = await asyncio.to_thread(definition_at, near, selected.start.line - begin)
+    return types.Range(types.Position(begin + found[0], 0), types.Position(begin + found[1] + 1, 0)) if found else None
 
 
 def _is_source(kind: str) -> bool:
