@@ -48,6 +48,17 @@ def retry(fetch, attempts=3):
         ("comment out the last line", frozenset()),
         ("rewrite this more clearly without changing what it does", frozenset()),
         ("rename add to put", frozenset()),
+        ("Add documentation to this code", DOCS),
+        ("write the documentation as a docstring", DOCS),
+        ("simplify this function without changing its docstring", frozenset()),
+        ("implement this function as its docstring says", frozenset()),
+        ("extract the loop into a helper with a docstring", frozenset()),
+        ("fix the code so that it matches the docstring", frozenset()),
+        ("use pathlib and keep the docstring", frozenset()),
+        ("use pathlib, keep the type hints", frozenset()),
+        ("refactor to remove the type hints checks", frozenset()),
+        ("add docstring validation", frozenset()),
+        ("add tests with comments", frozenset()),
     ],
 )
 def test_what_an_instruction_promises(instruction: str, promise: frozenset[str]) -> None:
@@ -56,7 +67,9 @@ def test_what_an_instruction_promises(instruction: str, promise: frozenset[str])
 
 def test_prose_is_all_documentation() -> None:
     assert promised("improve the documentation", "markdown") == frozenset()
-    assert can_be_kept("x = 1\n", "python") and not can_be_kept("x = 1\n", "lua") and not can_be_kept("x", "")
+    assert can_be_kept(DOCS, "x = 1\n", "python") and not can_be_kept(DOCS, "x", "")
+    assert can_be_kept(DOCS, "<?php f();", "php") and not can_be_kept(HINTS, "<?php f();", "php")
+    assert can_be_kept(HINTS, "f();", "typescript") and not can_be_kept(DOCS, "x = 1\n", "lua")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +114,8 @@ def test_code_nested_too_deeply_to_compare_by_its_tree_is_compared_as_text() -> 
 def test_comments_that_tools_act_on_stay() -> None:
     said = "import os  # noqa: F401\n"
     assert broken(DOCS, said, "import os\n", "python") == "dropped comments that tools act on"
+    assert broken(DOCS, "int a;  // NOLINT\n", "int a;\n", "cpp") == "dropped comments that tools act on"
+    assert broken(HINTS, "x = f()  # type: int\n", "x: int = f()\n", "python") == ""
     assert broken(DOCS, "#!/bin/sh\nls\n", "# Lists.\nls\n", "bash") == "dropped comments that tools act on"
 
 
@@ -193,3 +208,27 @@ def test_a_docstring_that_is_there_is_said_unless_it_is_wanted_anew() -> None:
     for instruction in ("improve the docstring", "rewrite the docstring", "add type hints"):
         assert documented_already('def f():\n    """Is."""', instruction, "python") == ""
     assert documented_already("def f():\n    return 1", "add a docstring", "python") == ""
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "told"),
+    [
+        (
+            "@d\nclass A:\n    x: int = 0\n    def f(b): ...\n",
+            "@d\nclass A:\n    x = 0\n    def f(b: int): ...\n",
+            "dropped type hints that there were",
+        ),
+        ("@d\nclass A:\n    x = 3\n", "@d\nclass A:\n    x: int = 3\n", "changed the fields of a class"),
+        ("class A:\n    x = 3\n", "class A:\n    x: int = 3\n", ""),
+        ("def f(a, b: int): ...\n", "def f(a: int, b): ...\n", "dropped type hints that there were"),
+        ("def f(a): ...\n", "def f(a: open('x')): ...\n", "wrote code into a type hint"),
+        ("def f(a): ...\n", "from __future__ import annotations\n\ndef f(a: int) -> None: ...\n", ""),
+    ],
+)
+def test_hints_change_nothing_that_runs(base: str, new: str, told: str) -> None:
+    assert broken(HINTS, base, new, "python") == told
+
+
+@pytest.mark.parametrize("asked", ["simplify this without changing its docstring", "use pathlib, keep the docstring"])
+def test_a_docstring_that_is_only_mentioned_is_not_asked_for(asked: str) -> None:
+    assert not documented_already(RETRY.partition("def")[1] + RETRY.partition("def")[2], asked, "python")

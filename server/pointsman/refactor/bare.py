@@ -9,7 +9,8 @@ from pointsman_indexer.parse import syntax_tree
 
 PROSE = frozenset({"markdown", "restructuredtext", "text"})
 """Languages in which everything is said, and nothing is code."""
-_TYPED = frozenset({"typescript", "tsx"})
+TYPED = frozenset({"typescript", "tsx"})
+"""Languages whose type annotations are known here; Python's are `python_code`'s."""
 _TYPES = frozenset({"type_annotation", "type_arguments", "type_parameters", "type_predicate_annotation"})
 
 
@@ -29,7 +30,7 @@ def bare(text: str, language: str, *, types: bool = False) -> str | None:
     waiting = [tree.root_node]
     while waiting:
         node = waiting.pop()
-        if _is_said(node, language) or (types and language in _TYPED and node.type in _TYPES):
+        if _is_said(node, language) or (types and language in TYPED and node.type in _TYPES):
             end = node.start_byte + len((node.text or b"").rstrip())  # some grammars count the line's end in
             spans.append(Span(start=node.start_byte, end=end))
         else:

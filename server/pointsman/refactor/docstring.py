@@ -12,9 +12,13 @@ from dataclasses import dataclass
 
 from pointsman.refactor.checks import parsed_python
 from pointsman.refactor.lines import reindented
+from pointsman.refactor.promise import promised
 from pointsman.refactor.prompt import EDIT
 
-_WANTED = re.compile(r"\bdoc[\s-]?strings?\b", re.IGNORECASE)
+_WANTED = re.compile(
+    r"\bdoc[\s-]?strings?\b|^\W*(?:please\s+)?(?:(?:add|write|generate)\s+(?:\w+\s+)?(?:documentation|docs)|document)\b",
+    re.IGNORECASE,
+)
 _OTHER = re.compile(r"\b(remove|delete|rename|fix|update|change|move|extract|type)\b", re.IGNORECASE)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 STOP = '"""'
@@ -64,7 +68,7 @@ class DocstringPlan:
 
 def plan_docstring(code: str, instruction: str, language: str) -> DocstringPlan | None:
     """A plan when the instruction asks for a docstring and nothing else, and `code` is one definition without one."""
-    if language != "python" or not _WANTED.search(instruction) or _OTHER.search(instruction):
+    if language != "python" or not _asks(instruction):
         return None
     try:
         (node,) = parsed_python(reindented(code, "")).body
@@ -90,9 +94,7 @@ def documented_already(code: str, instruction: str, language: str) -> str:
 
     Not when it is asked for anew, nor in the plural for a class with definitions that lack one.
     """
-    if language != "python" or not _WANTED.search(instruction):
-        return ""
-    if _OTHER.search(instruction) or _ANEW.search(instruction):
+    if language != "python" or not _asks(instruction) or _ANEW.search(instruction):
         return ""
     try:
         (node,) = parsed_python(reindented(code, "")).body
@@ -103,6 +105,11 @@ def documented_already(code: str, instruction: str, language: str) -> str:
     inner = [one for one in ast.walk(node) if isinstance(one, _DEFINITIONS)]
     plural = re.search(r"strings\b", instruction, re.IGNORECASE)
     return "" if plural and any(ast.get_docstring(one) is None for one in inner) else node.name
+
+
+def _asks(instruction: str) -> bool:
+    wanted = _WANTED.search(instruction) is not None and _OTHER.search(instruction) is None
+    return wanted and promised(instruction, "python") == {"documentation"}
 
 
 def _opens(line: str) -> bool:

@@ -107,7 +107,7 @@ def _task(
     if name := documented_already(selection.text, instruction, language):
         raise PointsmanError(f"{name} has a docstring already", remedy="ask to rewrite it, or name what has none")
     promise = promised(instruction, language)
-    if promise and not can_be_kept(part.snapshot.text, language):
+    if promise and not can_be_kept(promise, part.snapshot.text, language):
         asked, where = " and ".join(sorted(promise)), language or "a file of no known language"
         raise PointsmanError(
             f"{facts.name} writes no {asked} in {where}: whether the code stays the same could not be told",

@@ -9,35 +9,43 @@ import re
 from collections import Counter
 from typing import Literal
 
-from pointsman.refactor.bare import PROSE, bare, lines_of_code
+from pointsman.refactor.bare import PROSE, TYPED, bare, lines_of_code
 from pointsman.refactor.python_code import but_hints, same_but_docstrings
 
 Kind = Literal["documentation", "type hints"]
 
 _CLAUSE = re.compile(r"[;,\n]|\.(?=\s|$)|\b(?:and|then|but|also|plus)\b")
 _POLITE = re.compile(r"^(?:\s|please\b|just\b|can you\b|could you\b)+")
-_ABOUT = r"(?=\s*$|\s+(?:to|for|on|in|of|at|that|which|what|where|with|above|below|explaining|describing|please)\b)"
+_ABOUT = r"(?=\s*$|\s+(?:to|for|on|in|of|at|as|that|which|what|where|with|above|below|explaining|describing|please)\b)"
 _EDITS = (
     r"(?:add|write|put|insert|give|generate|create|provide|include|improve|update|fix|correct|complete|expand|extend"
     r"|rewrite|rephrase|translate|shorten|remove|delete|drop|change)"
 )
+_FEW_WORDS = r"(?:(?!(?:with|without|as|to|into|by|from)\b)[\w'-]+\s+)"
+_NO_CODE = r"(?!\s+(?:check|test|pars|extract|generat|handl|valid|lint)\w*)"
+"""What would make a piece of code of the words before it."""
 _DOCS = re.compile(
-    r"\bdoc[\s-]?(?:strings?|blocks?|comments?)\b|\b(?:js|ts|php|java|go|rust|k)docs?\b"
+    rf"\b(?:doc[\s-]?(?:strings?|blocks?|comments?)|(?:js|ts|php|java|go|rust|k)docs?)\b{_NO_CODE}"
     # Words that code is about as well, so only where they are what is to be written.
-    rf"|^{_EDITS}\s+(?:[\w'-]+\s+){{0,4}}?(?:comments?|docs|documentation)\b{_ABOUT}"
+    rf"|^{_EDITS}\s+{_FEW_WORDS}{{0,4}}?(?:comments?|docs|documentation)\b{_ABOUT}"
     r"|^(?:document|comment)\s+(?!out\b)\w"
 )
 _HINTS = re.compile(
-    rf"\btype[\s-]?(?:hint(?:s|ing)?|annotations?)\b|^annotate\b|^{_EDITS}\s+(?:[\w'-]+\s+){{0,2}}?(?:types|typing){_ABOUT}"
+    rf"\btype[\s-]?(?:hint(?:s|ing)?|annotations?)\b{_NO_CODE}|^annotate\b|^{_EDITS}\s+{_FEW_WORDS}{{0,2}}?(?:types|typing){_ABOUT}"
 )
+_MENTIONED = re.compile(
+    r"\b(?:keep\w*|preserv\w+|leav\w+|without|with|as|match\w*|according|per|from|follow\w*|like)\b"
+)
+"""Before documentation or hints: something else is asked for, which they are only about."""
 _ASKS = re.compile(
     rf"^(?:{_EDITS}|rename|move|extract|refactor|simplify|inline|implement|replace|convert|split|merge|handle|make|turn"
-    r"|clean|sort|reorder|optimi[sz]e|speed|cache|validate|wrap|swap|set|switch|support|catch|log|test)\b"
+    r"|clean|sort|reorder|optimi[sz]e|speed|cache|validate|wrap|swap|set|switch|support|catch|log|test|use|apply|ensure|allow|accept|avoid|port|migrate|introduce|reduce)\b"
 )
 _DIRECTIVE = re.compile(
     r"^#!.*|(?://|#|/\*)[ \t]*(?:go:|\+build|type:|noqa|nosec|pragma|pylint:|ruff:|fmt:|mypy:|eslint|prettier-|@ts-"
-    r"|nolint|frozen_string_literal|-\*-|coding[:=]).*",
-    re.MULTILINE,
+    r"|nolint|frozen_string_literal|-\*-|coding[:=]|shellcheck|rubocop:|biome-ignore|swiftlint:|clang-format|istanbul"
+    r"|webpackChunkName).*",
+    re.MULTILINE | re.IGNORECASE,
 )
 """Comments that tools act on."""
 
@@ -49,7 +57,7 @@ def promised(instruction: str, language: str) -> frozenset[Kind]:
         return frozenset()
     for raw in _CLAUSE.split(instruction.casefold()):
         clause = _POLITE.sub("", raw).strip()
-        docs, hints = _DOCS.search(clause), _HINTS.search(clause)
+        docs, hints = _asked(_DOCS, clause), _asked(_HINTS, clause)
         if not docs and not hints and _ASKS.match(clause):
             return frozenset()
         found |= {"documentation"} if docs else set()
@@ -57,16 +65,22 @@ def promised(instruction: str, language: str) -> frozenset[Kind]:
     return frozenset(found)
 
 
-def can_be_kept(text: str, language: str) -> bool:
-    """Whether it can be told, for such a text, that a promise was kept. Parses, so call it in a thread."""
-    return bare(text, language) is not None
+def _asked(wanted: re.Pattern[str], clause: str) -> bool:
+    found = wanted.search(clause)
+    return found is not None and _MENTIONED.search(clause[: found.start()]) is None
+
+
+def can_be_kept(promise: frozenset[Kind], text: str, language: str) -> bool:
+    """Whether it can be told, for such a text, that the promise was kept. Parses, so call it in a thread."""
+    known = "type hints" not in promise or language == "python" or language in TYPED
+    return known and bare(text, language) is not None
 
 
 def broken(promise: frozenset[Kind], base: str, new: str, language: str) -> str:
     """How an answer breaks the promise, as what it did besides; "" when it keeps it. Parses, so call it in a thread."""
     if not promise:
         return ""
-    if Counter(_DIRECTIVE.findall(base)) - Counter(_DIRECTIVE.findall(new)):
+    if _directives(base, promise) - _directives(new, promise):
         return "dropped comments that tools act on"
     if language == "python":
         try:
@@ -78,3 +92,9 @@ def broken(promise: frozenset[Kind], base: str, new: str, language: str) -> str:
     types = "type hints" in promise
     old, now = bare(base, language, types=types), bare(new, language, types=types)
     return "" if None not in (old, now) and lines_of_code(old or "") == lines_of_code(now or "") else "changed code"
+
+
+def _directives(text: str, promise: frozenset[Kind]) -> Counter[str]:
+    """Hints may take the place of comments that give types."""
+    found = (one.strip() for one in _DIRECTIVE.findall(text))
+    return Counter(one for one in found if "type hints" not in promise or not re.match(r"#\s*type:(?!\s*ignore)", one))

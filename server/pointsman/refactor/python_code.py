@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 from pointsman.refactor.checks import parsed_python
 
-_OF_TYPES = frozenset({"typing", "typing_extensions", "collections", "collections.abc", "types"})
+_OF_TYPES = frozenset({"__future__", "typing", "typing_extensions", "collections", "collections.abc", "types"})
 """Modules whose import changes nothing but what a hint can name."""
+
+_RUNS = (ast.Call, ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda, ast.comprehension)
 
 
 def same_but_docstrings(base: str, new: str) -> bool:
@@ -28,12 +30,17 @@ def but_hints(base: str, new: str, *, docstrings: bool = False) -> str:
     """
     old_tree, new_tree = parsed_python(base), parsed_python(new)
     undefined = _undefined(new_tree) - _undefined(old_tree)
+    computed = _computed(new_tree) - _computed(old_tree)
     old, now = _Bare(docstrings=docstrings, hints=True), _Bare(docstrings=docstrings, hints=True)
     same = old.dumped(old_tree) == now.dumped(new_tree)
     if not same or old.declared - now.declared or old.imported - now.imported:
         return "changed code"
-    if now.hints_seen < old.hints_seen:
+    if old.hints_seen - now.hints_seen:
         return "dropped type hints that there were"
+    if now.fields != old.fields:
+        return "changed the fields of a class"
+    if computed:
+        return "wrote code into a type hint"
     return "used a name in a type hint that nothing defines" if undefined else ""
 
 
@@ -43,7 +50,10 @@ class _Bare(ast.NodeTransformer):
 
     docstrings: bool = False
     hints: bool = False
-    hints_seen: int = 0
+    hints_seen: Counter[str] = field(default_factory=Counter)
+    """By the names that they stand at."""
+    fields: Counter[str] = field(default_factory=Counter)
+    """Annotated targets of classes that are made of them: with decorators or bases, as a dataclass."""
     declared: Counter[str] = field(default_factory=Counter)
     """Targets of annotations without a value, such as a dataclass's fields."""
     imported: Counter[str] = field(default_factory=Counter)
@@ -68,7 +78,8 @@ class _Bare(ast.NodeTransformer):
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
         if self.hints and node.annotation is not None:
-            node.annotation, self.hints_seen = None, self.hints_seen + 1
+            node.annotation = None
+            self.hints_seen[f"argument {node.arg}"] += 1
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -77,10 +88,16 @@ class _Bare(ast.NodeTransformer):
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         return self._function(node)
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        if self.hints and (node.decorator_list or node.bases):
+            annotated = (one.target for one in node.body if isinstance(one, ast.AnnAssign))
+            self.fields.update(f"{node.name} {ast.dump(target)}" for target in annotated)
+        return self.generic_visit(node)
+
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         if not self.hints:
             return self.generic_visit(node)
-        self.hints_seen += 1
+        self.hints_seen[ast.dump(node.target)] += 1
         if node.value is None:
             self.declared[ast.dump(node.target)] += 1
             return None
@@ -93,7 +110,8 @@ class _Bare(ast.NodeTransformer):
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         if self.hints and node.returns is not None:
-            node.returns, self.hints_seen = None, self.hints_seen + 1
+            node.returns = None
+            self.hints_seen[f"return {node.name}"] += 1
         return self.generic_visit(node)
 
     def _imports_types(self, node: ast.stmt, *, checking: bool = False) -> bool:
@@ -115,6 +133,16 @@ class _Bare(ast.NodeTransformer):
 
 def _is_checking(test: ast.expr) -> bool:
     return (test.id if isinstance(test, ast.Name) else getattr(test, "attr", "")) == "TYPE_CHECKING"
+
+
+def _computed(tree: ast.Module) -> set[str]:
+    """Hints that run something when the file is imported."""
+    hints = (getattr(node, name, None) for node in ast.walk(tree) for name in ("annotation", "returns"))
+    return {
+        ast.dump(hint)
+        for hint in hints
+        if isinstance(hint, ast.expr) and any(isinstance(one, _RUNS) for one in ast.walk(hint))
+    }
 
 
 def _undefined(tree: ast.Module) -> set[str]:
