@@ -59,6 +59,8 @@ def retry(fetch, attempts=3):
         ("refactor to remove the type hints checks", frozenset()),
         ("add docstring validation", frozenset()),
         ("add tests with comments", frozenset()),
+        ("return None and add a docstring", frozenset()),
+        ("add a method to parse docstrings", frozenset()),
     ],
 )
 def test_what_an_instruction_promises(instruction: str, promise: frozenset[str]) -> None:
