@@ -461,3 +461,20 @@ async def test_a_model_that_can_explain_is_asked_and_silent_documentation_says_n
     host = FakeHost(hits=[STOCK], facts=facts(parameters_m=135.0))
     host.places["take"] = UsesReply(root="/repo", definitions=(TAKE,), uses=())
     assert "passages are quoted" in (await ask(host, "What does take do?"))[0].route.reason
+
+
+async def test_what_is_selected_its_documentation_says_too() -> None:
+    text = 'import os\n\n\ndef take(count):\n    """Take that many out."""\n    return count\n'
+    host = FakeHost("x", hits=[TOTAL], facts=facts(parameters_m=135.0))
+    place = Place(path="pkg/a.py", line=4, end_line=6, symbol="take", kind="function")
+    host.places["take"] = UsesReply(root="/repo", definitions=(place,), uses=())
+    start = text.index("def")
+    answer, _ = await ask(host, "What does this do?", selection=snapshot(text), start=start, end=len(text) - 1)
+    assert answer.answer.startswith("Take that many out [1].") and host.asked == []
+    assert [(c.path, c.start_line, c.end_line) for c in answer.citations] == [("pkg/a.py", 4, 6)]
+    asked = "What does this code do, and how? (pkg/a.py:4-6)"  # as VS Code's /explain has it
+    again, _ = await ask(host, asked, selection=snapshot(text), start=start, end=len(text) - 1)
+    assert again.answer == answer.answer
+    inner = text.index("return")
+    await ask(host, "What does this do?", selection=snapshot(text), start=inner, end=inner + 6)
+    assert host.asked, "of a line within, the model is asked"

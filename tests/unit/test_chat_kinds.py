@@ -94,6 +94,7 @@ def test_questions_for_a_definition_name_a_symbol(text: str, name: str) -> None:
         ("Describe the function take()", "take"),
         ("What is OutOfStock for?", "OutOfStock"),
         ("what's the purpose of load_all", "load_all"),
+        ("What does take do, and how? (shop/stock.py)", "take"),
         ("What does the cart do with a discount?", ""),
         ("What is the largest total that a cart may have?", ""),
         ("Explain how the cart works", ""),
@@ -121,6 +122,7 @@ def test_other_questions_are_about_the_code(text: str) -> None:
 def test_what_is_pasted_is_read_in_no_time() -> None:
     """By the power of the runs of spaces in it, this took minutes."""
     assert kind(f"what calls foo in{' ' * 20_000}.").kind == "code"
+    assert kind(f"explain foo {'!' * 30_000}x").kind == "code"
     assert kind(f"where is foo defined{chr(10) * 20_000}def foo():").kind == "code"
 
 

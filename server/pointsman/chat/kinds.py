@@ -79,13 +79,13 @@ _DEFINITION = (
 )
 _MEANING = (
     re.compile(
-        rf"\W*(?:what (?:does|do)|explain|describe) (?:the )?(?:(?:function|class|method) )?{_CODE}"
-        r"(?: (?:function|class|method))?(?: do| mean)?(?: here)?\W*",
+        rf"\W{{0,9}}(?:what (?:does|do)|explain|describe) (?:the )?(?:(?:function|class|method) )?{_CODE}"
+        r"(?: (?:function|class|method|code))?(?: do| mean)?(?: here)?(?:, and how)?\W{0,9}(?:\([^()]{0,300}\))?\W{0,9}",
         re.I,
     ),
     re.compile(
-        r"\W*what(?: is|'s|s) (?:the (?:purpose|meaning|job) of )?(?:the )?(?:(?:function|class|method) )?"
-        rf"{_CODE}(?: (?:function|class|method))?(?: (?:good |used )?for)?\W*",
+        r"\W{0,9}what(?: is|'s|s) (?:the (?:purpose|meaning|job) of )?(?:the )?(?:(?:function|class|method) )?"
+        rf"{_CODE}(?: (?:function|class|method))?(?: (?:good |used )?for)?\W{{0,9}}",
         re.I,
     ),
 )
@@ -119,7 +119,7 @@ def read(question: Question) -> Reading:
     if _POINTER.fullmatch(name):
         # "it" is what is selected, or what was asked about before.
         name = "" if pointed else _symbol(question.before)[1]
-        kind = kind if name or (pointed and kind != "meaning") else "code"
+        kind = kind if pointed or name else "code"
     if kind != "code":
         return Reading(kind=kind, name=name, leans=leans, only=kind != "meaning" and _only(text, name))
     return Reading(kind="follow-up" if leans else "code", leans=leans)

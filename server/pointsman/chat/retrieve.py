@@ -79,7 +79,12 @@ async def retrieve(
     name = reading.name or (await asyncio.to_thread(selected_symbol, question) if chosen else "")
     look = _Look(host, exclusions, question)
     uses, definitions = await _of_symbol(look, name, reading.kind)
-    told = await _overview(look) if reading.kind == "map" else await _holding(look, name, [*uses, *definitions])
+    if reading.kind == "map":
+        told = await _overview(look)
+    elif reading.kind == "meaning" and not reading.name:
+        told = []  # it is what is selected
+    else:
+        told = await _holding(look, name, [*uses, *definitions])
     query = question.text
     if reading.leans and not told:
         query = f"{question.before[:300]}\n{query}"
