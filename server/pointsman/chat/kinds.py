@@ -80,7 +80,8 @@ _DEFINITION = (
 _MEANING = (
     re.compile(
         rf"\W{{0,9}}(?:what (?:does|do)|explain|describe) (?:the )?(?:(?:function|class|method) )?{_CODE}"
-        r"(?: (?:function|class|method|code))?(?: do| mean)?(?: here)?(?:, and how)?\W{0,9}(?:\([^()]{0,300}\))?\W{0,9}",
+        r"(?: (?:function|class|method|code))?(?: do| mean)?(?: here)?(?:, and how)?\W{0,9}"
+        r"(?:\([^()]{0,300}\))?\W{0,9}",
         re.I,
     ),
     re.compile(
