@@ -86,3 +86,20 @@ async def test_a_client_that_has_a_host_asks_it(monkeypatch: pytest.MonkeyPatch,
     async with telling_of_waiting(Console(file=io.StringIO(), force_terminal=True), client, starting=False):
         await asyncio.sleep(0.1)
     assert client.asked
+
+
+async def test_it_ends_whenever_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also at the very moment in which the host answers, when a cancelled `wait_for` gives the answer and goes on."""
+    monkeypatch.setattr(waiting, "_MOMENT", 0.001)
+
+    class Answering(Host):
+        async def status(self, _: Any) -> Any:
+            answered.set()
+            raise HostError("no host is running")
+
+    for _ in range(50):
+        answered = asyncio.Event()
+        async with asyncio.timeout(5):
+            console = Console(file=io.StringIO(), force_terminal=True)
+            async with telling_of_waiting(console, Answering(), starting=True):  # type: ignore[arg-type]
+                await answered.wait()

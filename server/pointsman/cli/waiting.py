@@ -45,7 +45,8 @@ async def _tell(console: Console, host: HostApi, starting: bool) -> None:
                 if starting and host.connecting:
                     waiting = ["starting the host…"]
             else:
-                status = await asyncio.wait_for(host.status(Nothing()), _MOMENT)
+                async with asyncio.timeout(_MOMENT):  # `wait_for` can lose the cancelling that ends this (Python 3.11)
+                    status = await host.status(Nothing())
                 starting = False
                 waiting = [f"loading {one.model}…" for one in status.engines if one.state is EngineState.LOADING]
         except (TimeoutError, PointsmanError):  # an error is for the command itself to tell
