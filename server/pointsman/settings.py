@@ -5,7 +5,6 @@ Knows folders and the user's `settings.toml`; knows nothing of policy, which has
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
@@ -194,6 +193,8 @@ def _plain(key: str) -> str:
 
 def _near(unknown: str, known: Sequence[str]) -> str:
     """What to write instead of an unknown setting, as the file takes it."""
+    import difflib  # for a mistake alone
+
     near = difflib.get_close_matches(unknown, known, n=1)
     return f"did you mean {spelled(near[0])}?" if near else f"one of {', '.join(map(spelled, known))}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,17 @@ from pointsman.errors import UsageError
 from pointsman.host.api import IndexParams, IndexReport, SearchParams, SearchReply
 from tests.cli_services import serve
 
+EMPTY = IndexReport(
+    root="/", files=0, chunks=0, skipped={}, seconds=0, embedded=0, reused=0, model="", revision="", notes={}
+)
+
 
 def run(monkeypatch: pytest.MonkeyPatch, root: Path, *options: str, **skipped: tuple[int, tuple[str, ...]]) -> Result:
-    report = IndexReport(
+    report = replace(
+        EMPTY,
         root=str(root),
         files=1,
-        chunks=1,
         skipped={reason: count for reason, (count, _) in skipped.items()},
-        seconds=0.1,
-        embedded=1,
-        reused=0,
-        model="m",
-        revision="",
-        notes={},
         skipped_paths={reason: paths for reason, (_, paths) in skipped.items() if paths},
     )
 
@@ -61,18 +60,7 @@ def tried(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[Result, lis
     class Host:
         async def index(self, params: IndexParams) -> AsyncGenerator[IndexReport, None]:
             indexed.append(params.path)
-            yield IndexReport(
-                root="/",
-                files=0,
-                chunks=0,
-                skipped={},
-                seconds=0,
-                embedded=0,
-                reused=0,
-                model="",
-                revision="",
-                notes={},
-            )
+            yield EMPTY
 
         async def search(self, params: SearchParams) -> SearchReply:
             return SearchReply(root="/", hits=())

@@ -30,7 +30,7 @@ def _first_sentence(source: Source, place: Place) -> tuple[str, int, int] | None
     from pointsman_indexer.languages import language_of
     from pointsman_indexer.pairs import documentation
 
-    lines = dict(source.whole or source.lines)
+    lines = dict(source.passage)
     start, end = min(lines), max(lines)
     # Joined passages leave out the blank lines between them.
     data = "\n".join(lines.get(number, "") for number in range(start, end + 1)).encode("utf-8", "replace")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pointsman.chat.citations import add_places
 from pointsman.chat.quote import LINES, block
+from pointsman.chat.runs import Lines
 from pointsman.chat.sources import Source
 from pointsman.host.api import Place
 
-Cited = dict[int, tuple[int, int]]
-"""By the numbers of sources, the first and the last line that is cited."""
+Cited = dict[int, Lines]
+"""By the numbers of sources, the lines that are cited."""
 _MOST_COUNTED = 100
 
 
@@ -30,32 +32,32 @@ def defined(
     blocks = []
     for number, place in held:
         source, end = sources[number], place.line + LINES
-        own = [(n, line) for n, line in source.whole or source.lines if place.line <= n <= min(end, place.end_line)]
+        own = [(n, line) for n, line in source.passage if place.line <= n <= min(end, place.end_line)]
         blocks.append(block(number, source, own))
     silent = f"The symbol graph knows no use of `{name}`. " if unused else ""
     return _text(f"{silent}`{name}` is defined here:", blocks, len(definitions) - len(held)), _cited(held)
 
 
 def _held(places: Sequence[Place], sources: Mapping[int, Source]) -> list[tuple[int, Place]]:
-    """The places that a source shows, each line once, with the source's number."""
-    found: dict[tuple[str, int], tuple[int, Place]] = {}
+    """The places that a source shows, each with the source's number."""
+    found = []
     for place in places:
         for number, source in sources.items():
-            if source.path == place.path and place.line in dict(source.whole or source.lines):
-                found.setdefault((place.path, place.line), (number, place))
-    return list(found.values())
+            if source.path == place.path and place.line in dict(source.passage):
+                found.append((number, place))
+                break
+    return found
 
 
 def _cited(held: Sequence[tuple[int, Place]]) -> Cited:
     cited: Cited = {}
     for number, place in held:
-        first, last = cited.get(number, (place.line, place.line))
-        cited[number] = min(first, place.line), max(last, place.end_line, place.line)
+        add_places(cited, {number: (place.line, max(place.line, place.end_line))})
     return cited
 
 
 def _use(place: Place, source: Source) -> str:
-    line = dict(source.whole or source.lines)[place.line].strip()
+    line = dict(source.passage)[place.line].strip()
     code = f": `{line}`" if line and "`" not in line else ""
     inside = f"`{place.symbol}` in " if place.symbol else ""
     by_name = "" if place.confidence == "resolved" else ", going by the name alone"

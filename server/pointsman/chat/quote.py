@@ -44,7 +44,7 @@ def block(number: int, source: Source, lines: Sequence[tuple[int, str]]) -> str:
 def _passage(source: Source, asked: frozenset[str]) -> list[tuple[int, str]]:
     """The run of at most `LINES` lines that names the most of what is asked, earliest first, with their numbers: of
     passages that were joined, lines of the one that was found first."""
-    lines = source.whole or source.lines
+    lines = source.passage
     if source.parts:
         start, end, _ = source.parts[0]
         lines = tuple(line for line in lines if start <= line[0] <= end)

@@ -47,12 +47,17 @@ class Source:
     """Of joined passages, the first and last line and the symbol of each."""
 
     @property
+    def passage(self) -> tuple[tuple[int, str], ...]:
+        """All lines, also those that are not shown."""
+        return self.whole or self.lines
+
+    @property
     def start_line(self) -> int:
-        return (self.whole or self.lines)[0][0]
+        return self.passage[0][0]
 
     @property
     def end_line(self) -> int:
-        return (self.whole or self.lines)[-1][0]
+        return self.passage[-1][0]
 
     @property
     def text(self) -> str:

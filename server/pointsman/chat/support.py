@@ -55,7 +55,7 @@ def said(sentence: str, source: Source, asked: frozenset[str] = frozenset()) -> 
     if few or not told - asked or len(own) > len(set(own)):
         return None
     # Of what was left out of a passage, a line may turn the next one's meaning.
-    lines = source.whole or source.lines
+    lines = source.passage
     found = {*runs(words, lines), *runs(bare, lines)}
     for first, last in sorted(found, key=lambda run: run[1] - run[0]):
         text = _text(lines, first, last)

@@ -16,7 +16,8 @@ from pointsman.refactor.promise import promised
 from pointsman.refactor.prompt import EDIT
 
 _WANTED = re.compile(
-    r"\bdoc[\s-]?strings?\b|^\W*(?:please\s+)?(?:(?:add|write|generate)\s+(?:\w+\s+)?(?:documentation|docs)|document)\b",
+    r"\bdoc[\s-]?strings?\b"
+    r"|^\W*(?:please\s+)?(?:(?:add|write|generate)\s+(?:\w+\s+)?(?:documentation|docs)|document)\b",
     re.IGNORECASE,
 )
 _OTHER = re.compile(r"\b(remove|delete|rename|fix|update|change|move|extract|type)\b", re.IGNORECASE)
@@ -24,7 +25,8 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 STOP = '"""'
 _LINES = 6
 _ANEW = re.compile(
-    r"\b(?:improve|better|expand|extend|complete|rewrite|rephrase|redo|replace|translate|shorten|reformat|correct|longer|shorter)\b",
+    r"\b(?:improve|better|expand|extend|complete|rewrite|rephrase|redo|replace|translate|shorten|reformat"
+    r"|correct|longer|shorter)\b",
     re.IGNORECASE,
 )
 

@@ -31,7 +31,8 @@ _DOCS = re.compile(
     r"|^(?:document|comment)\s+(?!out\b)\w"
 )
 _HINTS = re.compile(
-    rf"\btype[\s-]?(?:hint(?:s|ing)?|annotations?)\b{_NO_CODE}|^annotate\b|^{_EDITS}\s+{_FEW_WORDS}{{0,2}}?(?:types|typing){_ABOUT}"
+    rf"\btype[\s-]?(?:hint(?:s|ing)?|annotations?)\b{_NO_CODE}|^annotate\b"
+    rf"|^{_EDITS}\s+{_FEW_WORDS}{{0,2}}?(?:types|typing){_ABOUT}"
 )
 _MENTIONED = re.compile(
     r"\b(?:keep\w*|preserv\w+|leav\w+|without|with|as|match\w*|according|per|from|follow\w*|like"
@@ -40,7 +41,8 @@ _MENTIONED = re.compile(
 """Before documentation or hints: something else is asked for, which they are only about."""
 _ASKS = re.compile(
     rf"^(?:{_EDITS}|rename|move|extract|refactor|simplify|inline|implement|replace|convert|split|merge|handle|make|turn"
-    r"|clean|sort|reorder|optimi[sz]e|speed|cache|validate|wrap|swap|set|switch|support|catch|log|test|use|apply|ensure|allow|accept|avoid|port|migrate|introduce|reduce|raise|memoi[sz]e|compute"
+    r"|clean|sort|reorder|optimi[sz]e|speed|cache|validate|wrap|swap|set|switch|support|catch|log|test"
+    r"|use|apply|ensure|allow|accept|avoid|port|migrate|introduce|reduce|raise|memoi[sz]e|compute"
     r"|return(?!\s+values?\b))\b"
 )
 _DIRECTIVE = re.compile(
