@@ -95,6 +95,15 @@ def read(root: Path, path: str) -> FileData | None:
     return FileData(entry=entry_of(path, status), data=data, blob=blob_id(data), settled=calm)
 
 
+def blob_of(root: Path, path: str) -> str | None:
+    """The blob id of the file's bytes as they are now; None when there are none to be had."""
+    try:
+        found = read(root, path)
+    except OSError:
+        return None
+    return found.blob if found else None
+
+
 def stat_of(root: Path, path: str) -> FileEntry | None:
     """The entry of a file that was indexed before; None when it is gone or no regular file any more."""
     try:

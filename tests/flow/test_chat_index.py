@@ -9,7 +9,6 @@ from typing import Literal
 
 import pytest
 
-from pointsman.build import _blob_of
 from pointsman.chat.kinds import read
 from pointsman.chat.retrieve import retrieve
 from pointsman.chat.service import ChatService
@@ -32,6 +31,7 @@ from pointsman.host.repository import Surroundings
 from pointsman.models.base import Adaptation, EngineState, EngineStatus, Priority
 from pointsman.settings import Settings
 from pointsman_indexer import HashEmbedder
+from pointsman_indexer.files import blob_of
 from tests.pipelines import FakeHost, FixedRouter, rules
 
 FILES = {
@@ -129,7 +129,7 @@ async def sources(indexes: Indexes, root: Path, text: str) -> list[Source]:
 
 async def ask(indexes: Indexes, root: Path, text: str, *drafts: str) -> Answer:
     question = Question(text=text, root=root)
-    return await ChatService(Host(indexes, *drafts), FixedRouter("local"), rules, Settings(), _blob_of).ask(
+    return await ChatService(Host(indexes, *drafts), FixedRouter("local"), rules, Settings(), blob_of).ask(
         question, lambda _: None
     )
 
@@ -182,5 +182,5 @@ async def test_a_file_that_is_gone_or_another_by_now_is_not_cited(
 async def test_what_the_repository_does_not_answer_is_declined(indexes: Indexes, root: Path) -> None:
     host = Host(indexes, "never asked")
     question = Question(text="How are Docker images unpacked onto Kubernetes?", root=root)
-    answer = await ChatService(host, FixedRouter("local"), rules, Settings(), _blob_of).ask(question, lambda _: None)
+    answer = await ChatService(host, FixedRouter("local"), rules, Settings(), blob_of).ask(question, lambda _: None)
     assert answer.abstained and not host.asked and "does not seem to answer" in answer.answer

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from pointsman.build import _exclusions_of, _Router
 from pointsman.chat.service import ChatService
 from pointsman.chat.types import Answer, Question
 from pointsman.errors import PointsmanError
@@ -22,6 +21,8 @@ from pointsman.refactor.apply import apply
 from pointsman.refactor.service import RefactorService
 from pointsman.refactor.types import Part, Refactoring, RefactorQuery
 from pointsman.settings import Settings
+from pointsman.wiring.exclusions import exclusions_of
+from pointsman.wiring.router import PolicyRouter
 from tests.gateway_site import Site, kingfisher, site
 from tests.pipelines import FakeHost, snapshot
 
@@ -96,13 +97,13 @@ class Attack:
 
     async def refactored(self, query: RefactorQuery, host: GatewayHost) -> Refactoring:
         paths = self.site.paths
-        result = await RefactorService(host, _Router(paths), _exclusions_of(paths), Settings()).refactor(query)
+        result = await RefactorService(host, PolicyRouter(paths), exclusions_of(paths), Settings()).refactor(query)
         self.results.append(result)
         return result
 
     async def asked(self, question: Question, host: GatewayHost) -> Answer:
         paths = self.site.paths
-        chat = ChatService(host, _Router(paths), _exclusions_of(paths), Settings(), host.blob_of)
+        chat = ChatService(host, PolicyRouter(paths), exclusions_of(paths), Settings(), host.blob_of)
         return await chat.ask(question, lambda delta: None)
 
     async def refused(self, *arguments: Any, **changes: Any) -> PointsmanError:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from pointsman.build import _Maker
 from pointsman.cli.app import cli
 from pointsman.cli.common import Cli
 from pointsman.errors import ConfigError, NotFound
@@ -22,6 +21,7 @@ from pointsman.models.store import ModelStore
 from pointsman.policy import layers
 from pointsman.policy.trust import Trust
 from pointsman.settings import Paths, Settings
+from pointsman.wiring.maker import CatalogueMaker
 
 OWN = (
     'version = 1\n[[own.endpoints]]\nname = "team"\nbase_url = "http://127.0.0.1:9/v1"\nkind = "openai"\nmodel = "m"\n'
@@ -104,7 +104,7 @@ def test_a_model_in_the_wrong_role(paths: Paths, setting: str, name: str) -> Non
     paths.settings_file.write_text(f'{setting} = "{name}"\n')
     (one,) = found("roles")
     assert one["state"] == "problem" and f"{setting}: {name} is for " in one["detail"]
-    settings, maker = Settings.load(paths, {}), _Maker(paths)
+    settings, maker = Settings.load(paths, {}), CatalogueMaker(paths)
     for use in (maker.ensure_installed, maker.grant):
         with pytest.raises(ConfigError, match=f"{setting}: {name} is for"):
             use(load_catalogue().get("smollm2-135m"), settings)

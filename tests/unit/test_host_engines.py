@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.build import _Maker, _vector_server
 from pointsman.errors import ConfigError, PolicyRefusal
 from pointsman.host.engines import Engines
 from pointsman.models.card import Card
 from pointsman.policy.trust import Trust
 from pointsman.settings import Paths, Settings
+from pointsman.wiring.maker import CatalogueMaker
+from pointsman.wiring.vectors import vector_server
 
 POLICY = """version = 1
 [[own.endpoints]]
@@ -36,7 +37,7 @@ def grant(paths: Paths, port: int | None) -> None:
 
 async def test_an_own_endpoint_is_used_only_while_policy_lists_it(paths: Paths) -> None:
     settings = Settings(engine="own")
-    engines = Engines(lambda: settings, _Maker(paths))
+    engines = Engines(lambda: settings, CatalogueMaker(paths))
     grant(paths, 8001)
     first = await engines.generator("completion")
     assert await engines.generator("chat") is first
@@ -53,7 +54,7 @@ async def test_policy_is_asked_about_the_model_that_is_wanted_alone(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(engine="own", chat_model="qwen2.5-coder-0.5b")
-    maker = _Maker(paths)
+    maker = CatalogueMaker(paths)
     engines = Engines(lambda: settings, maker)
     asked: list[str] = []
     really = maker.grant
@@ -78,7 +79,7 @@ async def test_policy_is_asked_about_the_model_that_is_wanted_alone(
 
 async def test_a_trusted_repository_may_forbid_it_for_its_own_text(paths: Paths, tmp_path: Path) -> None:
     settings = Settings(engine="own")
-    engines = Engines(lambda: settings, _Maker(paths))
+    engines = Engines(lambda: settings, CatalogueMaker(paths))
     grant(paths, 8001)
     for name, policy in (("free", "version = 1\n"), ("strict", "version = 1\n[own]\nendpoints = []\n")):
         (tmp_path / name / ".pointsman").mkdir(parents=True)
@@ -92,7 +93,7 @@ async def test_a_trusted_repository_may_forbid_it_for_its_own_text(paths: Paths,
 
 
 def test_another_machine_s_endpoint_wants_a_trusted_workspace(paths: Paths, tmp_path: Path) -> None:
-    settings, maker = Settings(engine="own"), _Maker(paths)
+    settings, maker = Settings(engine="own"), CatalogueMaker(paths)
     grant(paths, 8001)
     maker.admit(settings, str(tmp_path))  # a server of this very machine
     file = paths.config / "policy.toml"
@@ -107,16 +108,16 @@ def test_another_machine_s_endpoint_wants_a_trusted_workspace(paths: Paths, tmp_
 @pytest.mark.parametrize("wrong", ["local_only = true", "local_only = 'true'", "local_only = true\nnonsense", "["])
 def test_local_only_and_mistakes_turn_the_vector_server_off(paths: Paths, tmp_path: Path, wrong: str) -> None:
     settings = Settings(store_url="https://vectors.example")
-    assert _vector_server(paths, settings, tmp_path) == ("https://vectors.example", "")
+    assert vector_server(paths, settings, tmp_path) == ("https://vectors.example", "")
     (paths.config / "policy.toml").write_text(f"version = 1\n{wrong}\n")
-    assert _vector_server(paths, settings, tmp_path) == ("", "")
+    assert vector_server(paths, settings, tmp_path) == ("", "")
 
 
 def test_a_trusted_repository_may_keep_its_vectors_here(paths: Paths, tmp_path: Path) -> None:
     (tmp_path / ".pointsman").mkdir()
     (tmp_path / ".pointsman" / "policy.toml").write_text("version = 1\nlocal_only = true\n")
     Trust(paths.config).trust(tmp_path)
-    assert _vector_server(paths, Settings(store_url="https://vectors.example"), tmp_path) == ("", "")
+    assert vector_server(paths, Settings(store_url="https://vectors.example"), tmp_path) == ("", "")
 
 
 def test_local_only_turns_own_endpoint_off(paths: Paths) -> None:
@@ -125,4 +126,4 @@ def test_local_only_turns_own_endpoint_off(paths: Paths) -> None:
     file = paths.config / "policy.toml"
     file.write_text("version = 1\nlocal_only = true\n" + POLICY.format(port=8001).split("\n", 1)[1])
     with pytest.raises(ConfigError, match="no own endpoint"):
-        _Maker(paths).grant(_Maker(paths).card("smollm2-135m"), settings)
+        CatalogueMaker(paths).grant(CatalogueMaker(paths).card("smollm2-135m"), settings)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.build import _Maker
 from pointsman.host.engines import Engines
 from pointsman.models.card import Card
 from pointsman.settings import Paths, Settings
+from pointsman.wiring.maker import CatalogueMaker
 
 SETTINGS = Settings(engine="torch", device="cpu")
 
@@ -25,11 +25,11 @@ def install(paths: Paths, name: str, version: str) -> None:
 
 @pytest.fixture
 def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
-    def unchecked(maker: _Maker, card: Card) -> Path:
+    def unchecked(maker: CatalogueMaker, card: Card) -> Path:
         return maker._store.folder(card.name)
 
     monkeypatch.delenv("POINTSMAN_POLICY", raising=False)
-    monkeypatch.setattr(_Maker, "checked", unchecked)
+    monkeypatch.setattr(CatalogueMaker, "checked", unchecked)
     made = Paths.resolve({"POINTSMAN_HOME": str(tmp_path)}).ensure()
     for name in (SETTINGS.completion_model, SETTINGS.embedder):
         install(made, name, "one")
@@ -43,7 +43,7 @@ def specs(engine: object) -> list[str]:
 
 
 async def test_another_version_of_the_model_is_another_engine(paths: Paths) -> None:
-    engines = Engines(lambda: SETTINGS, _Maker(paths))
+    engines = Engines(lambda: SETTINGS, CatalogueMaker(paths))
     first = await engines.generator("completion")
     assert await engines.generator("chat") is first and specs(first) == ["one", "one"]
     install(paths, SETTINGS.completion_model, "two")
@@ -54,7 +54,7 @@ async def test_another_version_of_the_model_is_another_engine(paths: Paths) -> N
 
 
 async def test_another_version_of_either_model_is_another_process_for_both(paths: Paths) -> None:
-    engines = Engines(lambda: SETTINGS, _Maker(paths))
+    engines = Engines(lambda: SETTINGS, CatalogueMaker(paths))
     embedder, _ = await engines.embedder()
     for name, expected in ((SETTINGS.completion_model, ["two", "one"]), (SETTINGS.embedder, ["two", "two"])):
         install(paths, name, "two")
@@ -69,7 +69,7 @@ async def test_another_version_of_either_model_is_another_process_for_both(paths
 async def test_a_pull_of_the_chat_model_leaves_the_rest_as_it_is(paths: Paths) -> None:
     settings = replace(SETTINGS, chat_model="qwen2.5-coder-1.5b")
     install(paths, settings.chat_model, "one")
-    engines = Engines(lambda: settings, _Maker(paths))
+    engines = Engines(lambda: settings, CatalogueMaker(paths))
     writer, chat = await engines.generator("completion"), await engines.generator("chat")
     embedder, _ = await engines.embedder()
     install(paths, settings.chat_model, "two")

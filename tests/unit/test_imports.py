@@ -19,6 +19,7 @@ ONLY_UNDER: dict[tuple[str, ...], tuple[str, ...]] = {
     HTTP: ("pointsman/gateway/", "pointsman/models/download.py", "pointsman/models/store.py"),
     ("qdrant_edge", "qdrant_client"): ("pointsman_indexer/store_edge.py", "pointsman_indexer/store_server.py"),
     ("pygls", "lsprotocol"): ("pointsman/lsp/",),
+    ("pointsman.wiring",): ("pointsman/wiring/", "pointsman/build.py"),
 }
 
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
