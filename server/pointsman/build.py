@@ -130,8 +130,8 @@ def build_host(
     from pointsman.host import pause
     from pointsman.host.adaptations import Adaptations
     from pointsman.host.engines import Engines
+    from pointsman.host.index_thread import Surroundings
     from pointsman.host.indexing import Indexes
-    from pointsman.host.repository import Surroundings
     from pointsman.host.service import HostService
     from pointsman.policy import layers
     from pointsman.wiring.learner import ChildLearner

@@ -26,8 +26,8 @@ from pointsman.host.api import (
     UsesParams,
     UsesReply,
 )
+from pointsman.host.index_thread import Surroundings
 from pointsman.host.indexing import Indexes
-from pointsman.host.repository import Surroundings
 from pointsman.models.base import Adaptation, EngineState, EngineStatus, Priority
 from pointsman.settings import Settings
 from pointsman_indexer import HashEmbedder

@@ -23,8 +23,8 @@ from pointsman.host.api import (
     SearchParams,
     UsesParams,
 )
+from pointsman.host.index_thread import Surroundings
 from pointsman.host.indexing import Indexes
-from pointsman.host.repository import Surroundings
 from pointsman.host.rerank import READ
 from pointsman.host.watch import relevant
 from pointsman.models.base import Adaptation, EngineState, EngineStatus, Priority
@@ -342,7 +342,7 @@ async def test_what_is_saved_is_found_by_words_before_it_is_embedded(
 
 
 async def test_indexing_pauses_and_goes_on(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pointsman.host.repository._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("pointsman.host.updating._PAUSE_SECONDS", 0.01)
     embedder, reasons = Embedder("a"), ["while on battery"]
     embedder.release.set()
 
@@ -399,7 +399,7 @@ async def test_what_a_failed_update_was_to_look_at_is_looked_at_by_the_next(
         await asyncio.Event().wait()
         yield set()
 
-    monkeypatch.setattr("pointsman.host.repository.changes", nothing)
+    monkeypatch.setattr("pointsman.host.updating.changes", nothing)
     embedder = Embedder("a")
     embedder.release.set()
     broken = False

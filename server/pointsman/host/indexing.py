@@ -34,7 +34,8 @@ from pointsman.host.api import (
     UsesParams,
     UsesReply,
 )
-from pointsman.host.repository import Repository, Surroundings
+from pointsman.host.index_thread import Surroundings
+from pointsman.host.repository import Repository
 from pointsman.models.base import Adaptation, TextEmbedder
 from pointsman_indexer import find_root
 
@@ -67,7 +68,7 @@ class Indexes:
                     yield step
                 else:
                     imported = step
-        async with contextlib.aclosing(repository.update(paths)) as stream:
+        async with contextlib.aclosing(repository.updates.join(paths)) as stream:
             async for item in stream:
                 if isinstance(item, IndexProgress):
                     yield item
@@ -123,7 +124,7 @@ class Indexes:
             if root not in self._open:
                 self._open[root] = Repository(root, folder, embedder, dimension, self._surroundings)
             if remark:
-                self._open[root].remark = remark
+                self._open[root].updates.remark = remark
             return self._open[root]
 
     def _folder_of(self, root: Path) -> Path:
