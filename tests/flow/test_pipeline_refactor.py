@@ -251,6 +251,15 @@ async def test_a_closed_answer_without_a_change_says_so() -> None:
     assert done.edits == () and "nothing needs to change" in done.note and len(host.sent) == 1
 
 
+async def test_code_that_a_closed_answer_changes_besides_is_pointed_at() -> None:
+    host = FakeHost()
+    host.closed_answer = TYPED
+    done = await refactor(host, query(instruction="add a docstring"), target="closed")
+    assert done.edits and "changed code, in a request for documentation alone: look at pkg/a.py" in done.note
+    assert len(host.sent) == 1
+    assert (await refactor(host, target="closed")).note == "", "hints were asked for"
+
+
 async def test_an_answer_with_values_in_place_of_placeholders_is_not_sent_back() -> None:
     host = FakeHost()
     host.closed_answers = ["the password is correcthorse", TYPED]

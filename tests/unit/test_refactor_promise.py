@@ -191,6 +191,10 @@ def test_typescript_is_compared_without_its_annotations() -> None:
     assert broken(HINTS, base, typed, "typescript") == ""
     assert broken(HINTS, base, typed.replace("g(a", "h(a"), "typescript") == "changed code"
     assert broken(DOCS, base, typed, "typescript") == "changed code"
+    imported = "import type { X } from './x';\n" + typed
+    assert broken(HINTS, base, imported, "typescript") == ""
+    assert broken(HINTS, imported, typed, "typescript") == "changed code"
+    assert broken(HINTS, base, "import { X } from './x';\n" + typed, "typescript") == "changed code"
 
 
 def test_what_is_said_goes_and_lines_stay() -> None:
@@ -221,6 +225,11 @@ def test_a_docstring_that_is_there_is_said_unless_it_is_wanted_anew() -> None:
             "dropped type hints that there were",
         ),
         ("@d\nclass A:\n    x = 3\n", "@d\nclass A:\n    x: int = 3\n", "changed the fields of a class"),
+        (
+            "@d\nclass A:\n    x: int\n    y: int\n",
+            "@d\nclass A:\n    y: int\n    x: int\n",
+            "changed the fields of a class",
+        ),
         ("class A:\n    x = 3\n", "class A:\n    x: int = 3\n", ""),
         ("def f(a, b: int): ...\n", "def f(a: int, b): ...\n", "dropped type hints that there were"),
         ("def f(a): ...\n", "def f(a: open('x')): ...\n", "wrote code into a type hint"),

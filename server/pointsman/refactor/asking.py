@@ -13,10 +13,11 @@ from uuid import uuid4
 
 from pointsman.host.api import ClosedPreview, ClosedReply, ClosedRequest, HostApi, Message
 from pointsman.refactor.answer import NOTHING_TO_DO
-from pointsman.refactor.changes import changes_of
+from pointsman.refactor.changes import Changes, changes_of
 from pointsman.refactor.closed import TEMPLATE, closed_messages, lines_of, retry_message, spans
 from pointsman.refactor.context import Piece
 from pointsman.refactor.edits import edits_of
+from pointsman.refactor.promise import breach
 from pointsman.refactor.types import UNTOUCHED, Refactoring
 from pointsman.refactor.work import Work
 from pointsman.routed import NO_CLOSED, marks_of, messages_of, receipt_of, route_of
@@ -101,7 +102,17 @@ async def _judged(shown: Refactoring, work: Work, reply: ClosedReply) -> Refacto
     if changes.reason:
         return replace(result, note=f"{result.note} {_UNUSED}: {changes.reason}.".strip())
     edits, checks = await asyncio.to_thread(edits_of, changes, work, reply.secrets_written)
-    return result.with_edits(edits, checks)
+    beside = await asyncio.to_thread(_beside, changes, work)
+    return replace(result, note=f"{result.note} {beside}".strip()).with_edits(edits, checks)
+
+
+def _beside(changes: Changes, work: Work) -> str:
+    """A warning of code that changed where the user asked for documentation or type hints alone; "" for none."""
+    for index, text in changes.documents.items():
+        base = work.parts[index].snapshot
+        if wrong := breach(work.instruction, base.text, text, base.language):
+            return f"The answer {wrong}: look at {base.relative} before you apply it."
+    return ""
 
 
 def _to_repair(result: Refactoring) -> str:

@@ -20,7 +20,7 @@ def bare(text: str, language: str, *, types: bool = False) -> str | None:
     None where that is not known: for prose, without a grammar, and when parsing hits its limits.
 
     Args:
-        types: whether TypeScript's type annotations go too.
+        types: whether TypeScript's type annotations and `import type` go too.
     """
     data = text.encode("utf-8", "replace")
     tree = None if language in PROSE else syntax_tree(data, language)
@@ -30,7 +30,7 @@ def bare(text: str, language: str, *, types: bool = False) -> str | None:
     waiting = [tree.root_node]
     while waiting:
         node = waiting.pop()
-        if _is_said(node, language) or (types and language in TYPED and node.type in _TYPES):
+        if _is_said(node, language) or (types and language in TYPED and _is_type(node)):
             end = node.start_byte + len((node.text or b"").rstrip())  # some grammars count the line's end in
             spans.append(Span(start=node.start_byte, end=end))
         else:
@@ -50,3 +50,8 @@ def _is_said(node: Node, language: str) -> bool:
         return False
     (only,) = node.children
     return only.type == "string" and all(part.type != "interpolation" for part in only.children)
+
+
+def _is_type(node: Node) -> bool:
+    imports = node.type == "import_statement" and node.child_count > 1 and node.children[1].type == "type"
+    return imports or node.type in _TYPES

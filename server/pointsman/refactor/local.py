@@ -28,7 +28,7 @@ from pointsman.refactor.checks import new_syntax_errors, parses_alone
 from pointsman.refactor.docstring import STOP, DocstringPlan, documented_already, plan_docstring
 from pointsman.refactor.lines import Selection, split_lines
 from pointsman.refactor.local_tests import plan_tests, untested
-from pointsman.refactor.promise import broken, can_be_kept, promised
+from pointsman.refactor.promise import breach, can_be_kept, promised
 from pointsman.refactor.prompt import local_messages
 from pointsman.refactor.work import Chosen, Work
 
@@ -214,10 +214,8 @@ def _judged(
         return Placed(text=None, reason="the local model gave the code back unchanged")
     if new_syntax_errors(base, new, language):
         return Placed(text=None, reason="the local model's answer had syntax errors")
-    promise = promised(instruction, language)
-    if wrong := broken(promise, base, new, language):
-        asked = " and ".join(sorted(promise))
-        return Placed(text=None, reason=f"the local model's answer {wrong}, in a request for {asked} alone")
+    if wrong := breach(instruction, base, new, language):
+        return Placed(text=None, reason=f"the local model's answer {wrong}")
     return Placed(text=new)
 
 

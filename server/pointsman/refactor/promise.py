@@ -52,6 +52,8 @@ _DIRECTIVE = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 """Comments that tools act on."""
+_TYPE_IMPORT = re.compile(r"^import type\b.*", re.MULTILINE)
+"""Of TypeScript: may come with hints, and what is there may not go."""
 
 
 def promised(instruction: str, language: str) -> frozenset[Kind]:
@@ -94,8 +96,19 @@ def broken(promise: frozenset[Kind], base: str, new: str, language: str) -> str:
         except (SyntaxError, ValueError):
             pass  # a file that is broken elsewhere, which is compared as text
     types = "type hints" in promise
+    if types and Counter(_TYPE_IMPORT.findall(base)) - Counter(_TYPE_IMPORT.findall(new)):
+        return "changed code"
     old, now = bare(base, language, types=types), bare(new, language, types=types)
     return "" if None not in (old, now) and lines_of_code(old or "") == lines_of_code(now or "") else "changed code"
+
+
+def breach(instruction: str, base: str, new: str, language: str) -> str:
+    """As `broken`, of the instruction itself and with what it asks for; "" as well where nothing can be told."""
+    promise = promised(instruction, language)
+    if not (promise and can_be_kept(promise, base, language)):
+        return ""
+    wrong = broken(promise, base, new, language)
+    return f"{wrong}, in a request for {' and '.join(sorted(promise))} alone" if wrong else ""
 
 
 def _directives(text: str, promise: frozenset[Kind]) -> Counter[str]:

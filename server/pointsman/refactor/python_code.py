@@ -52,8 +52,8 @@ class _Bare(ast.NodeTransformer):
     hints: bool = False
     hints_seen: Counter[str] = field(default_factory=Counter)
     """By the names that they stand at."""
-    fields: Counter[str] = field(default_factory=Counter)
-    """Annotated targets of classes that are made of them: with decorators or bases, as a dataclass."""
+    fields: list[str] = field(default_factory=list)
+    """Annotated targets, in order, of classes that are made of them: with decorators or bases, as a dataclass."""
     declared: Counter[str] = field(default_factory=Counter)
     """Targets of annotations without a value, such as a dataclass's fields."""
     imported: Counter[str] = field(default_factory=Counter)
@@ -91,7 +91,7 @@ class _Bare(ast.NodeTransformer):
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         if self.hints and (node.decorator_list or node.bases):
             annotated = (one.target for one in node.body if isinstance(one, ast.AnnAssign))
-            self.fields.update(f"{node.name} {ast.dump(target)}" for target in annotated)
+            self.fields += [f"{node.name} {ast.dump(target)}" for target in annotated]
         return self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
