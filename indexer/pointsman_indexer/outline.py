@@ -63,7 +63,8 @@ def _rank(symbol: Symbol, wanted: set[str]) -> tuple[int, int, int]:
 
 def _file(path: str, symbols: Sequence[Symbol]) -> str:
     ordered = sorted(symbols, key=lambda symbol: (symbol.start_line, symbol.depth))
-    return f"{path}:\n" + "".join(_line(symbol) + "\n" for symbol in ordered)
+    shown = "".join(char if char.isprintable() else "\ufffd" for char in path)  # a name may hold line ends
+    return f"{shown}:\n" + "".join(_line(symbol) + "\n" for symbol in ordered)
 
 
 def _line(symbol: Symbol) -> str:

@@ -296,3 +296,4 @@ def test_outline_keeps_its_budget_and_prefers_what_is_asked_for() -> None:
     small = outline(files, 14, "how is an order refunded: refund")
     assert "refund_order" in small and "class Cart" not in small
     assert outline(files, 0) == ""
+    assert outline({"a\n1: class B.py": files["a.py"]}, 200).splitlines()[0] == "a\ufffd1: class B.py:"
