@@ -107,7 +107,7 @@ def test_terms_are_refused_without_a_terminal_and_named(run: Run, server: FileSe
 def test_terms_are_shown_and_asked_for_on_a_terminal(tmp_path: Path) -> None:
     for answer, accepted in (("n\n", False), ("y\n", True)):
         ours, theirs = pty.openpty()
-        code = "import click, sys; from pointsman.cli.models import _accepts; from tests.models_http import card\n"
+        code = "import click, sys; from pointsman.cli.pulling import _accepts; from tests.models_http import card\n"
         code += "sys.exit(0 if _accepts(card(terms='Be kind.')) else 7)"
         child = subprocess.Popen(
             [sys.executable, "-c", code],

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
+from pointsman.cli.cards import details_of, lines_of, machine_line, row_of, sorted_cards, warn
 from pointsman.cli.common import Cli, Group, json_option, visible
-from pointsman.errors import ConfigError, PolicyRefusal, UsageError, VerificationError
+from pointsman.cli.pulling import check_may_download, pull_card, pulled, tell
+from pointsman.errors import ConfigError, UsageError, VerificationError
 from pointsman.settings import EngineChoice
 
 if TYPE_CHECKING:
-    from pointsman.models.card import Card
     from pointsman.models.catalogue import Catalogue
-    from pointsman.models.fit import Hardware
-    from pointsman.models.pull import PullProgress
-    from pointsman.models.store import ModelStore, PullResult
+    from pointsman.models.store import ModelStore
 
 Purpose = Literal["completion", "chat", "embedding"]
 _SETTING: dict[str, str] = {"completion": "completion_model", "chat": "chat_model", "embedding": "embedder"}
@@ -38,7 +35,7 @@ def list_(cli: Cli, as_json: bool) -> None:
 
     catalogue, store = _open(cli)
     machine = hardware(device=cli.settings.device)
-    rows = [_row(cli, card, store, machine) for card in _sorted(catalogue.cards)]
+    rows = [row_of(cli, card, store, machine) for card in sorted_cards(catalogue.cards)]
     if as_json:
         cli.emit({"models": rows})
         return
@@ -50,7 +47,7 @@ def list_(cli: Cli, as_json: bool) -> None:
         licence = row["licence"] + (" (not for production)" if row["non_production"] else "")
         size = f"{row['parameters_m'] / 1000:.1f} B" if row["parameters_m"] >= 1000 else f"{row['parameters_m']:.0f} M"
         cli.console.print(line(row["name"], ", ".join(row["roles"]), size, fitting, marks, licence), markup=False)
-    cli.err.print(_machine_line(machine), markup=False)
+    cli.err.print(machine_line(machine), markup=False)
 
 
 @models.command()
@@ -65,7 +62,7 @@ def pull(cli: Cli, names: tuple[str, ...], accept_terms: bool, relock: bool, as_
     from pointsman.models.store import check_licence
 
     catalogue, store = _open(cli)
-    _may_download(cli)
+    check_may_download(cli)
     allowed = _allowed_licences(cli)
     if not names:
         check_names(cli.settings, catalogue)
@@ -74,14 +71,9 @@ def pull(cli: Cli, names: tuple[str, ...], accept_terms: bool, relock: bool, as_
         check_licence(card, allowed)
     done = []
     for card in cards:
-        try:
-            result = _pull(cli, store, card, allowed, relock=relock, accepted=accept_terms)
-        except PolicyRefusal as error:
-            if error.rule != "models.terms" or not _accepts(card):
-                raise
-            result = _pull(cli, store, card, allowed, relock=relock, accepted=True)
-        done.append(_pulled(card, result))
-        _tell(cli, card, result)
+        result = pull_card(cli, store, card, allowed, relock=relock, accepted=accept_terms)
+        done.append(pulled(card, result))
+        tell(cli, card, result)
     if as_json:
         cli.emit({"models": done})
 
@@ -96,11 +88,11 @@ def info(cli: Cli, name: str, as_json: bool) -> None:
 
     catalogue, store = _open(cli)
     card = catalogue.get(name)
-    row = {**_row(cli, card, store, hardware(device=cli.settings.device)), **_details(card, store)}
+    row = {**row_of(cli, card, store, hardware(device=cli.settings.device)), **details_of(card, store)}
     if as_json:
         cli.emit(row)
         return
-    for label, value in _lines(card, row):
+    for label, value in lines_of(card, row):
         cli.console.print(f"{label:<12} {visible(value)}", markup=False)
     if card.terms:
         cli.console.print(f"\n{card.terms}", markup=False)
@@ -174,7 +166,7 @@ def use(cli: Cli, name: str, purpose: Purpose | None, engine: EngineChoice | Non
         cli.emit({"file": str(cli.paths.settings_file), "settings": values})
     else:
         cli.console.print(", ".join(f"{key} = {value}" for key, value in values.items()), markup=False)
-        _warn(cli, card)
+        warn(cli, card)
     if "chat" not in card.roles and "completion_model" in values and not settings.chat_model:
         note = f"{name} answers and refactors too now, and is not made for that: pointsman models use NAME --for chat"
         cli.err.print(note, style="yellow", markup=False)
@@ -211,7 +203,7 @@ def licences(cli: Cli, as_json: bool) -> None:
             "allowed": allowed is None or card.licence in allowed,
             "installed": store.installed(card.name),
         }
-        for card in _sorted(catalogue.cards)
+        for card in sorted_cards(catalogue.cards)
     ]
     if as_json:
         cli.emit({"models": rows})
@@ -251,170 +243,3 @@ def check_own(cli: Cli) -> None:
             f"policy lists no own endpoint {wanted}".rstrip(),
             remedy="add one under [[own.endpoints]] in policy.toml: docs/policy.md",
         )
-
-
-def _may_download(cli: Cli) -> None:
-    """Raises `PolicyRefusal` where policy keeps everything on this machine."""
-    from pointsman.policy import layers
-
-    policy = layers.load(cli.paths, None)
-    if policy.problems:
-        raise PolicyRefusal(
-            "policy has mistakes, so no model is downloaded", rule="policy.problems", remedy="pointsman policy check"
-        )
-    if policy.local_only:
-        raise PolicyRefusal(
-            "policy keeps everything on this machine, so no model is downloaded",
-            rule="local_only",
-            remedy="copy the folder of an installed model from another machine: docs/policy.md",
-        )
-
-
-def _sorted(cards: Sequence[Card]) -> list[Card]:
-    return sorted(cards, key=lambda card: ("embedding" in card.roles, card.parameters_m))
-
-
-def _row(cli: Cli, card: Card, store: ModelStore, machine: Hardware) -> dict[str, Any]:
-    from pointsman.models.fit import fits
-
-    settings = cli.settings
-    used = {
-        "completion": settings.completion_model,
-        "chat": settings.answering_model,
-        "embedding": settings.embedder,
-    }
-    found = fits(card, machine, precision=settings.precision, engine=settings.engine)
-    return {
-        "name": card.name,
-        "title": card.title,
-        "family": card.family,
-        "roles": list(card.roles),
-        "parameters_m": card.parameters_m,
-        "licence": card.licence,
-        "non_production": card.non_production,
-        "needs_remote_code": card.needs_remote_code,
-        "installed": store.installed(card.name),
-        "used_for": [role for role, name in used.items() if name == card.name],
-        "fit": {"ok": found.ok, "needed_mb": found.needed_mb, "available_mb": found.available_mb, "where": found.where},
-    }
-
-
-def _details(card: Card, store: ModelStore) -> dict[str, Any]:
-    pin, manifest = store.lock(card.name), store.manifest(card.name)
-    return {
-        "licence_url": card.licence_url,
-        "terms": card.terms or None,
-        "source": f"{card.source.kind} {card.source.location}",
-        "revision": pin.revision if pin else card.source.revision,
-        "trust": _trust(card, locked=pin is not None),
-        "files": dict(pin.files) if pin else {},
-        "context_length": card.context_length,
-        "fill_in_the_middle": card.fim is not None,
-        "chat": card.chat is not None,
-        "stop_tokens": list(card.stop_tokens),
-        "dimension": card.dimension or None,
-        "memory_mb": card.memory_mb,
-        "notes": card.notes,
-        "version": manifest.version if manifest else None,
-        "pulled_at": manifest.pulled_at if manifest else None,
-        "terms_accepted_at": (manifest.terms_accepted_at or None) if manifest else None,
-        "folder": str(store.folder(card.name)) if manifest else None,
-    }
-
-
-def _trust(card: Card, *, locked: bool) -> str:
-    if card.source.kind == "pypi":
-        return "hashes in the catalogue"
-    if locked:
-        return "locked at the first pull (trust on first use)"
-    return "not locked yet: the first pull is trusted and locked (trust on first use)"
-
-
-def _lines(card: Card, row: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "name", f"{card.name}: {card.title}"
-    yield "for", ", ".join(card.roles)
-    yield "parameters", f"{card.parameters_m:g} million"
-    yield "licence", f"{card.licence} {card.licence_url}"
-    if card.non_production:
-        yield "", "not for production use"
-    yield "source", f"{row['source']} {row['revision']}".rstrip()
-    yield "trust", row["trust"]
-    for name, sha256 in sorted(row["files"].items()):
-        yield "", f"{sha256}  {name}"
-    yield "context", f"{card.context_length} tokens"
-    yield "completes", "in the middle" if card.fim else "at the end of text only"
-    if card.dimension:
-        yield "embeds", f"{card.max_tokens_embedded} tokens to {card.dimension} numbers, pooling {card.pooling}"
-    yield "memory", ", ".join(f"{key} {size} MB" for key, size in card.memory_mb.items())
-    fit = row["fit"]
-    yield "fits", f"{'yes' if fit['ok'] else 'no'}: needs {fit['needed_mb']} MB, {fit['available_mb']} MB free"
-    yield "installed", f"{row['folder']}, pulled {row['pulled_at']}" if row["installed"] else "no"
-    if row["terms_accepted_at"]:
-        yield "terms", f"accepted {row['terms_accepted_at']}"
-    if card.notes:
-        yield "notes", card.notes
-
-
-def _pull(
-    cli: Cli, store: ModelStore, card: Card, allowed: Sequence[str] | None, *, relock: bool, accepted: bool
-) -> PullResult:
-    with _progress(cli) as report:
-        return store.pull(card.name, accept_terms=accepted, progress=report, allowed_licences=allowed, relock=relock)
-
-
-def _accepts(card: Card) -> bool:
-    """Show the terms and ask, where there is a terminal to ask on."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    click.echo(card.terms, err=True)
-    return click.confirm(f"Accept these terms for {card.name}?", err=True)
-
-
-@contextlib.contextmanager
-def _progress(cli: Cli) -> Iterator[Callable[[PullProgress], None]]:
-    """A progress bar on stderr; nothing where stderr is no terminal or with `-q`."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=cli.err, transient=True, disable=not cli.err.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-
-        def report(progress: PullProgress) -> None:
-            text = f"{progress.name}: {progress.stage} {visible(progress.file)}"
-            bar.update(task, description=text, completed=progress.done, total=progress.total or None)
-
-        yield report
-
-
-def _pulled(card: Card, result: PullResult) -> dict[str, Any]:
-    return {
-        "name": card.name,
-        "version": result.version,
-        "changed": result.changed,
-        "folder": str(result.folder),
-        "bytes": result.bytes,
-        "licence": card.licence,
-        "locked": {"revision": result.locked.revision, "files": dict(result.locked.files)} if result.locked else None,
-    }
-
-
-def _tell(cli: Cli, card: Card, result: PullResult) -> None:
-    state = "installed" if result.changed else "is installed already"
-    cli.err.print(f"{card.name} {state}: {result.bytes / 1e6:.0f} MB, verified, {card.licence}", markup=False)
-    if result.locked is not None:
-        cli.err.print(f"  trusted on first use and locked: revision {visible(result.locked.revision)}", markup=False)
-        for name, sha256 in sorted(result.locked.files.items()):
-            cli.err.print(f"  {sha256}  {visible(name)}", markup=False)
-    _warn(cli, card)
-
-
-def _warn(cli: Cli, card: Card) -> None:
-    if card.non_production:
-        cli.err.print(f"{card.name} is licensed for non-production use only: {card.licence_url}", markup=False)
-    if card.needs_remote_code:
-        cli.err.print(f"{card.name} cannot be used: it needs code from the hub, which is never run", markup=False)
-
-
-def _machine_line(machine: Hardware) -> str:
-    devices = ", ".join(f"{device.name} {device.free_mb} MB free" for device in machine.cuda) or "no CUDA device"
-    return f"this machine: {machine.cores} cores, {machine.available_mb} of {machine.total_mb} MB free, {devices}"
