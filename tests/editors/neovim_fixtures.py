@@ -14,8 +14,9 @@ from werkzeug import Request, Response
 
 from tests.e2e.conftest import Home, home, make_home, repository
 
+from .bring import Unavailable
 from .neovim_editor import Neovim, headless, init_file, on_screen
-from .neovim_install import Editors, Program, Unavailable, editors, older_neovim
+from .neovim_install import Editors, Program, editors, older_neovim
 
 __all__ = ["Fixed", "Open", "fixed", "fixed_home", "home", "installed", "nvim", "older_program", "repository"]
 

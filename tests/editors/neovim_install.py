@@ -13,12 +13,13 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from .bring import Unavailable, run
 
 SUITE = "forky"
 OLDER_SUITE = "trixie"
@@ -32,10 +33,6 @@ _NEEDLESS = re.compile(
 """What the packages name, and the programs do not load: compilers above all."""
 _SECONDS = 300
 _TERMINAL = {"TERMINFO_DIRS": "/etc/terminfo:/lib/terminfo:/usr/share/terminfo"}
-
-
-class Unavailable(Exception):
-    """This machine cannot have the editors; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -184,11 +181,4 @@ def _use_own_libc(root: Path, programs: tuple[str, ...]) -> None:
 
 
 def _run(command: list[str], cwd: Path) -> str:
-    try:
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=_SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"{command[0]} took longer than {_SECONDS} s") from error
-    if done.returncode:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise Unavailable(f"{command[0]} failed: {last}")
-    return done.stdout
+    return run(*command, seconds=_SECONDS, cwd=cwd)

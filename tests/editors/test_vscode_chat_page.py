@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from .bring import Unavailable
 from .vscode_build import NoNpm, built, installed, npm
 from .workbench import drive
-from .workbench_install import Unavailable, workbench
+from .workbench_install import workbench
 
 
 def test_payloads_leave_nothing_executable_and_make_no_request(tmp_path: Path) -> None:

@@ -22,9 +22,10 @@ from pytest_httpserver import HTTPServer
 from tests.e2e.conftest import WORKSPACE, Home, make_home
 from tests.e2e.test_closed import SECRET, Endpoint, write_policy
 
+from .bring import Unavailable
 from .vscode_build import NoNpm, built
 from .workbench import drive, serve
-from .workbench_install import Unavailable, Workbench, workbench
+from .workbench_install import Workbench, workbench
 
 pytestmark = pytest.mark.model
 

@@ -1,7 +1,7 @@
 """Where a real VS Code workbench for the tests is: code-server under Node 24, driven in Debian's Chromium.
 
 Bringing it takes minutes of compiling, so a test run uses what is there and brings it only when it is asked to, with
-POINTSMAN_TEST_WORKBENCH=1 (`make test-editors`). The folder is outside of the tree and kept.
+POINTSMAN_TEST_WORKBENCH=1, as `.ci/run` and `make test-editors` do. The folder is outside of the tree and kept.
 """
 
 from __future__ import annotations
@@ -9,17 +9,15 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from .bring import Unavailable, run
 
 CODE_SERVER, NODE, NODE_HEADERS, PLAYWRIGHT = "4.139.1", "24.21.0", "24.19.0", "1.65.1"
 _SECONDS = 900
-
-
-class Unavailable(Exception):
-    """This machine has no workbench; the message says why, and how to get it."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +47,8 @@ def workbench() -> Workbench:
     cache = Path(os.environ.get("POINTSMAN_TEST_EDITORS") or Path("~/.cache/pointsman-editors").expanduser())
     found = Workbench(cache / "vscode")
     ready = found.folder / ".ready"
-    if not ready.exists() and os.environ.get("POINTSMAN_TEST_WORKBENCH") == "1":
-        found.folder.mkdir(parents=True, exist_ok=True)
-        with (found.folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may begin at once
-            if not ready.exists():
-                _bring(found)
-                ready.touch()
+    if not ready.exists() and os.environ.get("POINTSMAN_TEST_WORKBENCH") == "1" and (why := _brought(found)):
+        raise Unavailable(why)
     if not ready.exists():
         raise Unavailable("no VS Code workbench here: `make test-editors` brings it once, in about four minutes")
     if not found.chromium:
@@ -63,10 +56,26 @@ def workbench() -> Workbench:
     return found
 
 
+@cache
+def _brought(at: Workbench) -> str:
+    """Why it cannot be had, or "". Tried once in a run: it takes minutes to fail as well."""
+    at.folder.mkdir(parents=True, exist_ok=True)
+    with (at.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may begin at once
+        try:
+            if not (at.folder / ".ready").exists():
+                _bring(at)
+                (at.folder / ".ready").touch()
+        except Unavailable as reason:
+            return str(reason)
+    return ""
+
+
 def _bring(at: Workbench) -> None:
     if shutil.which("npm") is None:
         raise Unavailable("npm is not installed")
     if not at.chromium:
+        _run("apt-get", "update", "-qq")  # a fresh machine knows of no packages
         _run("apt-get", "install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core", "libkrb5-dev")
     _npm(at.folder / "node24", f"node@{NODE}")
     _npm(at.folder / "pw", f"playwright-core@{PLAYWRIGHT}")
@@ -85,14 +94,4 @@ def _npm(folder: Path, package: str, *options: str, **environment: str) -> None:
 
 
 def _run(*command: str, cwd: Path | None = None, **environment: str) -> None:
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise Unavailable(f"{command[0]} {command[1]} failed: {done.stderr.strip().splitlines()[-1:]}")
+    run(*command, seconds=_SECONDS, cwd=cwd, **environment)
