@@ -8,7 +8,8 @@
     ├── ConfigError                exit 1; a settings or policy file is wrong; names file and line
     ├── EngineError                exit 1; the model engine failed; the next request starts it again
     │   ├── EngineUnavailable      exit 1; it is starting, waiting to restart, or gave up
-    │   └── WontFit                exit 1; not enough memory; says what would fit
+    │   ├── WontFit                exit 1; not enough memory; says what would fit
+    │   └── OutOfMemory            exit 1; a model's process ran out of memory
     ├── HostError                  exit 1; the per-user host cannot be reached or broke off
     │   └── HostVersionMismatch    exit 1; another version's host is busy
     ├── GatewayError               exit 1; sending to a closed endpoint failed after the record was written
@@ -106,6 +107,10 @@ class HostVersionMismatch(HostError):
 
 class GatewayError(PointsmanError):
     code = "gateway"
+    passing = False
+    """Whether it may be over in a moment, so that the same request is worth another try."""
+    wait = 0.0
+    """Seconds that the endpoint asks for before that."""
 
 
 class EndpointDown(GatewayError):

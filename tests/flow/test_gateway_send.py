@@ -21,6 +21,7 @@ from pointsman.errors import ConfigError, GatewayError, PointsmanError, PolicyRe
 from pointsman.gateway.audit import AuditLog
 from pointsman.gateway.egress import Caps, EndpointFailure
 from pointsman.gateway.gate import Retry
+from pointsman.gateway.holdback import HoldBack
 from pointsman.gateway.quota import QuotaStore
 from pointsman.host.api import Message
 from pointsman.policy.trust import Trust
@@ -429,9 +430,26 @@ async def test_an_outcome_that_cannot_be_recorded_withholds_the_answer_and_charg
         return "done"
 
     site.reply = reply
-    with pytest.raises(VerificationError):
+    with pytest.raises(VerificationError) as raised:
         await site.gateway().send(site.request())
     assert usage(site) == (1, 14, 41)
+    assert raised.value.record and "the request was sent" in raised.value.told
+    assert "nothing is sent" not in raised.value.told
+
+
+async def test_a_streamed_answer_that_cannot_be_scanned_is_withheld_and_told_as_sent(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: HoldBack) -> str:
+        raise GatewayError("the scan for secrets failed (TimeoutError), so nothing is sent")
+
+    monkeypatch.setattr(HoldBack, "end", broken)
+    with pytest.raises(GatewayError) as raised:
+        await site.gateway().send(site.request(stream=True))
+    assert raised.value.record and raised.value.told.startswith(
+        "the scan for secrets failed (TimeoutError); the request"
+    )
+    assert site.records()[-1]["status"] == "broken off"
 
 
 @pytest.mark.parametrize("outbound", ["always", "first"])

@@ -45,8 +45,7 @@ class EndpointFailure(GatewayError):
     Args:
         status: a few words for the audit record.
         cost: what the request may have cost: nothing left the machine; it was turned down; or anything up to the bound.
-        passing: whether it may be over in a moment.
-        wait: seconds that the endpoint asks for before the next try.
+        passing, wait: as `GatewayError` has them.
     """
 
     def __init__(self, message: str, *, status: str, cost: Cost, passing: bool = False, wait: float = 0.0) -> None:

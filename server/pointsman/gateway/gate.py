@@ -19,18 +19,17 @@ import stamina
 import stamina.instrumentation
 
 from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal
-from pointsman.gateway import keys, records
+from pointsman.gateway import keys, pricing, records
 from pointsman.gateway.audit import AuditLog
 from pointsman.gateway.bodies import SealedBodies
 from pointsman.gateway.breaker import Breaker
 from pointsman.gateway.finder import Kingfisher
 from pointsman.gateway.holdback import HoldBack
 from pointsman.gateway.prepare import Prepared, Preparer
-from pointsman.gateway.quota import Charge, QuotaStore, micro
+from pointsman.gateway.quota import Charge, QuotaStore
 from pointsman.gateway.reviews import Reviews
 from pointsman.host.api import ClosedPiece, ClosedPreview, ClosedReply, ClosedRequest, Redaction
 from pointsman.policy.effective import Effective
-from pointsman.policy.schema import Endpoint
 from pointsman.settings import Paths
 
 if TYPE_CHECKING:
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
     from pointsman.gateway.egress import Caps
 
 T = TypeVar("T")
+_NOTHING_SENT = ", so nothing is sent"
+"""What the parts of a gateway say of a failure, for most of them act before anything is."""
 _Parts = AsyncGenerator[ClosedPiece | ClosedReply, None]
 
 stamina.instrumentation.set_on_retry_hooks([])  # They would note what is tried again: the request.
@@ -163,17 +164,16 @@ class Gateway:
 
     def _worth_another(self, error: Exception) -> bool | float:
         """Whether a failure may be over in a moment; the seconds to wait where the endpoint says how long."""
-        wait = getattr(error, "wait", 0.0)
-        if not getattr(error, "passing", False) or wait > self._retry.longest_wait:
+        if not isinstance(error, GatewayError) or not error.passing or error.wait > self._retry.longest_wait:
             return False
-        return wait or True
+        return error.wait or True
 
     async def _attempt(self, request: ClosedRequest, number: int) -> _Parts:
         run = _Run(uuid.uuid4().hex, number)
         try:
             prepared = await asyncio.to_thread(self._prepare, run, request)
             key = await asyncio.to_thread(self._admit, prepared, request)
-            bound = _bound(prepared, request.max_tokens)
+            bound = pricing.bound(prepared.endpoint, len(prepared.body), request.max_tokens)
             await _to_its_end(asyncio.to_thread(self._begin, run, prepared, request, bound))
         except PointsmanError as refusal:
             await _to_its_end(asyncio.to_thread(self._record_refusal, run, request, refusal))
@@ -187,9 +187,18 @@ class Gateway:
             no = GatewayError(f"the request could not be judged ({type(error).__name__}), so nothing is sent")
             await _to_its_end(asyncio.to_thread(self._record_refusal, run, request, no))
             raise no from None
-        async with contextlib.aclosing(self._exchange(run, prepared, request, key, bound)) as parts:
-            async for part in parts:
-                yield part
+        from pointsman.gateway import egress
+
+        try:
+            async with contextlib.aclosing(self._exchange(run, prepared, request, key, bound)) as parts:
+                async for part in parts:
+                    yield part
+        except egress.EndpointFailure:
+            raise  # It knows whether anything left.
+        except PointsmanError as error:
+            error.record = run.record
+            error.message = error.message.removesuffix(_NOTHING_SENT)
+            raise
 
     async def _exchange(
         self, run: _Run, prepared: Prepared, request: ClosedRequest, key: keys.Key, bound: Charge
@@ -231,8 +240,8 @@ class Gateway:
             raise
         self._breaker.worked(endpoint.name, endpoint.base_url)
         secrets = held.secrets if held is not None else await asyncio.to_thread(_written, prepared, answer.text)
-        used_in, used_out = _plausible(answer, len(prepared.body), request.max_tokens)
-        charge = Charge(tokens=used_in + used_out, micro_usd=_price(endpoint, used_in, used_out))
+        used_in, used_out = pricing.used(answer, len(prepared.body), request.max_tokens)
+        charge = pricing.charge(endpoint, used_in, used_out)
         await _to_its_end(asyncio.to_thread(self._end, run, prepared, "answered", charge, answer.text))
         yield ClosedReply(
             text=prepared.redactor.restore(answer.text) if held is None else "".join(shown),
@@ -335,23 +344,3 @@ def _written(prepared: Prepared, text: str) -> int:
         return len(prepared.redactor.uncovered(text, prepared.finder.find(text)))
     except GatewayError:
         return 1
-
-
-def _bound(prepared: Prepared, max_tokens: int) -> Charge:
-    """The most that a request can cost: no tokeniser makes more tokens of a text than it has bytes."""
-    size = len(prepared.body)
-    return Charge(tokens=size + max_tokens, micro_usd=_price(prepared.endpoint, size, max_tokens))
-
-
-def _price(endpoint: Endpoint, input_tokens: int, output_tokens: int) -> int:
-    price = endpoint.usd_per_mtok
-    return micro((input_tokens * price.input + output_tokens * price.output) / 1e6)
-
-
-def _plausible(answer: Answer, body_bytes: int, max_tokens: int) -> tuple[int, int]:
-    """What the endpoint says it used, or the bound where it says nothing or more than can be."""
-    used_in, used_out = answer.input_tokens, answer.output_tokens
-    return (
-        body_bytes if used_in is None or used_in > body_bytes else used_in,
-        max_tokens if used_out is None or used_out > max_tokens else used_out,
-    )
