@@ -1,15 +1,19 @@
 """Whether a file may be looked at, asked the same way by all three pipelines.
 
-The rules are the indexer's and reach this module as objects; it knows only that a path can be reached by two names.
+The rules are the indexer's; this module knows that a path can be reached by two names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from pointsman.errors import ConfigError
 from pointsman.session import Snapshot
+
+if TYPE_CHECKING:
+    from pointsman_indexer import Exclusions
 
 
 class Excluder(Protocol):
@@ -27,6 +31,16 @@ class Excluder(Protocol):
 
 ExclusionsOf = Callable[[Path], Excluder]
 """Gives the rules of a root, as they are now; raises `PointsmanError` when they cannot be read."""
+
+
+def rules_of(root: Path, patterns: Sequence[str]) -> Exclusions:
+    """The index's own rules for a root and these patterns. Raises `ConfigError` for what is no pattern."""
+    from pointsman_indexer import Exclusions, ExclusionsInvalid
+
+    try:
+        return Exclusions(root, patterns)
+    except ExclusionsInvalid as error:
+        raise ConfigError(str(error)) from error
 
 
 def why_excluded(snapshot: Snapshot, exclusions: ExclusionsOf) -> str | None:

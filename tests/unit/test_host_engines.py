@@ -41,7 +41,7 @@ async def test_an_own_endpoint_is_used_only_while_policy_lists_it(paths: Paths) 
     grant(paths, 8001)
     first = await engines.generator("completion")
     assert await engines.generator("chat") is first
-    assert engines.facts("chat").parameters_m == 0, "the card's weights are not the endpoint's"
+    assert (await engines.facts("chat")).parameters_m == 0, "the card's weights are not the endpoint's"
     grant(paths, 8002)
     assert await engines.generator("completion") is not first
     grant(paths, None)

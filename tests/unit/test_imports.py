@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = (ROOT / "server", ROOT / "indexer")
 
 HEAVY = ("torch", "transformers", "bitsandbytes", "xllamacpp", "gguf")
-HTTP = ("openai", "httpx", "httpx2", "httpcore2", "requests", "urllib.request", "http.client", "aiohttp", "urllib3")
+HTTP = ("httpx", "httpx2", "httpcore2", "requests", "urllib.request", "http.client", "aiohttp", "urllib3")
 ONLY_UNDER: dict[tuple[str, ...], tuple[str, ...]] = {
     HEAVY: ("pointsman/worker/", "pointsman/measure/llama_server.py"),
-    HTTP: ("pointsman/gateway/", "pointsman/models/download.py", "pointsman/models/store.py"),
+    HTTP: ("pointsman/gateway/", "pointsman/models/download.py"),
     ("qdrant_edge", "qdrant_client"): ("pointsman_indexer/store_edge.py", "pointsman_indexer/store_server.py"),
     ("pygls", "lsprotocol"): ("pointsman/lsp/",),
     ("pointsman.wiring",): ("pointsman/wiring/", "pointsman/build.py"),

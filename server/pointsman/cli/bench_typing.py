@@ -11,7 +11,7 @@ import click
 
 from pointsman.cli.common import Cli, bar_of, existing, json_option, visible
 from pointsman.cli.measuring import machine
-from pointsman.errors import ConfigError, PointsmanError
+from pointsman.errors import PointsmanError
 
 
 @click.command()
@@ -36,17 +36,14 @@ def typing(cli: Cli, path: str, limit: int, seed: int, pace: int, client: str, a
     tokens, its prompt cache on. The user's host and indexes are left alone.
     """
     from pointsman.build import gguf_weights
+    from pointsman.exclusion import rules_of
     from pointsman.measure.keystrokes import bursts
     from pointsman.measure.replay import replay
     from pointsman.policy import layers
-    from pointsman_indexer import Exclusions, ExclusionsInvalid, find_root
+    from pointsman_indexer import find_root
 
     root = find_root(existing(path)).resolve()
-    try:
-        exclusions = Exclusions(root, layers.load(cli.paths, root).exclude)
-    except ExclusionsInvalid as error:
-        raise ConfigError(str(error)) from error
-    chosen = bursts(root, limit, seed, exclusions)
+    chosen = bursts(root, limit, seed, rules_of(root, layers.load(cli.paths, root).exclude))
     if not chosen:
         raise PointsmanError(
             "no commit here changed code by typing", remedy="choose a git repository with some history by --path"

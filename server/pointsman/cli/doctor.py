@@ -76,14 +76,14 @@ def _settings(cli: Cli) -> Iterator[Finding]:
 
 
 def _python(cli: Cli) -> Iterator[Finding]:
-    from pointsman.worker.llama_link import lacks_openmp
+    from pointsman.models.fit import has_openmp
 
     detail = f"Python {sys.version.split()[0]}, pointsman {__version__}"
     yield Finding(check="environment", state="ok", detail=detail)
     for name, purpose in (("torch", "the 4-bit engine and the embedder"), ("xllamacpp", "the CPU default's engine")):
         if importlib.util.find_spec(name) is None:
             yield Finding(check=name, state="problem", detail=f"not installed: {purpose}", remedy="make install")
-    if lacks_openmp():
+    if not has_openmp():
         remedy = "install the OpenMP runtime: libgomp1 on Debian, libgomp on Fedora"
         yield Finding(
             check="llama.cpp",

@@ -51,8 +51,9 @@ def policy(cli: Cli, path: str, cases_file: str, limit: int, as_json: bool) -> N
 
 
 def _redaction(cli: Cli, root: Path, found: Any, limit: int) -> dict[str, Any]:
+    from pointsman.exclusion import rules_of
     from pointsman.gateway.finder import Finder, Kingfisher
-    from pointsman_indexer.exclude import Exclusions
+    from pointsman_indexer.files import read
     from pointsman_indexer.listing import walk
 
     finder = Finder(
@@ -62,11 +63,19 @@ def _redaction(cli: Cli, root: Path, found: Any, limit: int) -> dict[str, Any]:
         custom=found.redact_custom,
     )
     finder.find("loaded before it is timed")
-    walked = walk(root, Exclusions(root, found.exclude))
+    walked = walk(root, rules_of(root, found.exclude))
     rules, places, times = collections.Counter[str](), [], []
     lines = files = 0
+    skipped = collections.Counter(walked.skipped)
     for entry in walked.files[:limit]:
-        text = (root / entry.path).read_text("utf-8", "replace")
+        try:
+            data = read(root, entry.path)
+        except OSError:
+            data = None
+        if data is None:  # gone meanwhile, or not ours to read
+            skipped["unreadable"] += 1
+            continue
+        text = data.data.decode("utf-8", "replace")
         files, lines = files + 1, lines + text.count("\n") + 1
         begun = time.perf_counter()
         spans = {(start, end): rule for start, end, rule in finder.find(text)}
@@ -76,7 +85,7 @@ def _redaction(cli: Cli, root: Path, found: Any, limit: int) -> dict[str, Any]:
     return {
         "files": files,
         "lines": lines,
-        "skipped": dict(walked.skipped),
+        "skipped": dict(skipped),
         "found": sum(rules.values()),
         "found_per_1000_lines": round(sum(rules.values()) / max(lines, 1) * 1000, 3),
         "rules": dict(rules.most_common()),
@@ -86,8 +95,12 @@ def _redaction(cli: Cli, root: Path, found: Any, limit: int) -> dict[str, Any]:
 
 
 def _cases(file: Path) -> list[dict[str, Any]]:
+    try:
+        lines = file.read_text("utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file.name} cannot be read as UTF-8 text") from error
     cases = []
-    for number, line in enumerate(file.read_text("utf-8").split("\n"), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:

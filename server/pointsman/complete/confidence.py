@@ -72,13 +72,12 @@ def confidence(origin: Origin, values: Sequence[float]) -> float:
 
 
 def _opens_as_it_should(text: str, cursor: Cursor) -> float:
-    """1 when the first line opens a block exactly if the code below it stands deeper; -1 when not; 0 in the open."""
+    """1 when the one line opens a block exactly if the code below it stands deeper; -1 when not; 0 in the open, and
+    for several lines."""
     below = cursor.next_line
-    if not below:
+    if not below or "\n" in text:
         return 0.0
-    line = (cursor.line_before + text.split("\n", 1)[0] + cursor.line_after).rstrip()
-    if "\n" in text:
-        return 0.0
+    line = (cursor.line_before + text + cursor.line_after).rstrip()
     return 1.0 if line.endswith(_OPENERS) == (width(below) > width(line)) else -1.0
 
 

@@ -42,6 +42,10 @@ class Api(Protocol):
         """The text that one event of a stream adds; notes the usage and the end in `so_far`."""
         ...
 
+    def streamed(self, text: str, so_far: Streamed) -> Answer:
+        """The answer that a stream was. Raises `ValueError` when it broke off."""
+        ...
+
 
 @dataclass(slots=True)
 class Streamed:
@@ -55,6 +59,7 @@ class Chat:
     """`POST /chat/completions`."""
 
     path = "/chat/completions"
+    _usage = ("prompt_tokens", "completion_tokens")
 
     def body(self, endpoint: Endpoint, model: str, messages: Sequence[Message], most: int, *, stream: bool) -> bytes:
         value: dict[str, Any] = {"model": model, "messages": _messages(messages), endpoint.limit: most}
@@ -68,7 +73,7 @@ class Chat:
             text = value["choices"][0]["message"]["content"]
         except (KeyError, IndexError, TypeError):
             text = None
-        return _answer(text, value.get("usage"), "prompt_tokens", "completion_tokens")
+        return _answer(text, value.get("usage"), *self._usage)
 
     def event(self, data: bytes, so_far: Streamed) -> str:
         value = _object(data)
@@ -80,11 +85,15 @@ class Chat:
         text = delta.get("content") if isinstance(delta, dict) else None
         return text if isinstance(text, str) else ""
 
+    def streamed(self, text: str, so_far: Streamed) -> Answer:
+        return _answer(_whole(text, so_far), so_far.usage, *self._usage)
+
 
 class Responses:
     """`POST /responses`. Asks that nothing be kept: by default OpenAI stores what this API was asked."""
 
     path = "/responses"
+    _usage = ("input_tokens", "output_tokens")
 
     def body(self, endpoint: Endpoint, model: str, messages: Sequence[Message], most: int, *, stream: bool) -> bytes:
         value: dict[str, Any] = {
@@ -97,7 +106,7 @@ class Responses:
 
     def answer(self, content: bytes) -> Answer:
         value = _object(content)
-        return _answer(_output_text(value.get("output")), value.get("usage"), "input_tokens", "output_tokens")
+        return _answer(_output_text(value.get("output")), value.get("usage"), *self._usage)
 
     def event(self, data: bytes, so_far: Streamed) -> str:
         value = _object(data)
@@ -111,16 +120,17 @@ class Responses:
         text = value.get("delta") if kind == "response.output_text.delta" else None
         return text if isinstance(text, str) else ""
 
+    def streamed(self, text: str, so_far: Streamed) -> Answer:
+        return _answer(_whole(text, so_far), so_far.usage, *self._usage)
+
 
 APIS: dict[str, Api] = {"chat": Chat(), "responses": Responses()}
 
 
-def streamed_answer(api: str, text: str, so_far: Streamed) -> Answer:
-    """The answer that a stream was. Raises `ValueError` when it broke off."""
+def _whole(text: str, so_far: Streamed) -> str:
     if not so_far.ended:
         raise ValueError("breaks off")
-    names = ("prompt_tokens", "completion_tokens") if api == "chat" else ("input_tokens", "output_tokens")
-    return _answer(text, so_far.usage, *names)
+    return text
 
 
 def _messages(messages: Sequence[Message]) -> list[dict[str, str]]:

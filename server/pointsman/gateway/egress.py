@@ -2,7 +2,7 @@
 
 Below any HTTP client: one request is written on one connection, and nothing here can follow a redirect, send again,
 add a header or take a proxy from the environment. With `own` and `network`, the only importer of an HTTP library
-besides the model store. Knows nothing of policy's layers, quota or audit.
+besides the models' `download`. Knows nothing of policy's layers, quota or audit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import httpcore2
 
 from pointsman import __version__
 from pointsman.errors import GatewayError
-from pointsman.gateway.apis import APIS, Answer, Streamed, streamed_answer
+from pointsman.gateway.apis import APIS, Answer, Streamed
 from pointsman.gateway.events import events
 from pointsman.gateway.keys import Key
 from pointsman.gateway.network import AddressRefused, PinnedBackend, tls
@@ -181,7 +181,7 @@ class Exchange:
             if part := api.event(data, so_far).encode("utf-8", "replace").decode("utf-8"):
                 text.append(part)
                 yield part
-        yield streamed_answer(self.endpoint.api, "".join(text), so_far)
+        yield api.streamed("".join(text), so_far)
 
     async def _capped(self, response: httpcore2.Response) -> AsyncIterator[bytes]:
         total = 0

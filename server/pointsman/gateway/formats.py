@@ -10,7 +10,6 @@ from pointsman.gateway.rules import Rule, always, compiled, random, varied
 
 _AN = "[A-Za-z0-9]"
 _ID = "[A-Za-z0-9_-]"
-_HEX = "[A-Fa-f0-9]"
 _UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 
 # (name, words that are always in it, pattern). A match starts at a word boundary, or where another word ends in "_".

@@ -51,7 +51,7 @@ _RULES: tuple[tuple[str, tuple[str, ...], str, Callable[[str], bool]], ...] = (
     ("signing-call", ("jwt", "hmac", "fernet", "secretkeyspec", "signer", "serializer", "aes", "cipher", "bcrypt", "hashpw", "checkpw", "password", "verify", "sign"), rf"(?i)\b(?:jwt\.\w+|jsonwebtoken\.\w+|hmac\.new|createhmac|create_?cipher\w*|fernet|secretkeyspec|urlsafe\w*serializer|timestampsigner|signer|\w*(?:aes|cipher|fernet)\w*(?:\.new)?|signwith|bcrypt\.\w+|hashpw|checkpw|\w*password_hash|(?:make|check|verify|set|hash|encode)_?password\w*|hmac(?:256|512)?)\s?\(\s*(?:{_SKIP},\s*)?{_ARG}", mixed),
     # words
     ("told", ("pass", "pw", "pin", "secret", "token", "key"), r"(?i)\b(?:password|passwd|passphrase|passcode|pwd|pw|pass|secret|token|api key)\s(?:is|was|=|:|to)\s{0,2}:?\s?[\"'`]?([^\s\"'`<>(){},;]{5,})", bare),
-    ("told-login", ("login", "log in", "cred", "sign in", "account"), r"(?i)\b(?:log ?in|credentials?|creds|key_?store\.load|creds|sign in|account)\b[^\n\"'=()]*?\b(?:admin|root|user|test|guest|demo|[\w.]{2,})\s?[/:]\s?([^\s\"'`<>(){},;/:]{5,})", token),
+    ("told-login", ("login", "log in", "cred", "sign in", "account"), r"(?i)\b(?:log ?in|credentials?|creds|sign in|account)\b[^\n\"'=()]*?\b(?:admin|root|user|test|guest|demo|[\w.]{2,})\s?[/:]\s?([^\s\"'`<>(){},;/:]{5,})", token),
 )  # fmt: skip
 
 PLACES = tuple(Rule(name, compiled(pattern), accept, words) for name, words, pattern, accept in _RULES)

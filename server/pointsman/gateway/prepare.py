@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import get_args
 
-import re2
-
 from pointsman import safefile
-from pointsman.errors import ConfigError, EndpointDown, GatewayError, PolicyRefusal, UsageError
-from pointsman.gateway import redact
+from pointsman.errors import EndpointDown, GatewayError, PolicyRefusal, UsageError
+from pointsman.exclusion import rules_of
+from pointsman.gateway import records, redact
 from pointsman.gateway.apis import APIS
 from pointsman.gateway.breaker import Breaker
 from pointsman.gateway.finder import Finder, Kingfisher
@@ -28,13 +27,10 @@ from pointsman.policy.effective import Effective
 from pointsman.policy.route import Decision, Facts, decide
 from pointsman.policy.schema import Endpoint, Quota, Task
 from pointsman.routed import refusal
-from pointsman_indexer.errors import ExclusionsInvalid
 from pointsman_indexer.exclude import Exclusions
 
-_IDENTIFIER = re2.compile(r"[A-Za-z0-9._:-]{1,128}")
 _ROLES = ("system", "user", "assistant")
 _LARGEST_BODY = 4 << 20
-_MOST_FILES = 1000
 _MOST_TOKENS = 1_000_000
 
 
@@ -163,7 +159,7 @@ class Preparer:
 def _check_form(request: ClosedRequest) -> None:
     """Raises `UsageError`: nothing in a request is taken on trust, not even its types' ranges."""
     sound = (
-        _IDENTIFIER.fullmatch(request.request_id) is not None
+        records.IDENTIFIER.fullmatch(request.request_id) is not None
         and request.task in get_args(Task)
         and Path(request.workspace).is_absolute()
         and request.messages
@@ -171,8 +167,8 @@ def _check_form(request: ClosedRequest) -> None:
         and sum(len(message.content) for message in request.messages) <= _LARGEST_BODY
         and 1 <= request.max_tokens <= _MOST_TOKENS
         and request.lines >= 0
-        and len(request.files) <= _MOST_FILES
-        and len(request.spans) <= _MOST_FILES
+        and len(request.files) <= records.MOST_FILES
+        and len(request.spans) <= records.MOST_FILES
         and all(1 <= span.start_line <= span.end_line for span in request.spans)
     )
     if not sound:
@@ -182,31 +178,26 @@ def _check_form(request: ClosedRequest) -> None:
 def kept_local(workspace: Path, files: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
     """Whether a file is one that policy keeps for the local model, by its name or by where links lead."""
     root = Path(os.path.realpath(workspace))
-    try:
-        kept = Exclusions(root, patterns)
-    except ExclusionsInvalid as error:
-        raise ConfigError(str(error)) from error
+    kept = rules_of(root, patterns)
     # A name that leads outside counts as kept: nothing is known of it.
-    return any(
-        kept.excludes(PurePosixPath(name).as_posix())
-        or kept.excludes(os.path.relpath(os.path.realpath(root / name), root))
-        for name in files
-    )
+    return any(_named(kept, root, name) for name in files)
 
 
 def _check_files(workspace: Path, files: tuple[str, ...], patterns: tuple[str, ...]) -> None:
     """Raises `PolicyRefusal` when a file is excluded or lies outside. Names none: excluded means absent."""
     root = Path(os.path.realpath(workspace))
-    try:
-        exclusions = Exclusions(root, patterns)
-    except ExclusionsInvalid as error:
-        raise ConfigError(str(error)) from error
+    exclusions = rules_of(root, patterns)
     for name in files:
         path = PurePosixPath(name)
         inside = name and not path.is_absolute() and ".." not in path.parts and "\0" not in name
         real = Path(os.path.realpath(root / name)) if inside else None
         if real is None or real == root or not real.is_relative_to(root):
             raise PolicyRefusal("a file of the request lies outside the workspace", rule="exclude")
-        # By its name and by where links lead: either may be excluded.
-        if exclusions.excludes(path.as_posix()) or exclusions.excludes(real.relative_to(root).as_posix()):
+        if _named(exclusions, root, name):
             raise PolicyRefusal("a file of the request is excluded", rule="exclude.paths")
+
+
+def _named(rules: Exclusions, root: Path, name: str) -> bool:
+    """Whether the rules name a file, by its name or by where links lead."""
+    real = os.path.relpath(os.path.realpath(root / name), root)
+    return bool(rules.excludes(PurePosixPath(name).as_posix()) or rules.excludes(real))

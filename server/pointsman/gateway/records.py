@@ -17,8 +17,10 @@ from pointsman.gateway.quota import Charge
 from pointsman.host.api import ClosedRequest
 from pointsman.policy.schema import Task
 
-_MOST_FILES = 1000
-_IDENTIFIER = re2.compile(r"[A-Za-z0-9._:-]{1,128}")
+MOST_FILES = 1000
+"""Files and spans of a request, at most."""
+IDENTIFIER = re2.compile(r"[A-Za-z0-9._:-]{1,128}")
+"""What a record may hold of the caller's words as it is."""
 
 
 def intent(record: str, attempt: int, prepared: Prepared, request: ClosedRequest, bound: Charge) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def unasked(task: str, workspace: Path, files: Iterable[str], rule: str, policy_
         "id": uuid.uuid4().hex,
         "request_id": "",
         "task": task,
-        "files": [_sha256(name) for name in files][:_MOST_FILES],
+        "files": [_sha256(name) for name in files][:MOST_FILES],
         "workspace": _workspace(workspace),
         "rule": rule,
         "policy_sha256": policy_sha256,
@@ -93,14 +95,14 @@ def _identity_of_anything(record: str, request: ClosedRequest) -> dict[str, Any]
         "id": record,
         "request_id": _identifier(request.request_id),
         "task": request.task if request.task in get_args(Task) else "",
-        "files": [_sha256(name) for name in request.files[:_MOST_FILES]],
+        "files": [_sha256(name) for name in request.files[:MOST_FILES]],
         "workspace": _sha256(request.workspace),
     }
 
 
 def _identifier(text: str) -> str:
     """As it stands when it is one, else its hash."""
-    return text if not text or _IDENTIFIER.fullmatch(text) else _sha256(text)
+    return text if not text or IDENTIFIER.fullmatch(text) else _sha256(text)
 
 
 def _destination(prepared: Prepared) -> dict[str, Any]:

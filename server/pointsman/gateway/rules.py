@@ -1,6 +1,6 @@
-"""What a rule is, and the tests that a match must pass. The tables are `formats`, `credentials` and `personal`.
+"""What a rule is, and the tests that a match must pass.
 
-RE2 only, so that no text can make a scan slow.
+The tables are `formats`, `credentials`, `places`, `pem` and `personal`. RE2 only, so that no text can make a scan slow.
 """
 
 from __future__ import annotations

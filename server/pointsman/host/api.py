@@ -1,4 +1,4 @@
-"""What the per-user host does for its clients: one Protocol, its messages, and the table that carries both.
+"""What the per-user host does for its clients: one Protocol and its messages.
 
 `HostService` is the object itself; `HostClient` is the same Protocol over the socket. Callers cannot tell which.
 Messages are frozen dataclasses of plain values, so that they travel as JSON.

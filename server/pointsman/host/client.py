@@ -173,7 +173,8 @@ class HostClient:
             raise
         try:
             writer.write(wire.encode({"hello": mine}))
-            line = await asyncio.wait_for(reader.readline(), timeout=10)
+            async with asyncio.timeout(wire.GREETING_SECONDS):
+                line = await reader.readline()
             reply = wire.decode(line).get("hello") if line else None
         except (ConnectionError, TimeoutError):
             reply = None

@@ -64,7 +64,10 @@ class Engines:
         self._stopping: set[asyncio.Task[None]] = set()
         self._making = asyncio.Lock()
 
-    def facts(self, task: Task) -> ModelFacts:
+    async def facts(self, task: Task) -> ModelFacts:
+        return await asyncio.to_thread(self._facts, task)
+
+    def _facts(self, task: Task) -> ModelFacts:
         settings = self._settings()
         card = self._card(task, settings)
         self._maker.ensure_installed(card, settings)

@@ -92,7 +92,9 @@ class HostServer:
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer the handshake. True: the client differs, is not older, and nobody else is here: the host makes way."""
-        greeting = wire.decode(await asyncio.wait_for(reader.readline(), timeout=10)).get("hello")
+        async with asyncio.timeout(wire.GREETING_SECONDS):
+            line = await reader.readline()
+        greeting = wire.decode(line).get("hello")
         if not isinstance(greeting, dict):
             raise HostError("no handshake")
         mine = wire.identity()

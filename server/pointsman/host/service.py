@@ -5,6 +5,7 @@ Only composition: generation goes to the engines, search to the indexes, anythin
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import time
@@ -50,11 +51,11 @@ class HostService:
             busy=self._busy,
             engines=self._engines.statuses(),
             indexes=self._indexes.states(),
-            memory_bytes=_memory(),
+            memory_bytes=await asyncio.to_thread(_memory),
         )
 
     async def model(self, params: api.ModelParams) -> api.ModelFacts:
-        return self._engines.facts(params.task)
+        return await self._engines.facts(params.task)
 
     async def generate(self, params: api.GenerateParams) -> AsyncGenerator[Piece | Finish, None]:
         generator = await self._engines.generator(params.task, params.workspace)

@@ -31,6 +31,9 @@ from pointsman.settings import Settings
 PROTOCOL = 1
 """Raised when a message changes its meaning; the version already differs then, so it only guards development."""
 
+GREETING_SECONDS = 10.0
+"""Either end waits so long for the other's first line."""
+
 MAX_LINE = 32 * 1024 * 1024
 """Bytes of one message: a 10 MB document and its escapes fit, an endless line does not."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pointsman.errors import PointsmanError
+from pointsman.errors import HostError, PointsmanError
 from pointsman.host.api import IndexParams, IndexReport
 from pointsman.host.wire import to_plain
 from pointsman.lsp.progress import Progress
@@ -54,7 +54,8 @@ async def until_read(server: Server, root: Path) -> None:
     places = [place for place in server.session.places() if place.is_relative_to(root)]
     reading = [event.wait() for place, event in server.read.items() if place in places]
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.gather(*reading), _READING_SECONDS)
+        async with asyncio.timeout(_READING_SECONDS):
+            await asyncio.gather(*reading)
 
 
 async def _update_while_stale(server: Server, place: Path) -> None:
@@ -82,6 +83,8 @@ async def update(server: Server, place: Path, paths: Sequence[str] = ()) -> dict
                 elif item.stage == "read":
                     read.set()
                 else:
-                    await progress.report(item.stage, item.done, item.total)
+                    progress.report(item.stage, item.done, item.total)
+    if report is None:
+        raise HostError("the host left before the index was done", remedy="try again")
     plain: dict[str, Any] = to_plain(report)
     return plain

@@ -22,12 +22,11 @@ class DocumentRef:
 
 @attrs.define
 class InlineParams:
-    """`InlineCompletionParams` with the version and the formatting options that Copilot-aware clients send."""
+    """`InlineCompletionParams` with the version that Copilot-aware clients send."""
 
     textDocument: DocumentRef
     position: types.Position
     context: types.InlineCompletionContext
-    formattingOptions: Any = None
 
 
 @attrs.define

@@ -42,7 +42,7 @@ class Progress:
         if self._token is not None:
             self._send(types.WorkDoneProgressEnd())
 
-    async def report(self, stage: str, done: int, total: int) -> None:
+    def report(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
         if total <= 0 or (now - self._last < _INTERVAL and done < total):
             return

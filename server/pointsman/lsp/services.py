@@ -27,6 +27,10 @@ class Completer(Protocol):
 
     def explain(self, uri: str, line: int | None = None) -> Remembered | None: ...
 
+    async def close(self) -> None:
+        """What is made ahead of the user stops."""
+        ...
+
 
 class Asker(Protocol):
     async def ask(self, question: Question, on_delta: Callable[[str], None]) -> Answer: ...

@@ -102,7 +102,7 @@ def pipeline(make: Callable[[], Completer], root_of: Callable[[Task], Path], *, 
         path, text = root / task.path, task.before + task.after
         snapshot = Snapshot(uri=path.as_uri(), path=path, root=root, language=task.language, version=1, text=text)
         if task.kind not in MASKS or (task.kind, task.path) != last:
-            await _left(completer)
+            await completer.close()
             completer, last = make(), (task.kind, task.path)
             if task.kind in MASKS and (above := task.before.rfind("\n")) > 0:
                 await completer.complete(CompletionQuery(snapshot=snapshot, offset=above, automatic=automatic))
@@ -116,12 +116,6 @@ def pipeline(make: Callable[[], Completer], root_of: Callable[[Task], Path], *, 
         return Answer(given=document[len(task.before) : item.start + len(item.text)], document=document, ms=ms)
 
     return ask
-
-
-async def _left(completer: Completer) -> None:
-    """One that works ahead of its user is told to stop."""
-    if (close := getattr(completer, "close", None)) is not None:
-        await close()
 
 
 def bare(services: Services, max_tokens: int) -> Ask:

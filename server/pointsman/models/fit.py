@@ -6,9 +6,11 @@ safe side and is no promise: what other programs take changes. Imports no torch;
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -20,7 +22,7 @@ from pointsman.models.card import Card
 from pointsman.settings import DeviceChoice, EngineChoice, Precision
 
 DEFAULT_CONTEXT = 4096
-"""Tokens of context for which a model must have room."""
+"""Tokens of prompt and answer that an engine keeps room for: the pipelines' budgets lie well below."""
 _CACHES = 2
 """Typing and chat keep keys and values apart, each for a whole context."""
 _MB = 10**6
@@ -46,6 +48,8 @@ class Hardware:
     """Memory that programs can get without swapping."""
     cuda: tuple[CudaDevice, ...] = ()
     """Devices that torch could use, in its order: it takes the first. Empty when the installed torch has no CUDA."""
+    openmp: bool = True
+    """Whether the system has an OpenMP runtime, which the llama.cpp wheel expects and does not bring."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,7 @@ def hardware(query: Callable[[], str] | None = None, *, device: DeviceChoice = "
         total_mb=memory.total // _MB,
         available_mb=memory.available // _MB,
         cuda=_devices((query or _nvidia_smi)()) if device != "cpu" and _torch_has_cuda() else (),
+        openmp=has_openmp(),
     )
 
 
@@ -137,9 +142,13 @@ def check_fit(
     raise WontFit(f"{card.name} does not fit: {found.reason}", remedy="; ".join(remedies) or "free some memory")
 
 
+def runs_on_llama(card: Card, machine: Hardware, engine: EngineChoice) -> bool:
+    """Whether `engine` comes to llama.cpp here: "auto" is torch on a GPU, without a GGUF and without OpenMP."""
+    return engine == "llama.cpp" or (engine == "auto" and bool(card.gguf) and machine.openmp and not machine.cuda)
+
+
 def _where(card: Card, machine: Hardware, engine: EngineChoice) -> Literal["cuda", "cpu", "llama.cpp"]:
-    """The engine that `engine` comes to: "auto" is torch on a GPU, else llama.cpp where there is a GGUF, else torch."""
-    if engine == "llama.cpp" or (engine == "auto" and card.gguf and not machine.cuda):
+    if runs_on_llama(card, machine, engine):
         return "llama.cpp"
     return "cuda" if machine.cuda else "cpu"
 
@@ -157,6 +166,17 @@ def _weights_mb(card: Card, precision: Precision, where: str) -> float | None:
         return max(weights, 4 * card.parameters_m)
     not_quantised = max(0.0, (weights - card.parameters_m / 2) / 1.5)
     return weights + 2 * not_quantised
+
+
+def has_openmp() -> bool:
+    """True wherever llama.cpp's wheel does not need one of the system's."""
+    if not sys.platform.startswith("linux"):
+        return True
+    try:
+        ctypes.CDLL("libgomp.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _nvidia_smi() -> str:

@@ -91,6 +91,6 @@ def _install(handler: logging.Handler, level: int) -> None:
     root.addHandler(handler)
     root.setLevel(level)
     logging.captureWarnings(True)
-    for name in ("pygls", "httpx2", "httpcore2", "openai"):
+    for name in ("pygls", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.raiseExceptions = False

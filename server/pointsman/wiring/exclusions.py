@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pointsman.errors import ConfigError
+from pointsman.exclusion import rules_of
 from pointsman.policy import layers
 from pointsman.settings import Paths
-from pointsman_indexer import Exclusions, ExclusionsInvalid
+from pointsman_indexer import Exclusions
 
 
 def exclusions_of(paths: Paths) -> Callable[[Path], Exclusions]:
-    def exclusions(root: Path) -> Exclusions:
-        try:
-            return Exclusions(root, layers.load(paths, root).exclude)
-        except ExclusionsInvalid as error:
-            raise ConfigError(str(error)) from error
-
-    return exclusions
+    """Of each root; raises `ConfigError` when the policy's patterns cannot be read."""
+    return lambda root: rules_of(root, layers.load(paths, root).exclude)

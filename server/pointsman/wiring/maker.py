@@ -9,23 +9,20 @@ from pointsman.gateway import infill
 from pointsman.models.base import Adaptation, Generator, TextEmbedder
 from pointsman.models.card import Card, FillInTheMiddle
 from pointsman.models.catalogue import check_roles, load_catalogue
-from pointsman.models.fit import check_fit, hardware
+from pointsman.models.fit import DEFAULT_CONTEXT, check_fit, hardware, runs_on_llama
 from pointsman.models.store import ModelStore, check_licence
 from pointsman.policy import layers
 from pointsman.settings import Paths, Settings
 from pointsman.wiring.own import OwnServers
 from pointsman.worker.link import TorchEmbedder, TorchGenerator, TorchLink, embedder_spec, generator_spec
-from pointsman.worker.llama_link import LlamaGenerator, lacks_openmp
+from pointsman.worker.llama_link import LlamaGenerator
 from pointsman.worker.messages import EmbedderSpec
-
-_CONTEXT = 4096
-"""Tokens of prompt and answer that an engine keeps room for: the pipelines' budgets lie well below."""
 
 
 class CatalogueMaker:
     """Makes engines of catalogue entries. Called on threads, one at a time."""
 
-    context = _CONTEXT
+    context = DEFAULT_CONTEXT
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
@@ -64,14 +61,14 @@ class CatalogueMaker:
     def generator(self, card: Card, settings: Settings) -> Generator:
         kind = self._engine_for(card, settings)
         if kind == "own":
-            return self._own.generator(card, settings, _CONTEXT)
+            return self._own.generator(card, settings, DEFAULT_CONTEXT)
         folder = self.checked(card)
         if kind == "llama.cpp":
             return LlamaGenerator(
                 card=card,
                 folder=folder,
                 run_dir=self._paths.run,
-                context=_CONTEXT,
+                context=DEFAULT_CONTEXT,
                 check_memory=lambda: self._check_memory(card, settings, kind),
                 smaller=lambda: self._smaller(card, settings, kind),
             )
@@ -102,7 +99,7 @@ class CatalogueMaker:
                     writer,
                     writer_at,
                     precision=settings.precision,
-                    context=_CONTEXT,
+                    context=DEFAULT_CONTEXT,
                     gguf_sha256=self._store.sha256(writer.name, writer_at, writer.gguf),
                 )
                 if writer and writer_at
@@ -129,7 +126,8 @@ class CatalogueMaker:
     def _engine_for(self, card: Card, settings: Settings) -> str:
         if settings.engine != "auto":
             return settings.engine
-        return "torch" if hardware(device=settings.device).cuda or not card.gguf or lacks_openmp() else "llama.cpp"
+        machine = hardware(device=settings.device)
+        return "llama.cpp" if runs_on_llama(card, machine, settings.engine) else "torch"
 
     def _check_memory(self, card: Card, settings: Settings, engine: str, beside: Card | None = None) -> None:
         check_fit(
@@ -138,7 +136,6 @@ class CatalogueMaker:
             precision=settings.precision,
             engine="llama.cpp" if engine == "llama.cpp" else "torch",
             alternatives=self._catalogue.cards,
-            context=_CONTEXT,
             beside=beside,
         )
 

@@ -1,4 +1,4 @@
-"""`python -P -m pointsman.worker PARENT_PID`: the torch child. Started by `torch_link.py`, never by a person."""
+"""`python -P -m pointsman.worker PARENT_PID`: the torch child. Started by its parent's `link`, never by a person."""
 
 from __future__ import annotations
 

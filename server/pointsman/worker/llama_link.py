@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import secrets
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -45,17 +43,6 @@ class _Slot:
     tokens: list[int] = field(default_factory=list)
     """What its prefix cache holds, as far as this end knows. Only where slices begin hangs on it."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-def lacks_openmp() -> bool:
-    """Whether the system has no OpenMP runtime, which the llama.cpp wheel expects and does not bring. Linux only."""
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        ctypes.CDLL("libgomp.so.1")
-    except OSError:
-        return True
-    return False
 
 
 class LlamaGenerator:

@@ -41,7 +41,7 @@ class GeneratorSpec:
     gguf: str = ""
     """Name of a GGUF file in `folder`, to be used when the folder has no safetensors."""
     gguf_sha256: str = ""
-    """Hash of the GGUF from the catalogue; "" lets the child compute it."""
+    """Hash of the GGUF from the catalogue; with "" the child goes by its size and time."""
     precision: Literal["nf4", "full"] = "nf4"
     context: int = 4096
     stop_tokens: tuple[str, ...] = ()
@@ -163,7 +163,7 @@ class PieceMade:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     id: int
-    reason: Literal["stop", "length", "cancelled"]
+    reason: Literal["stop", "length"]
     prompt_tokens: int
     reused_tokens: int
     tokens: int

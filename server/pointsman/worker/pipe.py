@@ -95,7 +95,8 @@ class Pipe:
         asked = False
         while True:
             try:
-                return await asyncio.wait_for(stdout.readline(), self._silence)
+                async with asyncio.timeout(self._silence):
+                    return await stdout.readline()
             except TimeoutError:
                 if not self._busy():
                     asked = False

@@ -134,7 +134,8 @@ class Supervisor:
         process = self._process
         if process is not None and process.returncode is None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), within)
+                async with asyncio.timeout(within):
+                    await process.wait()
         return process is None or process.returncode is not None
 
     async def stop(self) -> None:
@@ -256,7 +257,8 @@ class Supervisor:
                 with contextlib.suppress(ProcessLookupError):
                     end()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), self._patience.grace)
+                async with asyncio.timeout(self._patience.grace):
+                    await process.wait()
         self._process = None
 
 

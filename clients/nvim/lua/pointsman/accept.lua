@@ -7,11 +7,11 @@ local M = {}
 
 --- Tell the server what was taken. Its own command is for the whole item; parts have a notification.
 local function report(s, taken, all)
-  local client = require('pointsman.client').by_id(s.client_id)
+  local send = require('pointsman.client')
+  local client = send.by_id(s.client_id)
   if not client then
     return
   end
-  local send = require('pointsman.client')
   if all and s.item.command then
     send.send(client, 'workspace/executeCommand', {
       command = s.item.command.command,

@@ -15,13 +15,9 @@ local cancelled = {}
 local deaths = {}
 local leaving = false
 
-local function by_name()
+function M.all()
   local get = vim.lsp.get_clients
   return get({ name = NAME })
-end
-
-function M.all()
-  return by_name()
 end
 
 function M.by_id(id)
@@ -35,7 +31,7 @@ function M.of(bufnr)
   if here then
     return here
   end
-  local clients, folder = by_name(), vim.fn.getcwd()
+  local clients, folder = M.all(), vim.fn.getcwd()
   for _, client in ipairs(clients) do
     local root = client.config.root_dir
     if root and vim.startswith(folder .. '/', root .. '/') then

@@ -8,11 +8,10 @@ import { environment, settings } from '../settings';
 import { told } from '../told';
 import { approved } from './approved';
 import type { Scope } from './scope';
-import { type Wanted, changes, instruction, parse, question } from './slash';
+import { HITS, type Wanted, changes, instruction, parse, question } from './slash';
 import { type Context, type Outgoing, type Turn, answered, begin, history, kept, restored } from './turns';
 
 const TURNS = 'turns';
-const HITS = 8;
 const NOTHING_SENT = 'Nothing was sent.';
 const PREVIEW = 'The change is in the refactor preview: tick what you want of it, then apply.';
 
@@ -145,7 +144,7 @@ export class Conversation {
   ): Promise<void> {
     const change = instruction(wanted);
     if (wanted.command === 'search') {
-      const hits = await this.service.search(wanted.text || 'main', HITS, token);
+      const hits = await this.service.search(wanted.text, HITS, token);
       this.put(found(this.turn(id), hits));
     } else if (wanted.command === 'tests') {
       await this.change(id, wanted.text, context, token, true);

@@ -1,10 +1,8 @@
 // A question of VS Code's own chat, answered as the panel answers it. Knows no VS Code: what it shows goes to an `Out`.
 import type { Answer, AskParams, Hit } from '../protocol';
 import { harmless } from './harmless';
-import { changes, parse, question } from './slash';
+import { HITS, changes, parse, question } from './slash';
 import type { Context } from './turns';
-
-const HITS = 8;
 
 export interface Asked {
   /** Without the slash; undefined for a plain question. */

@@ -26,9 +26,15 @@ export function parse(input: string): Wanted | { problem: string } {
     return { problem: `There is no /${name}. There are ${COMMANDS.map((each) => `/${each}`).join(', ')}.` };
   }
   const rest = (slash ? (slash[2] ?? '') : trimmed).trim();
+  if (name === 'search' && !rest) {
+    return { problem: 'Say what to look for: /search WORDS.' };
+  }
   const mentions = [...rest.matchAll(MENTION)].map((found) => found[2] ?? found[3] ?? '');
   return { command: name as Command, text: rest.replace(MENTION, '$1$2$3'), mentions };
 }
+
+/** How many places /search shows. */
+export const HITS = 8;
 
 /** The question behind /explain. */
 export function question(wanted: Wanted, label: string | undefined): string {

@@ -97,7 +97,7 @@ async function install(making: Making, lock: Lock): Promise<void> {
   for (const [what, command, args] of steps) {
     making.step(what);
     making.log(`${what}: ${command} ${args.join(' ')}`);
-    const ran = await run(command, args, { signal: making.signal, onLine: making.log });
+    const ran = await run(command, args, { signal: making.signal, onOutput: making.log });
     if (making.signal.aborted) {
       throw new SetUpError('Setting up was cancelled.');
     }

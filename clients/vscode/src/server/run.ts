@@ -11,7 +11,8 @@ export interface RunOptions {
   env?: NodeJS.ProcessEnv;
   cwd?: string;
   signal?: AbortSignal;
-  onLine?: (line: string) => void;
+  /** What it writes, in pieces as they come. */
+  onOutput?: (text: string) => void;
 }
 
 /** Never rejects: a program that cannot be started has code -1 and the reason in `stderr`. */
@@ -27,11 +28,11 @@ export function run(command: string, args: readonly string[], options: RunOption
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
-      options.onLine?.(text.trimEnd());
+      options.onOutput?.(text.trimEnd());
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
-      options.onLine?.(text.trimEnd());
+      options.onOutput?.(text.trimEnd());
     });
     child.on('error', (error) => resolve({ code: -1, stdout, stderr: stderr || error.message }));
     child.on('close', (code) => resolve({ code: code ?? -1, stdout, stderr }));
