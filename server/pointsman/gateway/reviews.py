@@ -24,13 +24,13 @@ class Reviews:
 
     def remember(self, workspace: Path, base_url: str) -> None:
         """Raises `GatewayError` when it cannot be written."""
-        stored = self._load()
-        known = stored.setdefault(os.path.realpath(workspace), [])
-        if base_url in known:
-            return
-        known.append(base_url)
         try:
-            safefile.replace(self.file, json.dumps(stored, indent=1, sort_keys=True).encode())
+            with safefile.locked(self.file.with_suffix(".lock")):
+                stored = self._load()
+                known = stored.setdefault(os.path.realpath(workspace), [])
+                if base_url not in known:
+                    known.append(base_url)
+                    safefile.replace(self.file, json.dumps(stored, indent=1, sort_keys=True).encode())
         except OSError as error:
             raise GatewayError(f"the approval cannot be remembered ({error.strerror}), so nothing is sent") from error
 
