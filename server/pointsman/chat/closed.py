@@ -20,6 +20,8 @@ from pointsman.routed import marks_of, messages_of, route_of
 
 SOURCE_TOKENS = 4_000
 """Sources take at most this: a closed model can read more of them than the smallest local one."""
+_AROUND = 10_000
+"""Characters before and after a selection in which secrets are looked for that its edges cut through."""
 TEMPLATE = f"chat:{hashlib.sha256(SYSTEM.encode()).hexdigest()}"
 """Name and hash of what question and sources are put into: the audit log says by it which words a model got."""
 
@@ -41,7 +43,15 @@ def request_of(question: Question, sources: Sequence[Source], max_tokens: int) -
         approved_sha256=question.approved_sha256,
         template=TEMPLATE,
         stream=True,
+        around=_around(question),
     )
+
+
+def _around(question: Question) -> tuple[str, ...]:
+    """The document with the selection, as the editor has it."""
+    if question.selection is None or question.end <= question.start:
+        return ()
+    return (question.selection.text[max(0, question.start - _AROUND) : question.end + _AROUND],)
 
 
 def lines_of(sources: Sequence[Source]) -> int:

@@ -26,6 +26,17 @@ def shortened(question: str) -> str:
     return f"{question[:_QUESTION_HEAD]}\n…\n{question[-_QUESTION_TAIL:]}"
 
 
+def beginning(text: str) -> str:
+    """Of a turn before, as many whole lines as are repeated, or whole words of the first: half of a secret would no
+    longer be known for one."""
+    if len(text) <= _TURN_CHARS:
+        return text
+    kept = text[: _TURN_CHARS + 1]
+    line = kept.rfind("\n")
+    cut = line if line > 0 else max(kept.rfind(" "), kept.rfind("\t"), 0)
+    return kept[:cut]
+
+
 def build_messages(question: str, sources: Sequence[Source], history: Sequence[Turn]) -> list[tuple[str, str]]:
     """(role, content) pairs: the system text, the last turns, then the sources and the question."""
     fence = fence_for(question, *(source.text for source in sources))
@@ -35,7 +46,7 @@ def build_messages(question: str, sources: Sequence[Source], history: Sequence[T
         for number, source in enumerate(sources, start=1)
     ]
     turns = [
-        ("assistant" if turn.role == "assistant" else "user", fenced(turn.text[:_TURN_CHARS], fence))
+        ("assistant" if turn.role == "assistant" else "user", fenced(beginning(turn.text), fence))
         for turn in history[-_TURNS:]
     ]
     asked = fenced(question, fence)

@@ -17,7 +17,7 @@ from typing import get_args
 from pointsman import safefile
 from pointsman.errors import EndpointDown, GatewayError, PolicyRefusal, UsageError
 from pointsman.exclusion import rules_of
-from pointsman.gateway import records, redact
+from pointsman.gateway import edges, records, redact
 from pointsman.gateway.apis import APIS
 from pointsman.gateway.breaker import Breaker
 from pointsman.gateway.finder import Finder, Kingfisher
@@ -131,7 +131,10 @@ class Preparer:
             self._kingfisher, secrets=policy.redact_secrets, personal=policy.redact_pii, custom=policy.redact_custom
         )
         redactor = redact.Redactor(finder, redact.nonce(self._host_secret(), content))
-        texts = redactor.redact([message.content for message in request.messages])
+        shown = [message.content for message in request.messages]
+        for text in (*request.around, *edges.texts(Path(request.workspace), request.spans)):
+            redactor.learn(text, shown)
+        texts = redactor.redact(shown)
         messages = [
             Message(role=message.role, content=text) for message, text in zip(request.messages, texts, strict=True)
         ]
@@ -167,6 +170,7 @@ def _check_form(request: ClosedRequest) -> None:
         and sum(len(message.content) for message in request.messages) <= _LARGEST_BODY
         and 1 <= request.max_tokens <= _MOST_TOKENS
         and request.lines >= 0
+        and sum(map(len, request.around)) <= _LARGEST_BODY
         and len(request.files) <= records.MOST_FILES
         and len(request.spans) <= records.MOST_FILES
         and all(1 <= span.start_line <= span.end_line for span in request.spans)

@@ -27,6 +27,10 @@ _ESCAPE = compiled(r"\\(?:u[0-9a-fA-F]{4}|.)")
 """An escape of JSON: its letter is no part of the text, and must neither hide a secret nor look like one."""
 
 
+_AROUND_VALUES = " \t\"'`()[]{},;+\\"
+"""What may stand around a piece of a value and is none of it."""
+
+
 @dataclass(slots=True)
 class Redactor:
     """The redactions of one request. The same secret always gets the same placeholder."""
@@ -71,6 +75,17 @@ class Redactor:
             for text in cleaned
             for without in (self._without(text, known),)
         ]
+
+    def learn(self, text: str, shown: Sequence[str]) -> None:
+        """What is secret in a text that `shown` holds parts of: those of its pieces that stand there are replaced when
+        they are redacted, though the parts alone may not give them away. Raises `GatewayError` as `redact`."""
+        if not _valid(text):
+            raise GatewayError("the text is not valid Unicode, so nothing is sent")
+        for start, end, rule in self._open(text):
+            for piece in text[start:end].splitlines():
+                value = piece.strip(_AROUND_VALUES)
+                if _distinctive(value) and any(value in one for one in shown):
+                    self._placeholder(value, rule)
 
     def check(self, body: bytes) -> None:
         """Look at the serialised body again, as it stands and string by string.

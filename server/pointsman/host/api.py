@@ -286,6 +286,9 @@ class ClosedRequest:
     """Which lines of them; for the receipt. Each span's file is checked like those of `files`."""
     stream: bool = False
     """Whether the answer is asked for piece by piece; part of the body, so of what is approved."""
+    around: tuple[str, ...] = ()
+    """Text that may be newer than the files, cut wider than the messages show it; none of it leaves. A secret that a
+    cut went through stands whole there, and is replaced in the messages by its pieces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

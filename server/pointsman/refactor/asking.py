@@ -23,6 +23,8 @@ from pointsman.refactor.work import Work
 from pointsman.routed import NO_CLOSED, marks_of, messages_of, receipt_of, route_of
 
 _UNUSED = "The answer was not used"
+_AROUND = 120
+"""Lines before and after the selection in which secrets are looked for that its edges cut through."""
 _NEW_FILE_TOKENS = 4_000
 """Of an answer, for each file that it may make."""
 
@@ -42,6 +44,7 @@ def request_of(work: Work, context: Sequence[Piece], approved_sha256: str, least
         max_tokens=max(least_tokens, changed + _NEW_FILE_TOKENS * len(work.creates)),
         approved_sha256=approved_sha256,
         template=TEMPLATE,
+        around=tuple(part.selection.window(_AROUND) for part in work.parts),
     )
 
 

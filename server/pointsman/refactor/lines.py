@@ -40,6 +40,11 @@ class Selection:
         after = self.lines[self.end : self.end + count]
         return "".join(_unix(line) for line in before), "".join(_unix(line) for line in after)
 
+    def window(self, count: int) -> str:
+        """The selection with up to `count` lines before and after it, in one."""
+        before, after = self.around(count)
+        return f"{before}{self.text}\n{after}"
+
     def replaced(self, text: str) -> str:
         """The document with `text` (\\n between lines) as the selected lines, in the document's own line ends."""
         newline = next((e for e in ("\r\n", "\n", "\r") if any(line.endswith(e) for line in self.lines)), "\n")
