@@ -22,8 +22,9 @@ _LARGEST = 1 << 20
 def read(path: Path, *, private: bool = False, largest: int = _LARGEST) -> bytes:
     """The whole file. Raises `FileNotFoundError`, or `ConfigError` naming the file and what is wrong with it.
 
-    The file must be regular, not a symbolic link, owned by this user or root, not writable by everybody, and in a
-    folder that not everybody may change. `private` also forbids any access by group and others.
+    The file must be regular, not a symbolic link, owned by this user or root, not writable by everybody or by a group
+    other than this user's own, and in a folder that not everybody may change. `private` also forbids any access by
+    group and others.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -54,6 +55,8 @@ def _check(path: Path, found: os.stat_result, folder: os.stat_result, *, private
         raise ConfigError(f"{path} can be read by others", remedy=f"chmod 600 {path}")
     if found.st_mode & stat.S_IWOTH:
         raise ConfigError(f"{path} is writable by everybody", remedy=f"chmod o-w {path}")
+    if found.st_mode & stat.S_IWGRP and found.st_gid not in (0, os.getegid()):
+        raise ConfigError(f"{path} is writable by another group", remedy=f"chmod g-w {path}")
     if folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
         raise ConfigError(f"{path.parent} is writable by everybody", remedy=f"chmod o-w {path.parent}")
 

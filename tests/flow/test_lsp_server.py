@@ -317,7 +317,7 @@ async def test_docs_and_tests_are_offered_to_who_asks_and_of_the_definition_arou
         docs, tests = await offered(4, 4, **context)
         assert [docs["kind"], tests["kind"]] == SOURCES and tests["command"]["arguments"][0]["tests"] is True
         assert docs["command"]["arguments"][0]["range"] == around
-    block_cursor = (await offered(4, 4, 1, triggerKind=1))[4:]  # of Helix
+    block_cursor = await offered(4, 4, 1, triggerKind=1)  # of Helix, which rewrites nothing by it
     assert [action["command"]["arguments"][0]["range"] for action in block_cursor] == [around, around]
     assert await offered(4, 4, triggerKind=2) == [], "a light bulb at each move of the cursor"
     assert await offered(0, 0, triggerKind=1) == await offered(0, 0, only=["source"]) == []
@@ -396,6 +396,8 @@ async def test_code_actions_are_commands_for_a_client_that_resolves_no_edits(wir
     params = {"textDocument": {"uri": URI}, "range": WHOLE, "context": {"diagnostics": []}}
     actions = (await wire.ask("textDocument/codeAction", params))["result"]
     assert {action["command"]["command"] for action in actions} == {"pointsman.refactor"}
+    params["range"] = {"start": {"line": 0, "character": 1}, "end": {"line": 0, "character": 2}}
+    assert (await wire.ask("textDocument/codeAction", params))["result"] == [], "Helix's cursor selects nothing"
     assert all("data" not in action for action in actions)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pointsman.errors import ConfigError
+from pointsman.exclusion import rules_of
 from pointsman.policy import layers
 from pointsman.policy.effective import Effective
 from pointsman.policy.route import Facts, decide
@@ -147,6 +149,14 @@ def bad_mode(home: Home) -> None:
     home.user.chmod(0o666)
 
 
+def other_group(home: Home) -> None:
+    home.user.write_text(GRANT)
+    if os.geteuid() != 0:
+        pytest.skip("only root gives a file to another group")
+    os.chown(home.user, -1, 12345)
+    home.user.chmod(0o664)
+
+
 def bad_folder(home: Home) -> None:
     home.user.write_text(GRANT)
     home.paths.config.chmod(0o777)
@@ -174,7 +184,7 @@ def stranger(home: Home) -> None:
     os.chown(home.user, 12345, -1)
 
 
-@pytest.mark.parametrize("spoil", [bad_mode, bad_folder, link, folder, pipe, huge, stranger])
+@pytest.mark.parametrize("spoil", [bad_mode, other_group, bad_folder, link, folder, pipe, huge, stranger])
 def test_a_file_in_unsafe_hands_switches_the_closed_model_off(home: Home, spoil: object) -> None:
     if spoil is stranger and os.geteuid() != 0:
         pytest.skip("only root can give a file away")
@@ -311,3 +321,22 @@ def test_the_hash_is_of_the_rules_not_of_their_spelling(home: Home) -> None:
     assert home.load().sha256 == first
     home.user.write_text(GRANT.replace("200", "201"))
     assert home.load().sha256 != first
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("[exclude]", "[exclude"), ('"secrets/**"]', '"secrets/**", "!x"]'), ("version = 1", "version = 1\nx = [")],
+)
+def test_a_mistake_that_may_hide_an_exclusion_lets_nothing_be_read(home: Home, wrong: str, right: str) -> None:
+    home.user.write_text(GRANT.replace(wrong, right))
+    with pytest.raises(ConfigError, match="what policy excludes cannot be read") as raised:
+        home.load().excluded()
+    assert raised.value.remedy == "pointsman policy check"
+    with pytest.raises(ConfigError):
+        rules_of(home.repo, home.load().excluded())
+
+
+def test_a_mistake_elsewhere_leaves_exclusions_as_they_are(home: Home) -> None:
+    home.user.write_text(GRANT.replace("requests_per_day = 200", "requests_per_day = -1"))
+    found = home.load()
+    assert found.problems and found.excluded() == ("secrets/**",)

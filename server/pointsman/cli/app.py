@@ -11,6 +11,7 @@ import contextlib
 import errno
 import importlib
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -147,6 +148,7 @@ _with_verbosity(cli)
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Entry point. Never returns; see the module for exit codes."""
     context = Cli()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump, also a child's, would hold source text and questions
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # Closed: else the next file that is opened would take its place.
             setattr(sys, name, open(os.devnull, "r+"))  # noqa: PTH123, SIM115

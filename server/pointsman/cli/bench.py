@@ -119,7 +119,7 @@ def _repository(cli: Cli, path: str) -> tuple[Path, tuple[str, ...]]:
     from pointsman_indexer import find_root
 
     root = find_root(existing(path)).resolve()
-    return root, tuple(layers.load(cli.paths, root).exclude)
+    return root, layers.load(cli.paths, root).excluded()
 
 
 def _times(times: dict[str, float]) -> str:

@@ -43,7 +43,7 @@ def typing(cli: Cli, path: str, limit: int, seed: int, pace: int, client: str, a
     from pointsman_indexer import find_root
 
     root = find_root(existing(path)).resolve()
-    chosen = bursts(root, limit, seed, rules_of(root, layers.load(cli.paths, root).exclude))
+    chosen = bursts(root, limit, seed, rules_of(root, layers.load(cli.paths, root).excluded()))
     if not chosen:
         raise PointsmanError(
             "no commit here changed code by typing", remedy="choose a git repository with some history by --path"

@@ -51,7 +51,7 @@ def retrieval(cli: Cli, path: str, tasks_file: str, kinds: str, limit: int, embe
     tasks = existing(tasks_file) if tasks_file else None
     own = tuple(kind for kind in KINDS if kind in chosen) if chosen or tasks else KINDS
     root = find_root(existing(path)).resolve()
-    exclude = layers.load(cli.paths, root).exclude
+    exclude = layers.load(cli.paths, root).excluded()
     report = measured(
         cli,
         lambda model, progress: evaluate(

@@ -93,7 +93,7 @@ def _drawn(
     tasks: list[Task] = []
     if kinds:
         try:
-            tasks = masked(root, folder / "copy", kinds, limit, seed, layers.load(cli.paths, root).exclude)
+            tasks = masked(root, folder / "copy", kinds, limit, seed, layers.load(cli.paths, root).excluded())
         except IndexerError as error:
             raise PointsmanError(error.message, remedy=error.remedy) from error
     tasks += given(source, limit, seed) if source else []

@@ -63,7 +63,7 @@ def _redaction(cli: Cli, root: Path, found: Any, limit: int) -> dict[str, Any]:
         custom=found.redact_custom,
     )
     finder.find("loaded before it is timed")
-    walked = walk(root, rules_of(root, found.exclude))
+    walked = walk(root, rules_of(root, found.excluded()))
     rules, places, times = collections.Counter[str](), [], []
     lines = files = 0
     skipped = collections.Counter(walked.skipped)

@@ -102,7 +102,7 @@ class Preparer:
             raise EndpointDown(decision.reason)
         if decision.target != "closed" or decision.endpoint is None:
             raise refusal(decision.reason, decision.rule)
-        _check_files(workspace, files, policy.exclude)
+        _check_files(workspace, files, policy.excluded())
         endpoint = decision.endpoint
         body, redactor = self._redacted(request, policy, endpoint, decision.model)
         return Prepared(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 import time
@@ -49,6 +50,7 @@ def _become_host(lock: SingleHost) -> bool:
 
 def main() -> int:
     os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # nor may a model's process, which inherits it, be dumped
     give_way(_NICENESS)
     try:
         paths = Paths.resolve().ensure()

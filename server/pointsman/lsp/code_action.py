@@ -47,7 +47,7 @@ def register(server: Server) -> None:
         if document is None:
             return []
         offered: list[tuple[str, str, str, types.Range]] = []
-        selected = params.range if params.range.start != params.range.end else None
+        selected = params.range if _is_selected(params.range) else None
         version, whole = document.version, selected
         if any(_is_source(kind) and _wanted(kind, params.context) for kind, _, _ in _ACTIONS):
             whole = await _definition(document.buffer, params.range) or selected
@@ -115,6 +115,11 @@ async def _definition(lines: Lines, selected: types.Range) -> types.Range | None
     begin, near = around(lines, selected.start.line)
     found = await asyncio.to_thread(definition_at, near, selected.start.line - begin)
     return types.Range(types.Position(begin + found[0], 0), types.Position(begin + found[1] + 1, 0)) if found else None
+
+
+def _is_selected(place: types.Range) -> bool:
+    """A character alone is where Helix's cursor is."""
+    return place.start.line != place.end.line or place.end.character - place.start.character > 1
 
 
 def _is_source(kind: str) -> bool:

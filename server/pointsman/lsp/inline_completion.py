@@ -120,7 +120,8 @@ def _query(document: Document[Lines], params: InlineParams, encoding: Encoding) 
 
 def _item(item: Item, lines: Lines, encoding: Encoding) -> types.InlineCompletionItem:
     return types.InlineCompletionItem(
-        insert_text=item.text,
+        # Editors put their own line ends in; Neovim would write a carriage return beside its own.
+        insert_text=item.text.replace("\r\n", "\n"),
         range=range_of(item.start, item.end, lines, encoding),
         command=types.Command(title="accepted", command=ACCEPTED, arguments=[item.id]),
     )

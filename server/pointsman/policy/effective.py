@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import rfc8785
 
+from pointsman.errors import ConfigError
 from pointsman.policy.parse import Problem
 from pointsman.policy.schema import ClosedWhen, CustomRule, Endpoint, OwnEndpoint, Quota, Task
 
@@ -49,6 +50,14 @@ class Effective:
     """Mistakes in layers; any one keeps the closed model and the team's own endpoints off."""
     provenance: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Dotted key → layer that its value came from; "default" where no layer speaks."""
+
+    def excluded(self) -> tuple[str, ...]:
+        """`exclude`. Raises `ConfigError` where a layer that may say more cannot be read: what a mistake lets in would
+        be read, searched and shown."""
+        hidden = next((problem for problem in self.problems if problem.hides), None)
+        if hidden is not None:
+            raise ConfigError(f"what policy excludes cannot be read: {hidden}", remedy="pointsman policy check")
+        return self.exclude
 
     @property
     def nothing_out(self) -> bool:

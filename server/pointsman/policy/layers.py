@@ -1,7 +1,8 @@
 """Finds the layers of policy on disk and merges them into the one that holds for a workspace.
 
 Knows where each layer lives and which may grant; what they mean is `schema`, how they combine is `merge`. A layer
-that cannot be read or understood becomes a problem, never an exception: local work goes on.
+that cannot be read or understood becomes a problem, never an exception: local work goes on, unless what the layer
+excludes cannot be known.
 """
 
 from __future__ import annotations
@@ -93,4 +94,4 @@ def _read(path: Path, form: type[F], layer: str, problems: list[Problem], *, req
 
 
 def _problem(layer: str, path: Path, message: str) -> Problem:
-    return Problem(layer=layer, file=str(path), line=0, message=message)
+    return Problem(layer=layer, file=str(path), line=0, message=message, hides=True)

@@ -31,17 +31,19 @@ class Problem:
     line: int
     """1-based; 0 when it is about the whole file."""
     message: str
+    hides: bool = False
+    """Whether what the layer excludes cannot be known for it."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
 
 
 def parse(text: bytes, form: type[F], *, layer: str, file: str) -> tuple[F, tuple[Problem, ...]]:
-    """Read one layer. With problems, the value holds only the sections that restrict, as far as they are sound:
-    a typing mistake elsewhere must not lift an exclusion."""
+    """Read one layer. With problems, the value holds only the sections that restrict, as far as they are sound: a
+    typing mistake elsewhere must not lift an exclusion, and one that may have is marked (`Problem.hides`)."""
 
-    def problem(line: int, message: str) -> Problem:
-        return Problem(layer=layer, file=file, line=line, message=message)
+    def problem(line: int, message: str, *, hides: bool = True) -> Problem:
+        return Problem(layer=layer, file=file, line=line, message=message, hides=hides)
 
     try:
         source = text.decode("utf-8")
@@ -58,7 +60,11 @@ def parse(text: bytes, form: type[F], *, layer: str, file: str) -> tuple[F, tupl
     except ValidationError as error:
         lines = source.splitlines()
         problems = tuple(
-            problem(_line_of(lines, item["loc"]), f"{_spell(item['loc'])}: {_wording(item['type'], item['msg'])}")
+            problem(
+                _line_of(lines, item["loc"]),
+                f"{_spell(item['loc'])}: {_wording(item['type'], item['msg'])}",
+                hides=item["loc"][:1] == ("exclude",),
+            )
             for item in error.errors(include_input=False, include_url=False, include_context=False)
         )
         return _restrictions(form, values), problems

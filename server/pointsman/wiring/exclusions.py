@@ -13,4 +13,4 @@ from pointsman_indexer import Exclusions
 
 def exclusions_of(paths: Paths) -> Callable[[Path], Exclusions]:
     """Of each root; raises `ConfigError` when the policy's patterns cannot be read."""
-    return lambda root: rules_of(root, layers.load(paths, root).exclude)
+    return lambda root: rules_of(root, layers.load(paths, root).excluded())

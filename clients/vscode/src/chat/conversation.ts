@@ -161,7 +161,7 @@ export class Conversation {
           this.put({ ...this.turn(id), text: this.turn(id).text + text }, { kind: 'delta', id, text });
         });
       const answer = await approved(ask, (waits) => this.asked(id, waits));
-      this.put(answer ? answered(this.turn(id), answer) : { ...this.turn(id), state: 'done', text: NOTHING_SENT });
+      this.put(answer ? answered(this.turn(id), answer) : { ...this.turn(id), state: 'stopped', text: NOTHING_SENT });
     }
   }
 
@@ -180,7 +180,7 @@ export class Conversation {
     const result = await refactor(this.service, asked, token, (outgoing) => this.asked(id, outgoing), offered);
     const turn = this.turn(id);
     if (!result) {
-      this.put({ ...turn, state: 'done', text: NOTHING_SENT });
+      this.put({ ...turn, state: 'stopped', text: NOTHING_SENT });
       return;
     }
     const words = result.applied ? 'The change was applied.' : result.note || (result.edits.length ? 'The change was declined.' : 'No change came of it.');
