@@ -79,6 +79,13 @@ def test_a_value_found_by_its_name_is_replaced_without_it_too(finder: Finder) ->
     assert "xk29" not in first + second
 
 
+def test_a_value_that_a_formatter_put_into_parentheses_is_replaced(finder: Finder) -> None:
+    key, word = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzEXAMPLEQ", "Tr0ub4dor&3xyz9"
+    wrapped = f'aws_secret_access_key = (\n    "{key}"\n)\npassword = (\n        "{word}"\n)\n'
+    (shown,) = redactor(finder).redact([wrapped])
+    assert "wJalr" not in shown and "Tr0ub4dor" not in shown and shown.count("(\n") == 2
+
+
 def test_a_secret_that_looks_like_a_part_of_placeholders(finder: Finder) -> None:
     ours = redactor(finder)
     text = "password = 'SECRET_1'\npassword = 'POINTSMAN_SECRET_1_'\n" + SECRETS["stripe-key"][0]

@@ -34,9 +34,10 @@ _IS = r"\s{0,8}(?::=|=>|<-|\?=|\|\|[:=]?|\?\?=?|={1,3}|!={1,2}|:|\bor\b|\bby laz
 _BESIDE = r"(?:\s{0,8}(?:,|\(|\{|->|::)\s{0,8}|[ \t]{1,4}|\.(?:send_?keys|type|fill|set_?value|set_?text|input)\()"
 _DEFAULT = r"(?:[\w.]*[({,]?\s?(?:default(?:_?value)?|value|val|initial)\s{0,3}[=:]\s{0,3})?"
 _BETWEEN = rf"{_CLOSE}{_TYPE}(?:{_IS}|{_BESIDE}){_DEFAULT}"
-# A call that only wraps the value, then the quote with what the language puts before it.
+# A parenthesis as formatters put it around a long value, a call that only wraps it, then the quote with what the
+# language puts before it.
 _WRAP = r"(?:[\w.: ]*(?:encoder?|encode|encrypt|hash|from|String|Some|bytes|\[\]byte|valueOf|crypt)\(\)?\.?){0,2}"
-_OPEN = _WRAP + r"[rbufRBUFL@$]{0,2}(?:\"\"\"|[\"'`]|\[\[|%[qQ]?[({\[])"
+_OPEN = r"(?:\(\s{0,40})?" + _WRAP + r"[rbufRBUFL@$]{0,2}(?:\"\"\"|[\"'`]|\[\[|%[qQ]?[({\[])"
 _SHUT = r"[\"'`\])}]"
 _BARE = r"[^\s\"'`\\(){}\[\]<>;,&|]"
 _LINE = r"(?im)^[ \t]*(?:export[ \t]+|set[ \t]+|Environment=|ENV[ \t]+|ARG[ \t]+|-[ \t]+|-e[ \t]+|\$env:|--|\#[ \t]*)?"

@@ -20,7 +20,7 @@ _RULES: tuple[tuple[str, tuple[str, ...], str, Callable[[str], bool]], ...] = (
     (
         "aws-secret-key",
         ("aws", "amz", "secret"),
-        r"(?i:aws|amz|secret)[\w\s'\"`:=>.-]*?['\"`=:\s]([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|\z)",
+        r"(?i:aws|amz|secret)[\w\s'\"`:=>(.-]*?['\"`=:\s]([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|\z)",
         random,
     ),
     ("azure-account-key", ("accountkey", "sharedaccess"), r"(?i:AccountKey|SharedAccess(?:Key|Signature))=([A-Za-z0-9+/]{40,}={0,2})", random),
