@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pointsman_indexer.errors import ExclusionsInvalid
+from pointsman_indexer.files import first_bytes
 from pointsman_indexer.globs import compose, fold
 from pointsman_indexer.patterns import BadLine, Patterns
 
@@ -118,12 +119,13 @@ def _built_in() -> tuple[Patterns, ...]:
 
 def _ignore_file(path: Path) -> list[str]:
     try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_IGNORE_FILE + 1)
+        data = first_bytes(path.parent, path.name, _LARGEST_IGNORE_FILE + 1)
         if len(data) > _LARGEST_IGNORE_FILE:
             raise ExclusionsInvalid(f"{IGNORE_FILE} is larger than {_LARGEST_IGNORE_FILE // 1024} kB")
         return data.decode("utf-8-sig").splitlines()
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
-        raise ExclusionsInvalid(f"{IGNORE_FILE} cannot be read", remedy="make it a readable UTF-8 file") from error
+        raise ExclusionsInvalid(
+            f"{IGNORE_FILE} cannot be read", remedy="make it a readable UTF-8 file, no link"
+        ) from error

@@ -95,6 +95,15 @@ def read(root: Path, path: str) -> FileData | None:
     return FileData(entry=entry_of(path, status), data=data, blob=blob_id(data), settled=calm)
 
 
+def first_bytes(root: Path, path: str, most: int) -> bytes:
+    """At most so many bytes of a regular file, links and pipes refused as in `read`. Raises `OSError`."""
+    with _opened(root, path) as descriptor:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "no regular file", path)
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            return file.read(most)
+
+
 def blob_of(root: Path, path: str) -> str | None:
     """The blob id of the file's bytes as they are now; None when there are none to be had."""
     try:

@@ -10,9 +10,13 @@ import pathspec
 import re2
 
 from pointsman_indexer.exclude import Exclusions
+from pointsman_indexer.files import first_bytes
 
 UNMANAGED_FOLDERS = frozenset({"node_modules", ".venv", "venv", "__pycache__", ".tox", ".nox", ".cache", ".idea"})
 """Not walked where git does not list the files: dependencies and caches that no `.gitignore` names."""
+
+_LARGEST_GITIGNORE = 100 * 1024 * 1024
+"""Git's own limit."""
 
 
 def plain(root: Path, exclusions: Exclusions, below: str = "") -> Iterator[str]:
@@ -25,7 +29,7 @@ def plain(root: Path, exclusions: Exclusions, below: str = "") -> Iterator[str]:
         except OSError:
             continue
         if any(entry.name == ".gitignore" for entry in entries):
-            specs = (*specs, (folder, _gitignore(root / folder / ".gitignore")))
+            specs = (*specs, (folder, _gitignore(root, f"{folder}.gitignore")))
         for entry in entries:
             path = folder + entry.name
             is_folder = entry.is_dir(follow_symlinks=False)
@@ -48,8 +52,10 @@ def _ignored(path: str, specs: Iterable[tuple[str, pathspec.GitIgnoreSpec]]) -> 
     return ignored
 
 
-def _gitignore(path: Path) -> pathspec.GitIgnoreSpec:
+def _gitignore(root: Path, path: str) -> pathspec.GitIgnoreSpec:
+    """What cannot be read, a link and a pipe ignore nothing; git follows no link to one either."""
     try:
-        return pathspec.GitIgnoreSpec.from_lines(path.read_text("utf-8", "replace").splitlines())
+        data = first_bytes(root, path, _LARGEST_GITIGNORE)
+        return pathspec.GitIgnoreSpec.from_lines(data.decode("utf-8", "replace").splitlines())
     except (OSError, ValueError, re2.error):
         return pathspec.GitIgnoreSpec.from_lines([])

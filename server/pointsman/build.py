@@ -74,7 +74,7 @@ def build_services(paths: Paths, settings: Settings, *, in_process: bool = False
     return Services(
         completer=completer,
         asker=ChatService(api, router, exclusions, settings, blob_of),
-        refactorer=RefactorService(api, router, exclusions, settings),
+        refactorer=RefactorService(api, router, exclusions, settings, _find_secrets),
         host=api,
         recorder=recorder,
         trust=Trust(paths.config).trust,
@@ -143,7 +143,7 @@ def build_host(
     engines = Engines(current, maker)
 
     def exclusions(root: Path) -> tuple[str, ...]:
-        return layers.load(paths, root).exclude
+        return layers.load(paths, root).excluded()
 
     return HostService(
         engines=engines,

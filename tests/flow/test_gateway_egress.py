@@ -454,6 +454,49 @@ async def test_secrets_of_many_shapes_are_held_back_however_they_are_split(kingf
     assert leaked == []
 
 
+@pytest.mark.parametrize("piece", [1, 64, 5000])
+def test_a_secret_without_an_end_is_not_looked_at_again_and_again(piece: int) -> None:
+    """Such as a private key that goes on and on: all looks together read it a few times, and none of it shows."""
+    from pointsman.gateway.holdback import HoldBack
+    from pointsman.gateway.redact import Redactor
+
+    read = 0
+
+    class Endless:
+        def find(self, text: str, **_: bool) -> list[tuple[int, int, str]]:
+            nonlocal read
+            read += len(text)
+            begin = text.find("BEGIN")
+            return [(begin, len(text), "key")] if begin >= 0 else []
+
+    finder: Any = Endless()
+    held, text = HoldBack(finder, Redactor(finder, "0" * 16)), "word " * 1000 + "BEGIN" + "x" * 100_000
+    shown = "".join(held.feed(text[at : at + piece]) for at in range(0, len(text), piece))
+    assert shown == "word " * 1000
+    assert shown + held.end() == "word " * 1000 + MARK
+    assert read < 12 * len(text)
+
+
+def test_much_text_without_secrets_is_read_a_few_times_only() -> None:
+    from pointsman.gateway.holdback import HoldBack
+    from pointsman.gateway.redact import Redactor
+
+    read = 0
+
+    class Nothing:
+        def find(self, text: str, **_: bool) -> list[Any]:
+            nonlocal read
+            read += len(text)
+            return []
+
+    finder: Any = Nothing()
+    held, text = HoldBack(finder, Redactor(finder, "0" * 16)), "word " * 20_000
+    shown = [held.feed(text[at : at + 8]) for at in range(0, len(text), 8)]
+    assert len("".join(shown)) > len(text) - 1500, "what is shown does not keep up"
+    assert "".join((*shown, held.end())) == text
+    assert read < 20 * len(text)
+
+
 async def test_placeholders_split_over_pieces_turn_back(site: Site) -> None:
     secret = "ghp_" + "Zx9Qw8Er7Ty6Ui5Op4As3Df2Gh1Jk0LzXcVb"
     text = f"token = '{secret}'"

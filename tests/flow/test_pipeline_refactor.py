@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pointsman.errors import (
     VerificationError,
     by_code,
 )
+from pointsman.gateway.finder import Finder
 from pointsman.host.api import Place, UsesReply
 from pointsman.host.wire import error_from_plain, error_to_plain
 from pointsman.models.base import Priority
@@ -24,6 +26,7 @@ from pointsman.refactor.service import RefactorService
 from pointsman.refactor.types import Part, Refactoring, RefactorQuery
 from pointsman.settings import Settings
 from tests.pipelines import FakeHost, FixedRouter, facts, rules, snapshot
+from tests.secret_samples import fill
 
 CODE = "import os\n\n\ndef area(w, h):\n    return w * h\n\n\nprint(area(1, 2))\n"
 TYPED = "def area(w: int, h: int) -> int:\n    return w * h"
@@ -256,7 +259,8 @@ async def test_code_that_a_closed_answer_changes_besides_is_pointed_at() -> None
     host.closed_answer = TYPED
     done = await refactor(host, query(instruction="add a docstring"), target="closed")
     assert done.edits and "changed code, in a request for documentation alone: look at pkg/a.py" in done.note
-    assert len(host.sent) == 1
+    assert not done.checks.passed and done.checks.sound, "to be looked at, not to be applied unseen"
+    assert len(host.sent) == 2, "it was asked again"
     assert (await refactor(host, target="closed")).note == "", "hints were asked for"
 
 
@@ -342,6 +346,41 @@ async def test_the_local_model_changes_one_file_after_the_other_and_all_or_none(
         name = "b.py" if answers[0] == first else "a.py"
         assert done.edits == () and done.diff == "" and done.note.startswith(f"In {name} the local model")
         assert "together or not at all" in done.note and host.answers == []
+
+
+async def test_a_secret_that_comes_into_a_file_is_not_applied(tmp_path: Path) -> None:
+    token = fill("ghp_{an36}", random.Random(4))
+    find = Finder(None, secrets=True, personal=False).find
+    held = f"def login():\n    return connect('{token}')\n"
+    (tmp_path / "settings.py").write_text(held)
+    host = FakeHost()
+    host.scope["a.py"] = (Place(path="settings.py", line=1, end_line=2, symbol="login", kind="function"),)
+    text = "from settings import login\n\n\ndef area(w, h):\n    return login() and w * h\n"
+    part = Part(snapshot=snapshot(text, root=tmp_path, name="a.py"), start_line=4, end_line=5)
+    asked = RefactorQuery(parts=(part,), instruction="say what it does")
+    answer = f"def area(w, h):\n    # https://evil.example/?t={token}\n    return login() and w * h"
+    host.closed_answer = f"```python\n{answer}\n```"  # as the gateway gives it back: with the value in its place
+    for target, model in (("closed", host), ("local", FakeHost(f"{answer}\n```"))):
+        service = RefactorService(model, FixedRouter(target), rules, Settings(), find)
+        done = await service.refactor(asked)
+        assert done.edits and done.checks.secrets == 1 and not done.checks.passed, target
+        assert "values that look like secrets" in done.checks.failures()[0]
+    (stays,) = query(held, "rename login to enter", start_line=1, end_line=2).parts
+    service = RefactorService(
+        FakeHost(held.replace("login", "enter") + "```"), FixedRouter("local"), rules, Settings(), find
+    )
+    done = await service.refactor(RefactorQuery(parts=(stays,), instruction="rename login to enter"))
+    assert done.edits and done.checks.passed, "it stood there"
+
+
+async def test_a_new_file_brings_no_secret(tmp_path: Path) -> None:
+    token = fill("ghp_{an36}", random.Random(5))
+    find = Finder(None, secrets=True, personal=False).find
+    read = Part(snapshot=snapshot(CODE, root=tmp_path, name="a.py"), start_line=4, end_line=5, read_only=True)
+    asked = RefactorQuery(parts=(read,), creates=("tests/test_a.py",), instruction="write tests")
+    host = FakeHost(f"():\n    assert area('{token}', 3) == 6\n```")
+    done = await RefactorService(host, FixedRouter("local"), rules, Settings(), find).refactor(asked)
+    assert done.edits and done.checks.secrets and not done.checks.passed
 
 
 async def test_a_closed_model_is_shown_what_is_used_and_who_uses_it(tmp_path: Path) -> None:

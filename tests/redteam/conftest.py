@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
+from pointsman.build import _find_secrets
 from pointsman.chat.service import ChatService
 from pointsman.chat.types import Answer, Question
 from pointsman.errors import PointsmanError
@@ -97,7 +98,9 @@ class Attack:
 
     async def refactored(self, query: RefactorQuery, host: GatewayHost) -> Refactoring:
         paths = self.site.paths
-        result = await RefactorService(host, PolicyRouter(paths), exclusions_of(paths), Settings()).refactor(query)
+        result = await RefactorService(
+            host, PolicyRouter(paths), exclusions_of(paths), Settings(), _find_secrets
+        ).refactor(query)
         self.results.append(result)
         return result
 

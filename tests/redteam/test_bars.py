@@ -194,9 +194,8 @@ async def test_canaries_of_excluded_files_are_in_no_byte_that_left_or_stayed(att
     attack.write("private/x.py", "".join(f"v{n} = '{canary}'\n" for n, canary in enumerate(canaries)))
     attack.write(".env", "\n".join(f"K{n}={canary}" for n, canary in enumerate(canaries)))
     (attack.site.repo / "src" / "link.py").symlink_to("../private/x.py")
-    (attack.site.repo / "src" / "hard.pem").hardlink_to(attack.site.repo / ".env")
     dice, before = random.Random(3), attack.tree()
-    names = ["private/x.py", "Private/X.py", "src/link.py", ".env", "src/hard.pem", "src/../.env", "private/x.py~"]
+    names = ["private/x.py", "Private/X.py", "src/link.py", ".env", "src/../.env", "private/x.py~"]
     gateway = attack.site.gateway()
     for number in range(int(os.environ.get("POINTSMAN_TEST_SESSIONS", "60"))):
         name = dice.choice(names)
@@ -214,6 +213,20 @@ async def test_canaries_of_excluded_files_are_in_no_byte_that_left_or_stayed(att
     attack.check(before, sent=1)  # what is not excluded leaves
     everything = attack.site.everything_written() + b"".join(attack.site.received)
     assert not [form for canary in canaries for form in _forms(canary) if form in everything]
+
+
+async def test_a_hard_link_is_kept_by_its_own_name_alone(attack: Attack) -> None:
+    """The limit that docs/security.md states: as with a copy, only its name says what it is, and git delivers none."""
+    attack.write("private/x.py", "v = 'canary0000qq'\n")
+    for name in ("copy.pem", "copy.py"):
+        (attack.site.repo / "src" / name).hardlink_to(attack.site.repo / "private" / "x.py")
+    before, gateway = attack.tree(), attack.site.gateway()
+    with pytest.raises(PolicyRefusal) as refused:
+        await gateway.send(attack.site.request(files=("src/copy.pem",)))
+    assert refused.value.rule.startswith(EXCLUDING)
+    attack.check(before, sent=0)
+    await gateway.send(attack.site.request(files=("src/copy.py",)))
+    attack.check(before, sent=1)
 
 
 async def test_canaries_around_what_may_leave_stay(attack: Attack) -> None:

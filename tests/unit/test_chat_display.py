@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 
 import pytest
 from markdown_it import MarkdownIt
@@ -105,6 +107,34 @@ def test_plain_words_are_not_held_back() -> None:
 
 def test_a_terminal_s_escapes_and_hidden_characters_are_taken_out() -> None:
     assert printable("a\x1b[31mb\x1b]52;c;eA==\x07c\x9bd\u202ee\n\t") == "abcde\n\t"
+
+
+HOSTILE = {
+    "backslashes": "\\" * 500_000,
+    "references in references": "&" + "amp;" * 60_000,
+    "pictures that begin": "![" * 1_000_000,
+    "links that begin": "[" * 10**6,
+    "backticks of every length": " ".join("`" * n for n in range(1, 3000)),
+    "code before a link": "[" + "`a`" * 60_000 + "](" * 60_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_time_is_in_proportion_to_the_length(name: str) -> None:
+    """Texts of 240 kB and more, for which patterns that look again and again take minutes or hours. In a process of its
+    own, since a pattern that runs cannot be ended: it has many times what it needs."""
+    code = "import sys; from pointsman.chat.display import harmless; harmless(sys.stdin.read())"
+    subprocess.run([sys.executable, "-c", code], input=HOSTILE[name], text=True, check=True, timeout=60)
+
+
+@pytest.mark.parametrize("piece", ["abcd", "[", "a b "])
+def test_a_long_line_is_not_looked_at_again_with_each_piece(piece: str) -> None:
+    code = (
+        "import sys; from pointsman.chat.display import Streamed, harmless; piece, count = sys.argv[1], 150_000\n"
+        "one = Streamed(); shown = ''.join([*(one.feed(piece) for _ in range(count)), one.end()])\n"
+        "assert shown == harmless(piece * count)"
+    )
+    subprocess.run([sys.executable, "-c", code, piece], check=True, timeout=60)
 
 
 PARTS = """` `` ``` ~~~ \\ ![a](https://evil.x/p.png) ![a](//evil.x/p) [x](https://evil.x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import unicodedata
@@ -87,6 +88,20 @@ def test_an_unreadable_list_is_an_error(tmp_path: Path) -> None:
     (tmp_path / ".pointsmanignore").rmdir()
     (tmp_path / ".pointsmanignore").write_bytes(b"\xff\xfe*\x00")
     with pytest.raises(ExclusionsInvalid):
+        Exclusions(tmp_path)
+
+
+def test_a_pipe_or_a_link_for_a_list_is_an_error_and_no_wait(tmp_path: Path) -> None:
+    """In a process of its own, since one that opens a pipe to read waits until someone writes."""
+    os.mkfifo(tmp_path / ".pointsmanignore")
+    code = "import pathlib, sys; from pointsman_indexer import Exclusions; Exclusions(pathlib.Path(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert "ExclusionsInvalid" in done.stderr
+    (tmp_path / ".pointsmanignore").unlink()
+    (tmp_path / "list").write_text("*.py\n")
+    (tmp_path / ".pointsmanignore").symlink_to("list")  # trust covers a link's words, not what it leads to
+    with pytest.raises(ExclusionsInvalid, match="cannot be read"):
         Exclusions(tmp_path)
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
+import pointsman_indexer.git
 from pointsman_indexer import Exclusions, find_root
 from pointsman_indexer.errors import IndexerError
 from pointsman_indexer.files import blob_id, read
 from pointsman_indexer.git import revision
-from pointsman_indexer.listing import look, walk
+from pointsman_indexer.listing import Walk, look, walk
 from tests.unit.indexer_repo import Repo
 
 
@@ -155,6 +158,41 @@ def test_where_git_refuses_the_folder_is_walked(repo: Repo, monkeypatch: pytest.
     found = walk(repo.root, Exclusions(repo.root))
     assert not found.by_git
     assert [entry.path for entry in found.files] == [".gitignore", "a.py"]
+
+
+@pytest.mark.parametrize("place", [".gitignore", "sub/.gitignore", ".git/info/exclude"])
+def test_a_pipe_among_the_files_that_git_opens_keeps_nobody_waiting(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    repo.write("sub/a.py", "")
+    (repo.root / place).unlink(missing_ok=True)
+    os.mkfifo(repo.root / place)
+    monkeypatch.setattr("pointsman_indexer.git._SECONDS", 1)
+    done: queue.Queue[Walk] = queue.Queue()
+
+    def twice() -> None:
+        for _ in range(2):
+            done.put(walk(repo.root, Exclusions(repo.root)))
+
+    threading.Thread(target=twice, daemon=True).start()  # it would wait in `open`, for ever
+    for found in (done.get(timeout=60), done.get(timeout=60)):
+        assert not found.by_git
+        assert [entry.path for entry in found.files] == ["sub/a.py"]
+    assert (repo.root in pointsman_indexer.git._stuck) == (place == "sub/.gitignore")
+
+
+def test_a_linked_gitignore_ignores_nothing_without_git_either(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("*.py\n")
+    (tmp_path / "a.py").write_text("")
+    (tmp_path / ".gitignore").symlink_to("list")
+    assert names(tmp_path) == ["a.py", "list"]
+
+
+def test_a_hard_link_is_judged_by_its_own_name(repo: Repo) -> None:
+    """What docs/security.md says under its limits: as with a copy, nothing tells it from a file of its own."""
+    repo.write("private/x.py", "a = 1\n")
+    (repo.root / "copy.py").hardlink_to(repo.root / "private" / "x.py")
+    assert names(repo.root, "private/") == ["copy.py"]
 
 
 def test_names_that_are_not_utf8_are_skipped(repo: Repo) -> None:

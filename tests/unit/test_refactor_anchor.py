@@ -112,6 +112,9 @@ def test_new_addresses_count_in_configuration_alone() -> None:
 
 def test_hidden_characters_are_counted_when_they_are_new() -> None:
     assert new_hidden("a\u200b", "a\u200b") == 0 and new_hidden("a", "a\u202e\U000e0041\x1b") == 3
+    for char in "\x0b\x85\u034f\u115f\u180e\u2028\u2029\u3164\ufe0f\uffa0\U000e0100":
+        assert new_hidden("// a", f"// a{char}b") == 1 and new_hidden(f"a{char}", f"b = a{char}") == 0
+    assert new_hidden("// a\r\n", "// a\rb()\r\n") == 1 and new_hidden("a\r", "a\rb\r") == 0
     selection = select("x = 1\n", 1, 1)
     checks = replace(check(snapshot("x = 1\n"), "x = '\u202e'\n", selection), secrets=2)
     assert not checks.sound and checks.parses

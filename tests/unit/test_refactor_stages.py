@@ -207,13 +207,28 @@ def test_checks_see_what_lies_outside_of_the_lines() -> None:
         "a/../b.py",
         "setup.py::$DATA",
         ".git\u0131hub/../.github/x",
+        *(
+            ".nvim.lua",
+            "sub/.NVIMRC",
+            ".exrc",
+            ".vimrc",
+            ".dir-locals.el",
+            ".gdbinit",
+            ".zed/x.json",
+            ".continue/a.yaml",
+        ),
+        *("Cargo.toml", "crates/a/build.rs", "CMakeLists.txt", "pom.xml", "gradlew", "gradlew.bat", "app/build.gradle"),
+        *("build.gradle.kts", "settings.gradle", "vite.config.ts", "webpack.config.prod.js", "rollup.config.mjs"),
+        *("docker-compose.yml", "docker-compose.override.yaml", "compose.yaml", "compose.dev.yml", "a/action.yml"),
     ],
 )
 def test_protected_paths_in_any_spelling(path: str) -> None:
     assert is_protected(path)
 
 
-@pytest.mark.parametrize("path", ["src/app.py", "setup/x.py", "git/config.py", "docs/agents/x.md", "my_conftest.py"])
+@pytest.mark.parametrize(
+    "path", ["src/app.py", "setup/x.py", "git/config.py", "docs/agents/x.md", "my_conftest.py", "app.config.ts"]
+)
 def test_other_paths_are_not_protected(path: str) -> None:
     assert not is_protected(path)
 

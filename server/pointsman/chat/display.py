@@ -5,12 +5,18 @@ by a link that someone clicks, by markup, or by a terminal's escape sequences (s
 first one a markdown image leak). So pictures become their descriptions, links that leave the repository become their
 text, bare addresses and HTML become code, which no renderer turns into anything. Code stays as it is, and what code is
 must be plain to every renderer: a mark of it that has no partner in its line is taken out, and so is what escapes one.
+
+A hostile reply must not keep the editor waiting either, so the time is in proportion to the length, whatever the text:
+no pattern is tried from many places over the same characters, and what a mark's partner is gets looked up from where
+the search stands.
 """
 
 from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from pointsman.hidden import IN_TEXT
 
@@ -18,13 +24,13 @@ _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _INDENTED_FENCE = re.compile(r"(\s+)(`{3,}|~{3,})([\w+#.-]*\s*)")
 _REFERENCE = re.compile(r"&#?\w{1,40};")
-_ESCAPED_TICK = re.compile(r"\\+(?=`)")
-_CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
-_IMAGE = re.compile(r"!\[([^\]\n]{0,500})\](?:\([^)\n]*\)?|\[[^\]\n]*\])?")
-_LINK = re.compile(
-    r"\[([^\]\n]{0,500})\]\(\s*(<[^<>\n]*>|(?:[^()\s\[<>]|\([^()\s\[]*\))*)(?:\s+[\"'][^\[\]()\n]*[\"'])?(?:\s*(\)))?"
-)
-_KEPT = re.compile(rf"`[^`]*`|{_LINK.pattern}")
+_ENDED = re.compile(r"&#?\w{1,40};\Z")
+_LONGEST_REFERENCE = 43
+_ESCAPED_TICK = re.compile(r"(?<!\\)\\+(?=`)")
+_TICKS = re.compile(r"`+")
+_LONGEST_LABEL = 500
+_IMAGE_END = re.compile(r"\](?:\([^)\n]*\)?|\[[^\]\n]*\])?")
+_LINK_END = re.compile(r"\]\(\s*(<[^<>\n]*>|(?:[^()\s\[<>]|\([^()\s\[]*\))*)(?:\s+[\"'][^\[\]()\n]*[\"'])?(?:\s*(\)))?")
 _LABEL_END = re.compile(r"^((?:[^\[\]\\]|\\.)*\]|[\s>*+\-\d.)]*\[(?:[^\[\]\\]|\\.)*\]):")
 """What would end the label of a link's definition, which may have begun in another line, a list or a quotation."""
 _TAG = re.compile(r"<(?=[A-Za-z/!?])[^>\n]*>?")
@@ -53,32 +59,49 @@ class Streamed:
     """An answer that comes in pieces: `feed` gives what may be shown so far, whole constructs only."""
 
     def __init__(self) -> None:
-        self._line = ""
+        self._line: list[str] = []
         self._out = 0
         """Characters of the line that are shown already."""
+        self._words: list[str] = []
+        """What is behind them, as long as nothing began in the line."""
+        self._begun = False
         self._fence = ""
 
     def feed(self, piece: str) -> str:
         out = []
-        *whole, rest = (self._line + piece).split("\n")
-        for line in whole:
-            self._fence, shown = _shown(line, self._fence)
-            out.append(shown[self._out :] + "\n")
-            self._out = 0
-        self._line = rest
-        # Plain words go out as they come; where something begins, the rest of the line waits for its end.
-        begun = _OPEN.search(rest)
-        words = rest[: begun.start() if begun else None].rpartition(" ")[0]
-        if not self._fence and words.isprintable() and len(words) > self._out:
-            out.append(words[self._out :])
-            self._out = len(words)
-        return "".join(out)
+        first, *more = piece.split("\n")
+        self._line.append(first)
+        for part in more:
+            out.append(self.end() + "\n")
+            first = part
+            self._line.append(first)
+        return "".join((*out, self._plain(first)))
 
     def end(self) -> str:
-        """What was still held back."""
-        rest = _shown(self._line, self._fence)[1][self._out :]
-        self._line, self._out = "", 0
+        """What was still held back of the line."""
+        self._fence, shown = _shown("".join(self._line), self._fence)
+        rest = shown[self._out :]
+        self._line, self._out, self._words, self._begun = [], 0, [], False
         return rest
+
+    def _plain(self, piece: str) -> str:
+        """Plain words go out as they come; where something begins, the rest of the line waits for its end."""
+        if self._fence or self._begun:
+            return ""
+        before = "".join(self._words[-2:])[-2:]  # what begins may have begun in the pieces before
+        if begun := _OPEN.search(before + piece):
+            self._begun, piece = True, piece[: max(0, begun.start() - len(before))]
+        words, space, rest = piece.rpartition(" ")
+        if not space:
+            self._words += [piece] * bool(piece)  # none is empty, so the last two hold two characters
+            return ""
+        words = "".join((*self._words, words))
+        self._words = [space + rest]
+        if not words.isprintable():
+            self._begun = True
+            return ""
+        self._out += len(words)
+        return words
 
 
 def _shown(line: str, fence: str) -> tuple[str, str]:
@@ -112,36 +135,110 @@ def _line(line: str) -> str:
 
 def _pass(line: str) -> str:
     line = _ESCAPED_TICK.sub("", line)
-    out, at = "", 0
-    for code in _CODE.finditer(line):
-        out = _beside(_beside(out, _prose(line[at : code.start()])), code[0])
-        at = code.end()
-    return _beside(out, _prose(line[at:]))
+    parts, at = [], 0
+    for start, end in _code(line):
+        parts += [_prose(line[at:start]), line[start:end]]
+        at = end
+    return _beside([*parts, _prose(line[at:])])
 
 
-def _beside(text: str, more: str) -> str:
-    """The two with their backticks apart: together they would mark another piece of code."""
-    return f"{text} {more}" if text.endswith("`") and more.startswith("`") else text + more
+def _code(line: str) -> Iterator[tuple[int, int]]:
+    """The pieces of code: what stands between two runs of as many backticks."""
+    runs = [run.span() for run in _TICKS.finditer(line)]
+    partner: dict[int, int] = {}
+    latest: dict[int, int] = {}
+    for start, end in reversed(runs):
+        if known := latest.get(end - start):
+            partner[start] = known
+        latest[end - start] = end
+    at = 0
+    for start, _ in runs:
+        if start >= at and start in partner:
+            yield start, (at := partner[start])
+
+
+def _beside(parts: Iterable[str]) -> str:
+    """The parts with their backticks apart: together they would mark another piece of code."""
+    out = [""]
+    for part in filter(None, parts):
+        out.append(f" {part}" if out[-1].endswith("`") and part.startswith("`") else part)
+    return "".join(out)
 
 
 def _prose(text: str) -> str:
     text = _decoded(text).replace("`", "")
     text = _LABEL_END.sub(r"\1 :", text)
-    text = _IMAGE.sub(r"\1", text)
-    text = _LINK.sub(lambda link: link[0] if _stays(link) else link[1], text)
+    text = _without_links(_without_images(text))
     text = _TAG.sub(lambda tag: f"`{tag[0]}`", text)
     text = _ESCAPED_TICK.sub("", _outside_links(text))
     return text.replace("``", "` `")
 
 
+def _opening(text: str, mark: str, at: int, close: int) -> int:
+    """Where the label begins that ends at `close`: the first `mark` behind `at` with no end of another between; -1."""
+    low = max(at, close - _LONGEST_LABEL - len(mark))
+    return text.find(mark, max(low, text.rfind("]", low, close) + 1), close)
+
+
+def _without_images(text: str) -> str:
+    parts, at, close = [], 0, text.find("]")
+    while close >= 0:
+        start, past = _opening(text, "![", at, close), close + 1
+        if start >= 0 and (end := _IMAGE_END.match(text, close)):
+            parts += [text[at:start], text[start + 2 : close]]
+            at = past = end.end()
+        close = text.find("]", past)
+    return "".join((*parts, text[at:]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A link, or a piece of code, which has no label and stays."""
+
+    start: int
+    end: int
+    label: str = ""
+    stays: bool = True
+
+
+def _spans(text: str, *, code: bool) -> Iterator[_Span]:
+    """The links from left to right, and with `code` what is between backticks; none of them overlap."""
+    at, close, tick = 0, text.find("]("), text.find("`") if code else -1
+    while close >= 0 or tick >= 0:
+        start = -1
+        while close >= 0 and (start := _opening(text, "[", at, close) if close >= at else -1) < 0:
+            close = text.find("](", max(at, close + 1))
+        if tick >= 0 and (close < 0 or tick < start):
+            end = text.find("`", tick + 1) + 1
+            if not end:  # no other follows: what begins here is a link, if anything
+                tick = -1
+                continue
+            yield _Span(tick, end)
+            at = end
+        elif link := _LINK_END.match(text, close) if close >= 0 else None:
+            at = link.end()
+            yield _Span(start, at, text[start + 1 : close], bool(link[2]) and _inside(link[1]))
+        if 0 <= tick < at:
+            tick = text.find("`", at)
+
+
+def _without_links(text: str) -> str:
+    """With the labels of those that do not stay."""
+    parts, at = [], 0
+    for link in _spans(text, code=False):
+        parts += [text[at : link.start], text[link.start : link.end] if link.stays else link.label]
+        at = link.end
+    return "".join((*parts, text[at:]))
+
+
 def _outside_links(text: str) -> str:
     """Bare addresses as code, but for those that are the target of a link that stays or are code by now."""
-    out, at = "", 0
-    for part in _KEPT.finditer(text):
-        if part[0].startswith("`") or _stays(part):
-            out += _loose(text[at : part.start()]) + part[0]
-            at = part.end()
-    return out + _loose(text[at:])
+    parts, at = [], 0
+    for span in _spans(text, code=True):
+        if span.stays:
+            parts += [_loose(text[at : span.start]), text[span.start : span.end]]
+            at = span.end
+    return "".join((*parts, _loose(text[at:])))
 
 
 def _loose(text: str) -> str:
@@ -149,20 +246,26 @@ def _loose(text: str) -> str:
     return _ADDRESS.sub(_coded, text.replace("](", "] (").replace("![", "! ["))
 
 
-def _stays(link: re.Match[str]) -> bool:
-    return bool(link[3]) and _inside(link[2])
-
-
-def _meant(reference: re.Match[str]) -> str:
-    return html.unescape(reference[0])
-
-
 def _decoded(text: str) -> str:
     """`text` with its character references as what they stand for, in one line: a renderer reads them late, and what
-    it then has must have been looked at."""
-    while (once := printable(_REFERENCE.sub(_meant, text)).replace("\n", " ")) != text:
-        text = once
-    return text
+    it then has must have been looked at. What one stands for may be a part of another, so it is read again."""
+    text = _one_line(text)
+    if not _REFERENCE.search(text):
+        return text
+    done: list[str] = []
+    waiting = list(reversed(text))
+    while waiting:
+        done.append(waiting.pop())
+        if done[-1] == ";" and (found := _ENDED.search("".join(done[-_LONGEST_REFERENCE:]))):
+            meant = _one_line(html.unescape(found[0]))
+            if meant != found[0]:
+                del done[-len(found[0]) :]
+                waiting += reversed(meant)
+    return "".join(done)
+
+
+def _one_line(text: str) -> str:
+    return printable(text).replace("\n", " ")
 
 
 def _coded(address: re.Match[str]) -> str:

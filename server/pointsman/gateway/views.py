@@ -16,16 +16,12 @@ from typing import Any
 import re2
 
 from pointsman.gateway import encodings
+from pointsman.hidden import UNSEEN
 
 Span = tuple[int, int]
 
-# Control characters but for tab and line ends, those of Unicode's category Cf that occur in text, the variation
-# selectors and the fillers of Hangul and Khmer: none shows.
-_UNSEEN = (
-    r"\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}"
-    r"\x{AD}\x{34F}\x{61C}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{180B}-\x{180F}\x{200B}-\x{200F}\x{202A}-\x{202E}"
-    r"\x{2060}-\x{206F}\x{3164}\x{FE00}-\x{FE0F}\x{FEFF}\x{FFA0}\x{FFF9}-\x{FFFB}\x{E0000}-\x{E007F}\x{E0100}-\x{E01EF}"
-)
+# Form feeds too: here nothing needs to stay as it is laid out.
+_UNSEEN = r"\x{0C}" + "".join(rf"\x{{{first:X}}}-\x{{{last:X}}}" for first, last in UNSEEN)
 # Octal with a zero before it is how shells write it; two digits that begin with less than 4 are a reference or \0.
 _ESCAPE = (
     r"\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|U[0-9A-Fa-f]{8}|[ux]\{[0-9A-Fa-f]{1,8}\}"

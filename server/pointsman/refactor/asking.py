@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from uuid import uuid4
 
 from pointsman.host.api import ClosedPreview, ClosedReply, ClosedRequest, HostApi, Message
@@ -17,6 +18,7 @@ from pointsman.refactor.changes import Changes, changes_of
 from pointsman.refactor.closed import TEMPLATE, closed_messages, lines_of, retry_message, spans
 from pointsman.refactor.context import Piece
 from pointsman.refactor.edits import edits_of
+from pointsman.refactor.leaks import FindSecrets
 from pointsman.refactor.promise import breach
 from pointsman.refactor.types import UNTOUCHED, Refactoring
 from pointsman.refactor.work import Work
@@ -49,7 +51,13 @@ def request_of(work: Work, context: Sequence[Piece], approved_sha256: str, least
 
 
 async def ask_closed(
-    host: HostApi, work: Work, context: Sequence[Piece], request: ClosedRequest, *, dry_run: bool
+    host: HostApi,
+    work: Work,
+    context: Sequence[Piece],
+    request: ClosedRequest,
+    find: FindSecrets | None = None,
+    *,
+    dry_run: bool,
 ) -> Refactoring:
     """Raises `PolicyRefusal` and `GatewayError` only before an answer came; see their `record`."""
     preview = await host.closed_preview(request)
@@ -59,7 +67,8 @@ async def ask_closed(
     if preview.needs_approval and request.approved_sha256 != preview.sha256:
         return replace(shown, note="Policy wants the outgoing body approved before it is sent.")
     reply = await host.closed_send(request)
-    first = await _judged(shown, work, reply)
+    judged = partial(_judged, work=work, context=context, find=find)
+    first = await judged(shown, reply)
     wrong = _to_repair(first)
     if not wrong:
         return first
@@ -76,7 +85,7 @@ async def ask_closed(
         reply = await host.closed_send(again)
     except NO_CLOSED as failure:
         return replace(first, note=f"{first.note} It gave no other: {failure.told}.".strip())
-    second = await _judged(replace(_previewed(preview, again), context=shown.context), work, reply)
+    second = await judged(replace(_previewed(preview, again), context=shown.context), reply)
     note = f"The first answer was not usable ({wrong}), so the model was asked again."
     return replace(second, first_receipt=first.receipt, note=f"{note} {second.note}".strip())
 
@@ -90,7 +99,9 @@ def _again(asked: tuple[Message, ...], reply: ClosedReply, wrong: str) -> tuple[
     return (*asked, Message(role="assistant", content=reply.text), Message(role="user", content=told))
 
 
-async def _judged(shown: Refactoring, work: Work, reply: ClosedReply) -> Refactoring:
+async def _judged(
+    shown: Refactoring, reply: ClosedReply, *, work: Work, context: Sequence[Piece], find: FindSecrets | None
+) -> Refactoring:
     """The reply as edits with their checks, or a note that says why it is none."""
     result = replace(
         shown,
@@ -104,8 +115,10 @@ async def _judged(shown: Refactoring, work: Work, reply: ClosedReply) -> Refacto
     changes = await asyncio.to_thread(changes_of, reply.text, work)
     if changes.reason:
         return replace(result, note=f"{result.note} {_UNUSED}: {changes.reason}.".strip())
-    edits, checks = await asyncio.to_thread(edits_of, changes, work, reply.secrets_written)
+    others = [piece.text for piece in context]
+    edits, checks = await asyncio.to_thread(edits_of, changes, work, find, shown=others, counted=reply.secrets_written)
     beside = await asyncio.to_thread(_beside, changes, work)
+    checks = replace(checks, beyond=bool(beside))
     return replace(result, note=f"{result.note} {beside}".strip()).with_edits(edits, checks)
 
 

@@ -23,6 +23,18 @@ def bare(text: str, language: str, *, types: bool = False) -> str | None:
         types: whether TypeScript's type annotations and `import type` go too.
     """
     data = text.encode("utf-8", "replace")
+    spans = _spans(data, language, types=types)
+    return None if spans is None else blank(data, spans).decode("utf-8", "replace")
+
+
+def said(text: str, language: str) -> list[str]:
+    """What is blanked of it, piece by piece; nothing where that is not known."""
+    data = text.encode("utf-8", "replace")
+    spans = _spans(data, language, types=False) or []
+    return [data[span.start : span.end].decode("utf-8", "replace") for span in spans]
+
+
+def _spans(data: bytes, language: str, *, types: bool) -> list[Span] | None:
     tree = None if language in PROSE else syntax_tree(data, language)
     if tree is None:
         return None
@@ -30,22 +42,35 @@ def bare(text: str, language: str, *, types: bool = False) -> str | None:
     waiting = [tree.root_node]
     while waiting:
         node = waiting.pop()
-        if _is_said(node, language) or (types and language in TYPED and _is_type(node)):
+        is_said = _is_said(node, language)
+        if is_said or (types and language in TYPED and _is_type(node)):
             end = node.start_byte + len((node.text or b"").rstrip())  # some grammars count the line's end in
-            spans.append(Span(start=node.start_byte, end=end))
+            # A comment is a blank: `a+/**/++b` is not `a+++b`.
+            spans.append(Span(start=node.start_byte, end=end, filler=b" " if is_said else b""))
         else:
             waiting += node.children
-    return blank(data, spans).decode("utf-8", "replace")
+    return spans
 
 
 def lines_of_code(text: str) -> list[str]:
-    """The lines that are not blank, without white space at their ends."""
-    return [line.rstrip() for line in text.splitlines() if line.strip()]
+    """The lines that are not blank, without white space at their ends.
+
+    Where a backslash joins lines, white space behind it and a blank line below it count: each ends what went on.
+    """
+    kept: list[str] = []
+    goes_on = False
+    for line in text.splitlines():
+        code = line.rstrip()
+        joins = code.endswith("\\")
+        if code or goes_on:
+            kept.append(f"{code} " if joins and code != line else code)
+        goes_on = joins and code == line
+    return kept
 
 
 def _is_said(node: Node, language: str) -> bool:
     if node.type.endswith("comment"):
-        return True
+        return node.type != "html_comment"  # in a module of JavaScript it is none
     if language != "python" or node.type != "expression_statement" or node.child_count != 1:
         return False
     (only,) = node.children

@@ -17,7 +17,7 @@ from pointsman.session import Snapshot
 _FOLDERS = frozenset(
     (
         *(".git", ".github", ".gitlab", ".circleci", ".vscode", ".idea", ".cursor", ".claude", ".devcontainer"),
-        *(".pointsman", ".husky", ".cargo", ".config", ".ssh"),
+        *(".pointsman", ".husky", ".cargo", ".config", ".ssh", ".zed", ".continue"),
     )
 )
 _FILES = (
@@ -28,6 +28,10 @@ _FILES = (
     *(".gitlab-ci.yml", ".travis.yml", "azure-pipelines.yml", "jenkinsfile", ".pre-commit-config.yaml", "dockerfile"),
     *(".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv", ".zprofile"),
     *(".zlogin", ".kshrc", ".cshrc", ".tcshrc", ".envrc", "config.fish"),
+    *(".vimrc", ".nvimrc", ".nvim.lua", ".exrc", ".dir-locals.el", ".gdbinit"),
+    *("cargo.toml", "cmakelists.txt", "build.gradle*", "settings.gradle*", "gradlew*", "pom.xml"),
+    *("vite.config.*", "webpack.config.*", "rollup.config.*"),
+    *("docker-compose*.y*ml", "compose.y*ml", "compose.*.y*ml", "action.y*ml"),
 )
 
 

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from pointsman.hidden import IN_CODE
 
 _URL = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,20}:)?(?:\\?/){2}[^\s\"'<>)\]}]+", re.IGNORECASE)
+_RETURN = re.compile(r"\r(?!\n)")
 _ENDINGS = frozenset(
     (
         *(".json", ".jsonc", ".json5", ".toml", ".yaml", ".yml", ".ini", ".cfg", ".conf", ".xml", ".plist"),
@@ -35,5 +36,9 @@ def new_addresses(base: str, new: str, path: str) -> int:
 
 
 def new_hidden(base: str, new: str) -> int:
-    """How many more invisible, bidirectional and control characters `new` holds than `base`."""
-    return sum((Counter(IN_CODE.findall(new)) - Counter(IN_CODE.findall(base))).values())
+    """How many more invisible, bidirectional and control characters `new` holds than `base`.
+
+    A carriage return alone is one, but in a document that has such: some languages end a line by it, and a comment.
+    """
+    alone = 0 if _RETURN.search(base) else len(_RETURN.findall(new))
+    return alone + sum((Counter(IN_CODE.findall(new)) - Counter(IN_CODE.findall(base))).values())

@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
+from dataclasses import replace
 
 from pointsman.refactor.changes import Changes
 from pointsman.refactor.checks import check
+from pointsman.refactor.leaks import FindSecrets, new_secrets, secrets_in
 from pointsman.refactor.lines import split_lines
 from pointsman.refactor.types import Checks, FileEdit
 from pointsman.refactor.work import Work
 from pointsman.session import Snapshot
 
 
-def edits_of(changes: Changes, work: Work, secrets: int = 0) -> tuple[tuple[FileEdit, ...], Checks]:
+def edits_of(
+    changes: Changes, work: Work, find: FindSecrets | None = None, *, shown: Sequence[str] = (), counted: int = 0
+) -> tuple[tuple[FileEdit, ...], Checks]:
     """The edits, without documents that stay as they are, and the checks of them all. Parses, so call it in a thread.
 
-    `secrets` is how many the gateway counted in the answer.
+    Args:
+        find: without it no secret is looked for.
+        shown: what the model was given besides the work.
+        counted: how many secrets the gateway found in the answer, before it put values back.
     """
     edits: list[FileEdit] = []
-    checks = Checks(parses=True, in_scope=True, secrets=secrets)
+    checks = Checks(parses=True, in_scope=True)
+    texts = (*(part.snapshot.text for part in work.parts), *shown)
+    known = secrets_in(texts if len(texts) > 1 or changes.files else (), find)
+    secrets = 0
     for index, text in sorted(changes.documents.items()):
         part = work.parts[index]
         if edit := file_edit(part.snapshot, text):
             edits.append(edit)
             checks = checks.together(check(part.snapshot, text, part.selection))
+            secrets += new_secrets(part.snapshot.text, text, find, known)
     for index, text in sorted(changes.files.items()):
         new = work.creates[index]
         edits.append(FileEdit(path=new.relative, base_sha="", diff=unified(new.relative, None, text), new_text=text))
         checks = checks.together(check(new, text, None))
-    return tuple(edits), checks
+        secrets += new_secrets("", text, find, known)
+    return tuple(edits), replace(checks, secrets=max(secrets, counted))
 
 
 def file_edit(base: Snapshot, new_text: str) -> FileEdit | None:

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import Literal
 
 from pointsman.refactor.bare import PROSE, TYPED, bare, lines_of_code
+from pointsman.refactor.directives import meddled
 from pointsman.refactor.python_code import but_hints, same_but_docstrings
 
 Kind = Literal["documentation", "type hints"]
@@ -45,13 +46,6 @@ _ASKS = re.compile(
     r"|use|apply|ensure|allow|accept|avoid|port|migrate|introduce|reduce|raise|memoi[sz]e|compute"
     r"|return(?!\s+values?\b))\b"
 )
-_DIRECTIVE = re.compile(
-    r"^#!.*|(?://|#|/\*)[ \t]*(?:go:|\+build|type:|noqa|nosec|pragma|pylint:|ruff:|fmt:|mypy:|eslint|prettier-|@ts-"
-    r"|nolint|frozen_string_literal|-\*-|coding[:=]|shellcheck|rubocop:|biome-ignore|swiftlint:|clang-format|istanbul"
-    r"|webpackChunkName).*",
-    re.MULTILINE | re.IGNORECASE,
-)
-"""Comments that tools act on."""
 _TYPE_IMPORT = re.compile(r"^import type\b.*", re.MULTILINE)
 """Of TypeScript: may come with hints, and what is there may not go."""
 
@@ -86,8 +80,10 @@ def broken(promise: frozenset[Kind], base: str, new: str, language: str) -> str:
     """How an answer breaks the promise, as what it did besides; "" when it keeps it. Parses, so call it in a thread."""
     if not promise:
         return ""
-    if _directives(base, promise) - _directives(new, promise):
-        return "dropped comments that tools act on"
+    return _code_changed(promise, base, new, language) or meddled(base, new, language, hints="type hints" in promise)
+
+
+def _code_changed(promise: frozenset[Kind], base: str, new: str, language: str) -> str:
     if language == "python":
         try:
             if "type hints" in promise:
@@ -109,9 +105,3 @@ def breach(instruction: str, base: str, new: str, language: str) -> str:
         return ""
     wrong = broken(promise, base, new, language)
     return f"{wrong}, in a request for {' and '.join(sorted(promise))} alone" if wrong else ""
-
-
-def _directives(text: str, promise: frozenset[Kind]) -> Counter[str]:
-    """Hints may take the place of comments that give types."""
-    found = (one.strip() for one in _DIRECTIVE.findall(text))
-    return Counter(one for one in found if "type hints" not in promise or not re.match(r"#\s*type:(?!\s*ignore)", one))

@@ -8,11 +8,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from pointsman.refactor.checks import parsed_python
+from pointsman.refactor.python_imports import without_new_imports
 
-_OF_TYPES = frozenset({"__future__", "typing", "typing_extensions", "collections", "collections.abc", "types"})
-"""Modules whose import changes nothing but what a hint can name."""
-
-_RUNS = (ast.Call, ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda, ast.comprehension)
+_OF_A_HINT = (
+    *(ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Tuple, ast.List, ast.Starred, ast.expr_context),
+    *(ast.BinOp, ast.BitOr, ast.UnaryOp, ast.USub),
+)
+"""What a hint is made of; anything else in one is code that runs when the file is imported."""
 
 
 def same_but_docstrings(base: str, new: str) -> bool:
@@ -31,9 +33,10 @@ def but_hints(base: str, new: str, *, docstrings: bool = False) -> str:
     old_tree, new_tree = parsed_python(base), parsed_python(new)
     undefined = _undefined(new_tree) - _undefined(old_tree)
     computed = _computed(new_tree) - _computed(old_tree)
+    without_new_imports(old_tree, new_tree)
     old, now = _Bare(docstrings=docstrings, hints=True), _Bare(docstrings=docstrings, hints=True)
     same = old.dumped(old_tree) == now.dumped(new_tree)
-    if not same or old.declared - now.declared or old.imported - now.imported:
+    if not same or old.declared - now.declared:
         return "changed code"
     if old.hints_seen - now.hints_seen:
         return "dropped type hints that there were"
@@ -56,8 +59,8 @@ class _Bare(ast.NodeTransformer):
     """Annotated targets, in order, of classes that are made of them: with decorators or bases, as a dataclass."""
     declared: Counter[str] = field(default_factory=Counter)
     """Targets of annotations without a value, such as a dataclass's fields."""
-    imported: Counter[str] = field(default_factory=Counter)
-    """What was imported of the modules of types."""
+    _local: list[set[str]] = field(default_factory=list)
+    """What is assigned in each function around: elsewhere a declaration alone makes no name local."""
 
     def dumped(self, tree: ast.Module) -> str:
         """What is left of the tree, which is changed by that, in one form. Raises `ValueError`."""
@@ -89,7 +92,7 @@ class _Bare(ast.NodeTransformer):
         return self._function(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        if self.hints and (node.decorator_list or node.bases):
+        if self.hints and (node.decorator_list or node.bases or node.keywords):
             annotated = (one.target for one in node.body if isinstance(one, ast.AnnAssign))
             self.fields += [f"{node.name} {ast.dump(target)}" for target in annotated]
         return self.generic_visit(node)
@@ -100,39 +103,37 @@ class _Bare(ast.NodeTransformer):
         self.hints_seen[ast.dump(node.target)] += 1
         if node.value is None:
             self.declared[ast.dump(node.target)] += 1
-            return None
+            return None if self._changes_nothing(node.target) else ast.Delete(targets=[node.target])
         return self.generic_visit(ast.Assign(targets=[node.target], value=node.value))
 
-    def visit_Module(self, node: ast.Module) -> ast.AST:
-        if self.hints:
-            node.body = [one for one in node.body if not self._imports_types(one)]
-        return self.generic_visit(node)
+    def _changes_nothing(self, target: ast.expr) -> bool:
+        """To declare it: that makes a function's name local, and works out what is before a dot or a bracket."""
+        if isinstance(target, ast.Name):
+            return not self._local or target.id in self._local[-1]
+        return isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         if self.hints and node.returns is not None:
             node.returns = None
             self.hints_seen[f"return {node.name}"] += 1
-        return self.generic_visit(node)
-
-    def _imports_types(self, node: ast.stmt, *, checking: bool = False) -> bool:
-        """Whether all that the statement does is to import for hints; what it imports is noted then."""
-        if isinstance(node, ast.If) and not node.orelse and _is_checking(node.test):
-            return all(self._imports_types(one, checking=True) for one in node.body)
-        if isinstance(node, ast.Import):
-            fitting = checking or all(alias.name in _OF_TYPES for alias in node.names)
-            where = ""
-        elif isinstance(node, ast.ImportFrom):
-            where = "." * node.level + (node.module or "")
-            fitting = checking or where in _OF_TYPES
-        else:
-            return False
-        if fitting:
-            self.imported.update(f"{where} {alias.name} {alias.asname}" for alias in node.names)
-        return fitting
+        self._local.append(_assigned(node))
+        left = self.generic_visit(node)
+        self._local.pop()
+        return left
 
 
-def _is_checking(test: ast.expr) -> bool:
-    return (test.id if isinstance(test, ast.Name) else getattr(test, "attr", "")) == "TYPE_CHECKING"
+def _assigned(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Names that are surely local to it whatever is declared."""
+    waiting: list[ast.AST] = list(function.body)
+    found = {one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)}
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        own = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda | ast.comprehension)
+        if not own and not (isinstance(node, ast.AnnAssign) and node.value is None):
+            waiting += ast.iter_child_nodes(node)
+    return found
 
 
 def _computed(tree: ast.Module) -> set[str]:
@@ -141,7 +142,7 @@ def _computed(tree: ast.Module) -> set[str]:
     return {
         ast.dump(hint)
         for hint in hints
-        if isinstance(hint, ast.expr) and any(isinstance(one, _RUNS) for one in ast.walk(hint))
+        if isinstance(hint, ast.expr) and not all(isinstance(one, _OF_A_HINT) for one in ast.walk(hint))
     }
 
 

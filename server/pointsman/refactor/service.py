@@ -18,6 +18,7 @@ from pointsman.refactor.asking import ask_closed, request_of
 from pointsman.refactor.closed import lines_of, spans
 from pointsman.refactor.context import context_of
 from pointsman.refactor.edits import edits_of
+from pointsman.refactor.leaks import FindSecrets
 from pointsman.refactor.local import change_locally, local_tasks
 from pointsman.refactor.types import UNTOUCHED, Refactoring, RefactorQuery
 from pointsman.refactor.work import Work, work_of
@@ -29,11 +30,20 @@ from pointsman_indexer.effort import Effort, measure
 class RefactorService:
     """Changes selected lines by instruction. Belongs to one event loop."""
 
-    def __init__(self, host: HostApi, router: Router, exclusions: ExclusionsOf, settings: Settings) -> None:
+    def __init__(
+        self,
+        host: HostApi,
+        router: Router,
+        exclusions: ExclusionsOf,
+        settings: Settings,
+        find_secrets: FindSecrets | None = None,
+    ) -> None:
+        """Without `find_secrets` only those count that the gateway finds."""
         self._host = host
         self._router = router
         self._exclusions = exclusions
         self._settings = settings
+        self._find_secrets = find_secrets
 
     async def refactor(self, query: RefactorQuery) -> Refactoring:
         """Edits for the user's review, none applied.
@@ -82,7 +92,7 @@ class RefactorService:
             return replace(result, preview="\n\n".join(prompts))
         change = await change_locally(self._host, facts, work, most)
         notes = " ".join(filter(None, (note, *(_sentence(text) for text in change.notes))))
-        edits, checks = await asyncio.to_thread(edits_of, change.changes, work)
+        edits, checks = await asyncio.to_thread(edits_of, change.changes, work, self._find_secrets)
         result = replace(result, note=notes, timings_ms={"generate": change.generate_ms})
         return result.with_edits(edits, checks) if change.changes.documents or change.changes.files else result
 
@@ -92,7 +102,7 @@ class RefactorService:
         gathered = round((time.perf_counter() - begun) * 1000, 3)
         request = request_of(work, context, query.approved_sha256, self._settings.max_answer_tokens)
         try:
-            result = await ask_closed(self._host, work, context, request, dry_run=query.dry_run)
+            result = await ask_closed(self._host, work, context, request, self._find_secrets, dry_run=query.dry_run)
         except NO_CLOSED as failure:
             if query.target != "auto":
                 raise

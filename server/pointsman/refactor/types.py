@@ -62,7 +62,10 @@ class Checks:
     hidden: int = 0
     """Invisible, bidirectional and control characters that were not there before."""
     secrets: int = 0
-    """Values in the answer that look like secrets and were not in the request."""
+    """Values that look like secrets and were not in the file before, or not in the request where that is more."""
+
+    beyond: bool = False
+    """Code changed where documentation or type hints alone were asked for."""
 
     def together(self, other: Checks) -> Checks:
         """The checks of both changes as those of one."""
@@ -73,6 +76,7 @@ class Checks:
             new_addresses=self.new_addresses + other.new_addresses,
             hidden=self.hidden + other.hidden,
             secrets=self.secrets + other.secrets,
+            beyond=self.beyond or other.beyond,
         )
 
     @property
@@ -82,7 +86,7 @@ class Checks:
 
     @property
     def passed(self) -> bool:
-        return self.sound and not self.protected
+        return self.sound and not (self.protected or self.beyond)
 
     def failures(self) -> tuple[str, ...]:
         """What fails, in words that hold no text of a file or a model."""
@@ -92,6 +96,7 @@ class Checks:
             f"it brings {self.new_addresses} new addresses into configuration" if self.new_addresses else "",
             f"it brings {self.hidden} invisible characters" if self.hidden else "",
             f"it holds {self.secrets} values that look like secrets" if self.secrets else "",
+            "it changes code, and documentation or type hints alone were asked for" if self.beyond else "",
             f"protected: {', '.join(self.protected)}" if self.protected else "",
         )
         return tuple(reason for reason in reasons if reason)
