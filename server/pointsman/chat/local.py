@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
 from pointsman.chat.citations import Grounded, sentence
-from pointsman.chat.display import Streamed, printable
+from pointsman.chat.display import Streamed
+from pointsman.chat.markdown import printable
 from pointsman.chat.prompt import build_messages, build_sentence, shortened
 from pointsman.chat.sources import Source
 from pointsman.chat.stream import goes_round

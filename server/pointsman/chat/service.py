@@ -15,11 +15,12 @@ from pathlib import Path
 from pointsman.chat import closed
 from pointsman.chat.answers import abstained, answer_of, held_of, noted, silent, together, unasked
 from pointsman.chat.citations import Grounded, add_places, numbered, refuses
-from pointsman.chat.display import harmless, printable
+from pointsman.chat.display import harmless
 from pointsman.chat.documented import documented
 from pointsman.chat.graph import defined, used
 from pointsman.chat.kinds import Reading, read
 from pointsman.chat.local import LocalModel
+from pointsman.chat.markdown import printable
 from pointsman.chat.quote import CLOSEST, quoted
 from pointsman.chat.recall import recalled
 from pointsman.chat.retrieve import Found, retrieve
