@@ -109,6 +109,29 @@ def test_arrows_point_inwards(room: str, forbidden: tuple[str, ...]) -> None:
     assert not astray
 
 
+def test_no_module_needs_itself_to_be_imported() -> None:
+    """By what runs when a module is imported: whichever of a circle comes first fails in some process."""
+    files = {
+        ".".join(file.relative_to(package).with_suffix("").parts).removesuffix(".__init__"): file
+        for package in PACKAGES
+        for file in package.rglob("*.py")
+    }
+    needs: dict[str, set[str]] = {}
+    for name, file in files.items():
+        found: set[str] = set()
+        for node in ast.parse(file.read_text("utf-8")).body:
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                whole = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= {node.module, *whole} if whole - files.keys() else whole
+        needs[name] = (found & files.keys()) - {name}
+    while ready := {name for name, wanted in needs.items() if not wanted & needs.keys()}:
+        for name in ready:
+            del needs[name]
+    assert not needs
+
+
 @pytest.mark.parametrize(
     "module", ["pointsman.build", "pointsman.lsp.server", "pointsman.host.__main__", "pointsman.cli.app"]
 )

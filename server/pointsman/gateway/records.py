@@ -7,15 +7,17 @@ import os
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import re2
 
 from pointsman.errors import PointsmanError, PolicyRefusal, UsageError
-from pointsman.gateway.prepare import Prepared
 from pointsman.gateway.quota import Charge
 from pointsman.host.api import ClosedRequest
 from pointsman.policy.schema import Task
+
+if TYPE_CHECKING:
+    from pointsman.gateway.prepare import Prepared
 
 MOST_FILES = 1000
 """Files and spans of a request, at most."""
