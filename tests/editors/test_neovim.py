@@ -157,6 +157,7 @@ def test_health_help_and_what_can_be_typed(nvim: Open, home: Home) -> None:
         assert editor.lua("return vim.fn.getcompletion('Pointsman ', 'cmdline')") == [
             "ask",
             "audit",
+            "chat",
             "docs",
             "explain",
             "pause",

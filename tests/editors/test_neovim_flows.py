@@ -61,7 +61,7 @@ def test_a_refactor_is_shown_taken_by_hunk_and_undone(nvim: Open, repository: Pa
     path.write_text("def subtract(a, b):\n    return a - b\n")
     with nvim("shop/bare.py") as editor:
         editor.press(":1,2Pointsman refactor add a docstring<CR>")
-        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
+        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.winbar:find('A: take', 1, true)")
         proposed = editor.lines()
         assert '"""' in proposed[1] and proposed[-1] == "    return a - b"
         wanted = "vim.fn.getbufline(vim.fn.bufnr('bare.py'), 1, '$')"
@@ -81,7 +81,7 @@ def test_a_refactor_is_declined_or_taken_whole_as_one_step(nvim: Open, repositor
     with nvim("shop/bare.py") as editor:
         for key, lines in (("q", 2), ("A", 3)):
             editor.press(":1,2Pointsman refactor add a docstring<CR>")
-            editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
+            editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.winbar:find('A: take', 1, true)")
             editor.press(key)
             editor.wait("the end of the review", "#vim.api.nvim_list_tabpages() == 1")
             assert len(editor.lines()) >= lines and (key == "A" or len(editor.lines()) == 2)
@@ -96,7 +96,7 @@ def test_taking_all_asks_first_where_the_file_was_edited_since(nvim: Open, repos
     text = "table.concat(vim.fn.getbufline(vim.fn.bufnr('bare.py'), 1, '$'), '\\n')"
     with nvim("shop/bare.py") as editor:
         editor.press(":1,2Pointsman refactor add a docstring<CR>")
-        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
+        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.winbar:find('A: take', 1, true)")
         editor.lua("vim.api.nvim_buf_set_lines(vim.fn.bufnr('bare.py'), -1, -1, false, { 'mine = 1' }) return true")
         editor.lua(answer.format(2))
         editor.press("A")
@@ -160,7 +160,7 @@ def test_a_code_action_comes_for_review(nvim: Open, repository: Path) -> None:
             " diagnostics = {} }, filter = function(action) return action.title:find('docstring') end,"
             " range = { start = { 1, 0 }, ['end'] = { 2, 16 } } }) end) return true"
         )
-        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
+        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.winbar:find('A: take', 1, true)")
         assert "smollm2-135m" in editor.lua("return vim.wo.winbar"), "it says which model made it"
         assert editor.lua("return vim.fn.getbufline(vim.fn.bufnr('bare.py'), 1, '$')") == path.read_text().splitlines()
         editor.press("A")
@@ -176,7 +176,7 @@ def test_docs_are_written_for_the_definition_under_the_cursor_or_for_lines(nvim:
         editor.wait("the hint", "vim.fn.execute('messages'):find('in no definition', 1, true)")
         for command in (":5<CR>:Pointsman docs<CR>", ":4,5Pointsman docs<CR>"):
             editor.press(command)
-            editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
+            editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.winbar:find('A: take', 1, true)")
             assert '"""' in editor.lines()[4]
             editor.press("q")
             editor.wait("the end", "#vim.api.nvim_list_tabpages() == 1")
@@ -217,7 +217,7 @@ def test_a_change_of_several_files_is_taken_by_hunk_and_by_file(nvim: Open, repo
     with nvim("shop/cart.py") as editor:
         answer = editor.lua(_SEVERAL, root=str(repository))
         assert answer["applied"] is False, "nothing is applied before the user took it"
-        assert editor.lua("return #vim.api.nvim_list_tabpages()") == 4
+        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 4 and vim.wo.winbar:find('A: take', 1, true)")
         assert editor.lua(f"return {texts}", names=names) == [*before, [""]]
         editor.press("A")  # the last tab, made.py
         editor.wait("the file that is made", "#vim.api.nvim_list_tabpages() == 3")
@@ -228,7 +228,9 @@ def test_a_change_of_several_files_is_taken_by_hunk_and_by_file(nvim: Open, repo
         editor.press("q")
         editor.wait("the end", "#vim.api.nvim_list_tabpages() == 1")
         taken = [*before[0][:21], "# second", *before[0][21:]]
-        assert editor.lua(f"return {texts}", names=names) == [taken, before[1], ["made = 1"]]
+        declined = editor.lua("return vim.fn.bufexists(name)", name=names[1])
+        assert declined == 0, "a file that was not open and is declined is forgotten"
+        assert editor.lua(f"return {texts}", names=names) == [taken, [], ["made = 1"]]
         assert not made.exists()
         editor.press(":wall<CR>")
         editor.wait("the files", "vim.fn.filereadable(path) == 1", path=str(made))
@@ -263,7 +265,7 @@ def test_the_buffer_and_the_files_of_the_quickfix_list_are_changed_together(
         editor.wait("the reason", f"{messages}:find('quickfix list names no other file', 1, true)")
         editor.press(":noautocmd vimgrep /reserve/j shop/*.py<CR>")
         editor.press(":Pointsman refactor! rename reserve to take_out<CR>")
-        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 3 and vim.wo.diff")
+        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 3 and vim.wo.winbar:find('A: take', 1, true)")
         assert [editor.lua(f"return {_TEXT}", name=name) for name in ("cart.py", "inventory.py")] == before
         editor.press("A")
         editor.wait("the other file", "#vim.api.nvim_list_tabpages() == 2")
@@ -289,7 +291,7 @@ def test_tests_are_written_into_a_new_file_after_review(nvim: Open, repository: 
     made = repository / "tests" / "test_cart.py"
     with nvim("shop/cart.py", at=home) as editor:
         editor.press(":40<CR>:Pointsman tests<CR>")
-        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
+        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.winbar:find('A: take', 1, true)")
         assert editor.lines() == ["def test_it():", "    pass"] and not made.exists()
         editor.press("A")
         editor.wait("the end", "#vim.api.nvim_list_tabpages() == 1")
@@ -316,7 +318,7 @@ def test_the_body_of_a_code_action_is_shown_and_asked_about_where_policy_wants_t
         editor.wait("the body", _BODY)
         shown = "\n".join(editor.lines())
         editor.press(":Send<CR>")
-        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
+        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.winbar:find('A: take', 1, true)")
         assert editor.lines() == ["def test_it():", "    pass"]
         (body,) = writer.bodies
         assert shown == body

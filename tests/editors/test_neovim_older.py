@@ -46,7 +46,7 @@ def test_a_question_a_refactor_and_health(nvim: Open, home: Home, repository: Pa
         editor.press(":Pointsman ask how is a discount taken off a total?<CR>")
         editor.wait("the places", "#vim.fn.getqflist() > 0")
         editor.press(":only<CR>:1,2Pointsman refactor add a docstring<CR>")
-        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.diff")
+        editor.wait("the review", "#vim.api.nvim_list_tabpages() == 2 and vim.wo.winbar:find('A: take', 1, true)")
         editor.press("A")
         editor.wait("the change", "#vim.api.nvim_list_tabpages() == 1 and vim.api.nvim_buf_line_count(0) > 2")
         editor.press("u")

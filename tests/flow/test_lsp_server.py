@@ -551,7 +551,7 @@ async def test_a_setting_that_changes_in_the_editor_counts_at_once(wire: Wire, t
     await change({"index": {"automatic": True}})
     await wire.until(lambda m: len(indexed(wire)) == 2)
     await save()
-    assert indexed(wire)[2:] == ["a.py 2/2"]
+    await wire.until(lambda m: indexed(wire)[2:] == ["a.py 2/2"])
 
 
 async def test_before_initialize_only_that_is_answered(wire: Wire) -> None:

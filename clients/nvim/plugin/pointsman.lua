@@ -12,5 +12,5 @@ end, {
   complete = function(lead, line)
     return require('pointsman.commands').complete(lead, line)
   end,
-  desc = 'Pointsman: ask, refactor, docs, tests, explain, status, pause, audit',
+  desc = 'Pointsman: ask, chat, refactor, docs, tests, explain, status, pause, audit',
 })

@@ -36,8 +36,10 @@ local function write(s, kind)
   local part = suggestion.part(fit.rest, kind)
   local covered = suggestion.covered(fit, part)
   local lines = vim.split(part, '\n', { plain = true })
-  vim.cmd('let &l:undolevels = &l:undolevels') -- an undo step of its own
+  local undo_step = 'let &l:undolevels = &l:undolevels'
+  vim.cmd(undo_step)
   vim.api.nvim_buf_set_text(s.bufnr, fit.row, fit.col, fit.row, fit.col + covered, lines)
+  vim.cmd(undo_step) -- what is typed next is another
   local row = fit.row + #lines - 1
   local col = (#lines == 1 and fit.col or 0) + #lines[#lines]
   vim.api.nvim_win_set_cursor(0, { row + 1, col })
@@ -90,15 +92,17 @@ function M.would_indent()
   return s ~= nil and here.line:sub(1, here.col):match('^%s*$') ~= nil and s.text:match('^%s') ~= nil
 end
 
---- Show another suggestion. The first time the server is asked for more than one.
+--- Show another suggestion. The first time the server is asked for more than one. False where no server helps, so that
+--- a mapping can do what it did before.
 ---@param step 1|-1
+---@return boolean
 function M.cycle(step)
   if held.cycle(step) then
-    return
+    return true
   end
-  local client = require('pointsman.client').of(0)
-  if not client then
-    return
+  local client = vim.lsp.get_clients({ name = 'pointsman', bufnr = 0 })[1]
+  if not client or require('pointsman.pause').paused(0) then
+    return false
   end
   local before = native.available() and native.first() or held.current()
   require('pointsman.typing').request(client, 1, function(list)
@@ -113,6 +117,7 @@ function M.cycle(step)
       held.show(list, same and (step == 1 and 2 or #list) or 1)
     end)
   end)
+  return true
 end
 
 --- Take ghost text off the screen. False when there was none.

@@ -178,6 +178,18 @@ function M.clear()
   window.draw(turns)
 end
 
+--- Show the conversation again, and go there.
+function M.show()
+  if #turns == 0 then
+    vim.notify('Pointsman: nothing was asked yet; :Pointsman ask asks')
+    return
+  end
+  window.open()
+  M.map_keys()
+  window.draw(turns)
+  vim.api.nvim_set_current_win(vim.fn.bufwinid(window.buffer()))
+end
+
 --- Ask for the question first.
 ---@param lines { first: integer, last: integer }|nil
 function M.prompt(lines)

@@ -38,9 +38,11 @@ function M.open()
     return
   end
   local layout, before = require('pointsman.config').current.chat, vim.api.nvim_get_current_win()
+  local below = layout.position == 'below'
+  local size = layout.size or (below and math.floor(vim.o.lines / 3) or 72)
   local places = { right = 'botright vertical', left = 'topleft vertical', below = 'botright' }
-  local width = layout.position == 'below' and layout.size or math.min(layout.size, math.floor(vim.o.columns / 2))
-  vim.cmd(('%s %dsplit'):format(places[layout.position] or places.right, width))
+  size = math.max(1, math.min(size, math.floor((below and vim.o.lines or vim.o.columns) / 2)))
+  vim.cmd(('%s %dsplit'):format(places[layout.position], size))
   vim.api.nvim_win_set_buf(0, bufnr)
   vim.wo[0].wrap, vim.wo[0].linebreak, vim.wo[0].number, vim.wo[0].spell = true, true, false, false
   vim.api.nvim_set_current_win(before)

@@ -12,6 +12,7 @@ local attached = {}
 local waiting = {}
 ---@type table<integer, table<integer, fun()>> who wants to know that a cancelled one is over, likewise
 local cancelled = {}
+local starting = {} ---@type table<integer, true> those that have not said what they can yet, by client
 local deaths = {}
 local leaving = false
 
@@ -22,6 +23,23 @@ end
 
 function M.by_id(id)
   return vim.lsp.get_client_by_id(id)
+end
+
+--- Whether a server is on its way.
+---@return boolean
+function M.starting()
+  return next(starting) ~= nil
+end
+
+--- Why there is no server, and what to do.
+---@return string
+function M.why_none()
+  if M.starting() then
+    return 'the server is starting; ask again in a moment'
+  elseif vim.fn.executable(config.current.cmd[1]) == 0 then
+    return ('no program "%s"; install it or set cmd, see :checkhealth pointsman'):format(config.current.cmd[1])
+  end
+  return 'not running for this file; see :checkhealth pointsman'
 end
 
 --- The client of a buffer; of a buffer that has none, such as the chat's, the one of this folder, else any.
@@ -100,7 +118,7 @@ function M.ask(method, params, take, bufnr, failed)
     end
   end
   if not client then
-    fail('not running for this file; see :checkhealth pointsman')
+    fail(M.why_none())
     return nil
   end
   -- Neovim calls no handler when the server's process ends: `on_exit` does.
@@ -162,6 +180,7 @@ end
 --- A server that ends by itself is started again, some times; one that the user stopped is not.
 local function on_exit(code, signal, client_id)
   vim.schedule(function()
+    starting[client_id] = nil
     local buffers, asked = vim.tbl_keys(attached[client_id] or {}), vim.tbl_values(waiting[client_id] or {})
     local over = vim.tbl_values(cancelled[client_id] or {})
     attached[client_id], waiting[client_id], cancelled[client_id] = nil, nil, nil
@@ -198,12 +217,18 @@ end
 function M.start(bufnr)
   if not wanted(bufnr) then
     return
+  elseif vim.fn.executable(config.current.cmd[1]) == 0 then
+    local words = 'Pointsman: ' .. M.why_none()
+    vim.schedule(function() -- an error that is told while a file is read would be told with a trace
+      vim.notify_once(words, vim.log.levels.ERROR)
+    end)
+    return
   end
   -- As a function, for a list would be one of priorities from Neovim 0.11 on: the nearest is wanted.
   local root = vim.fs.root(bufnr, function(name)
     return vim.tbl_contains(config.current.root_markers, name)
   end)
-  vim.lsp.start({
+  local id = vim.lsp.start({
     name = NAME,
     cmd = config.current.cmd,
     root_dir = root,
@@ -215,6 +240,9 @@ function M.start(bufnr)
         require('pointsman.refactor').send(command.arguments[1], context.bufnr)
       end,
     },
+    on_init = function(client)
+      starting[client.id] = nil
+    end,
     on_attach = on_attach,
     on_exit = on_exit,
   }, {
@@ -223,6 +251,10 @@ function M.start(bufnr)
       return client.name == NAME and client.config.root_dir == new.root_dir
     end,
   })
+  local client = id and vim.lsp.get_client_by_id(id)
+  if client and not client.initialized then
+    starting[id] = true
+  end
 end
 
 --- Start with every file that is opened, and with those that are open already.

@@ -18,9 +18,15 @@ local function refactor(words, lines, together)
   end
 end
 
----@type table<string, { run: fun(words: pointsman.Words), then_: string[]|nil }>
+---@class pointsman.Subcommand
+---@field run fun(words: pointsman.Words)
+---@field then_ string[]|nil what completion offers
+---@field free boolean|nil whether any words may follow; else one of `then_`, or none
+
+---@type table<string, pointsman.Subcommand>
 local subcommands = {
   ask = {
+    free = true,
     run = function(words)
       local chat = require('pointsman.chat')
       if words.text == '' then
@@ -30,13 +36,20 @@ local subcommands = {
       end
     end,
   },
+  chat = {
+    run = function()
+      require('pointsman.chat').show()
+    end,
+  },
   refactor = {
+    free = true,
     run = function(words)
       refactor(words, words.lines or { first = words.line, last = words.line }, false)
     end,
     then_ = INSTRUCTIONS,
   },
   ['refactor!'] = {
+    free = true,
     run = function(words)
       refactor(words, words.lines or { first = 1, last = vim.api.nvim_buf_line_count(0) }, true)
     end,
@@ -53,8 +66,12 @@ local subcommands = {
     end,
   },
   explain = {
+    free = true,
     run = function(words)
-      if words.lines then
+      if not words.lines and words.text ~= '' then
+        local fault = 'Pointsman: explain takes a question only with lines; :Pointsman ask takes any'
+        vim.notify(fault, vim.log.levels.ERROR)
+      elseif words.lines then
         require('pointsman.chat').ask(words.text ~= '' and words.text or 'What does this code do?', words.lines)
       else
         require('pointsman.explain').show()
@@ -82,12 +99,27 @@ local subcommands = {
     end,
   },
   audit = {
+    free = true, -- the server's program says what it does not know
     run = function(words)
       require('pointsman.audit').show(words.list)
     end,
     then_ = { 'list', 'show', 'verify' },
   },
 }
+
+--- What is wrong with the words that follow a subcommand, or nil.
+---@param name string
+---@param words string[]
+---@return string|nil
+local function fault_of(name, words)
+  local subcommand = subcommands[name]
+  local can = subcommand.then_ or {}
+  if subcommand.free or #words == 0 or (#words == 1 and vim.tbl_contains(can, words[1])) then
+    return nil
+  end
+  local after = #can > 0 and table.concat(can, ' or ') .. ' can, or nothing' or 'nothing can'
+  return ('%s cannot stand after %s; %s'):format(table.concat(words, ' '), name, after)
+end
 
 ---@param command table what nvim_create_user_command hands over
 function M.run(command)
@@ -98,9 +130,15 @@ function M.run(command)
     vim.notify(('Pointsman: no subcommand %s; there are %s'):format(name, known), vim.log.levels.ERROR)
     return
   end
+  local following = vim.list_slice(command.fargs, 2)
+  local fault = fault_of(name, following)
+  if fault then
+    vim.notify('Pointsman: ' .. fault, vim.log.levels.ERROR)
+    return
+  end
   subcommand.run({
     text = vim.trim((command.args:gsub('^%s*%S+', '', 1))),
-    list = vim.list_slice(command.fargs, 2),
+    list = following,
     lines = command.range > 0 and { first = command.line1, last = command.line2 } or nil,
     line = vim.api.nvim_win_get_cursor(0)[1],
   })

@@ -16,7 +16,7 @@ local M = {}
 ---@field exclude_filetypes string[] never these
 ---@field suggest boolean whether ghost text is on at the start
 ---@field keys pointsman.Keys|false insert-mode mappings; false maps nothing
----@field chat { position: 'right'|'left'|'below', size: integer }
+---@field chat { position: 'right'|'left'|'below', size: integer|nil } nil for a size that fits the position
 ---@field init_options table sent with `initialize`
 local defaults = {
   cmd = { 'pointsman', 'serve' },
@@ -32,7 +32,7 @@ local defaults = {
     previous = '<M-p>',
     dismiss = '<C-]>',
   },
-  chat = { position = 'right', size = 72 },
+  chat = { position = 'right' },
   init_options = {},
 }
 
@@ -56,6 +56,12 @@ local function faults(config)
       found[#found + 1] = ('%s is %s, but must be %s'):format(name, vim.inspect(value), wanted)
     end
   end
+  local function known(name, options, names)
+    for option, value in pairs(options) do
+      local ok = vim.tbl_contains(names, option)
+      check(name .. option, value, 'one of those in :help pointsman-config', ok)
+    end
+  end
   check('cmd', config.cmd, 'a list of strings', is_list_of_strings(config.cmd) and #config.cmd > 0)
   for _, name in ipairs({ 'root_markers', 'exclude_filetypes' }) do
     check(name, config[name], 'a list of strings', is_list_of_strings(config[name]))
@@ -64,14 +70,21 @@ local function faults(config)
   check('filetypes', only, 'a list of strings, or nil', only == nil or is_list_of_strings(only))
   check('suggest', config.suggest, 'true or false', type(config.suggest) == 'boolean')
   check('keys', config.keys, 'a table or false', type(config.keys) == 'table' or config.keys == false)
-  check('chat', config.chat, 'a table', type(config.chat) == 'table')
-  for name, key in pairs(config.keys or {}) do
-    check('keys.' .. name, key, 'a key or false', type(key) == 'string' or key == false)
+  for name, key in pairs(type(config.keys) == 'table' and config.keys or {}) do
+    check('keys.' .. name, key, 'a key or false', type(key) == 'string' and key ~= '' or key == false)
     check('keys.' .. name, key, 'one of those in :help pointsman-keys', defaults.keys[name] ~= nil)
   end
-  for name, value in pairs(config) do
-    check(name, value, 'one of those in :help pointsman-config', defaults[name] ~= nil or name == 'filetypes')
+  local chat = config.chat
+  check('chat', chat, 'a table', type(chat) == 'table')
+  if type(chat) == 'table' then
+    local positions, size = { 'right', 'left', 'below' }, chat.size
+    check('chat.position', chat.position, 'right, left or below', vim.tbl_contains(positions, chat.position))
+    local whole = type(size) == 'number' and size >= 1 and size % 1 == 0
+    check('chat.size', size, 'a number of columns or lines, or nil', size == nil or whole)
+    known('chat.', chat, { 'position', 'size' })
   end
+  check('init_options', config.init_options, 'a table', type(config.init_options) == 'table')
+  known('', config, vim.list_extend({ 'filetypes' }, vim.tbl_keys(defaults)))
   return found
 end
 
@@ -89,11 +102,19 @@ function M.command(words)
   return vim.list_extend(found, words)
 end
 
---- Merge `options` over the defaults. Returns what is wrong with them; then nothing was taken.
+--- Merge `options` over the defaults. Returns what is wrong with them; then nothing was taken. A list that is given is
+--- taken as it is, an empty one too.
 ---@param options table|nil
 ---@return string[]
 function M.set(options)
-  local merged = vim.tbl_deep_extend('force', vim.deepcopy(defaults), options or {})
+  if options ~= nil and type(options) ~= 'table' then
+    return { ('the options are %s, but must be a table'):format(vim.inspect(options)) }
+  end
+  local merged = vim.deepcopy(defaults)
+  for name, value in pairs(options or {}) do
+    local inner = (name == 'keys' or name == 'chat') and type(value) == 'table'
+    merged[name] = inner and vim.tbl_extend('force', merged[name], value) or vim.deepcopy(value)
+  end
   local found = faults(merged)
   if #found == 0 then
     M.current = merged

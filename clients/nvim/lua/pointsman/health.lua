@@ -56,9 +56,10 @@ end
 
 local function attached()
   local clients = require('pointsman.client').all()
-  if #clients == 0 then
+  if require('pointsman.client').starting() then
+    health.info('a server is starting')
+  elseif #clients == 0 then
     health.warn('no server runs in this session', 'call require("pointsman").setup {} and open a file')
-    return
   end
   for _, client in ipairs(clients) do
     local count = #vim.lsp.get_buffers_by_client_id(client.id)

@@ -117,5 +117,7 @@ end
 
 vim.api.nvim_create_autocmd({ 'CursorMovedI', 'TextChangedI', 'TextChangedP' }, { group = group, callback = refit })
 vim.api.nvim_create_autocmd({ 'InsertLeave', 'BufLeave' }, { group = group, callback = M.clear })
+-- <C-c> ends Insert mode without InsertLeave.
+vim.api.nvim_create_autocmd('ModeChanged', { group = group, pattern = 'i*:n*', callback = M.clear })
 
 return M

@@ -11,14 +11,15 @@ function M.setup(options)
   local config = require('pointsman.config')
   local faults = config.set(options)
   if #faults > 0 then
-    vim.notify('Pointsman is not started:\n' .. table.concat(faults, '\n'), vim.log.levels.ERROR)
+    -- Later, for an error that is told while a file is read or by another program is told with a trace.
+    vim.schedule(function()
+      vim.notify('Pointsman is not started:\n' .. table.concat(faults, '\n'), vim.log.levels.ERROR)
+    end)
     return
   end
   require('pointsman.pause').start_paused(not config.current.suggest)
   require('pointsman.client').enable()
-  if config.current.keys then
-    require('pointsman.keys').map(config.current.keys)
-  end
+  require('pointsman.keys').map(config.current.keys or {})
 end
 
 --- For 'statusline': how the server of this buffer is.
@@ -34,10 +35,11 @@ function M.accept(kind)
   return require('pointsman.accept').accept(kind or 'all')
 end
 
---- Show the next suggestion (1) or the one before (-1).
+--- Show the next suggestion (1) or the one before (-1). False where no server helps.
 ---@param step 1|-1|nil
+---@return boolean
 function M.cycle(step)
-  require('pointsman.accept').cycle(step or 1)
+  return require('pointsman.accept').cycle(step or 1)
 end
 
 --- Take the suggestion off the screen. False when there was none.

@@ -1,16 +1,13 @@
 --- What would leave this machine, shown before it does.
 local M = {}
 
---- Show the body that would leave, as much of it as the screen holds, and wait for the user's word: a command, for a key
---- may have been typed for something else when the body comes.
 ---@param result table
----@param decide fun(yes: boolean) called once
-function M.ask(result, decide)
+---@param decide fun(yes: boolean)
+local function show(result, decide)
   local where = ('%s at %s'):format(result.route.model, result.route.endpoint)
   local name = ('outgoing %s, %d values replaced'):format(result.preview_sha256:sub(1, 8), result.redactions or 0)
   local bufnr = require('pointsman.window').scratch(vim.split(result.preview, '\n', { plain = true }), 'json')
   pcall(vim.api.nvim_buf_set_name, bufnr, 'pointsman://' .. name)
-  vim.cmd.stopinsert()
   vim.cmd('tab split')
   vim.api.nvim_win_set_buf(0, bufnr)
   vim.wo[0].wrap, vim.wo[0].linebreak = true, false
@@ -31,6 +28,16 @@ function M.ask(result, decide)
       end)
     end,
   })
+end
+
+--- Show the body that would leave, as much of it as the screen holds, and wait for the user's word: a command, for a key
+--- may have been typed for something else when the body comes.
+---@param result table
+---@param decide fun(yes: boolean) called once
+function M.ask(result, decide)
+  require('pointsman.attention').free(function()
+    show(result, decide)
+  end, 'what would leave')
 end
 
 return M

@@ -14,7 +14,9 @@ local function tell(result)
   local checks = result.checks
   if #result.edits > 0 and not (checks.parses and checks.in_scope) then
     parts[#parts + 1] = 'the change does not pass its checks and is shown only.'
-    require('pointsman.window').split(vim.split(result.diff, '\n', { plain = true }), 'diff', 'diff')
+    require('pointsman.attention').free(function()
+      require('pointsman.window').split(vim.split(result.diff, '\n', { plain = true }), 'diff', 'diff')
+    end, 'a diff')
   end
   for _, name in ipairs({ 'first_receipt', 'receipt' }) do
     local receipt = result[name]
@@ -65,6 +67,18 @@ local function listed(without)
   return uris
 end
 
+--- The files to change together with a buffer; nil, and the user is told, when there are none.
+---@param bufnr integer
+---@return string[]|nil URIs
+local function others_of(bufnr)
+  local uris = listed(bufnr)
+  if #uris == 0 then
+    vim.notify('Pointsman: the quickfix list names no other file', vim.log.levels.ERROR)
+    return nil
+  end
+  return uris
+end
+
 --- Change lines, 1-based, of the current buffer by instruction.
 ---@param instruction string
 ---@param lines { first: integer, last: integer }
@@ -73,9 +87,8 @@ function M.run(instruction, lines, together)
   local bufnr = vim.api.nvim_get_current_buf()
   local others = {}
   if together then
-    local uris = listed(bufnr)
-    if #uris == 0 then
-      vim.notify('Pointsman: the quickfix list names no other file', vim.log.levels.ERROR)
+    local uris = others_of(bufnr)
+    if not uris then
       return
     end
     others = vim.tbl_map(function(uri)
@@ -96,7 +109,11 @@ end
 ---@param lines { first: integer, last: integer }
 ---@param together boolean|nil
 function M.prompt(lines, together)
-  local more = together and (' and %d files'):format(#listed(vim.api.nvim_get_current_buf())) or ''
+  local uris = together and others_of(vim.api.nvim_get_current_buf())
+  if together and not uris then
+    return
+  end
+  local more = uris and (' and %d files'):format(#uris) or ''
   vim.ui.input({ prompt = ('Change lines %d-%d%s: '):format(lines.first, lines.last, more) }, function(instruction)
     if instruction and vim.trim(instruction) ~= '' then
       M.run(instruction, lines, together)

@@ -46,12 +46,9 @@ local function by_file(edit)
     elseif change.kind then
       others[#others + 1] = change
     else
-      files[#files + 1] = {
-        bufnr = vim.uri_to_bufnr(change.textDocument.uri),
-        version = change.textDocument.version,
-        edits = change.edits,
-        made = made[change.textDocument.uri],
-      }
+      local file = { bufnr = vim.uri_to_bufnr(change.textDocument.uri), edits = change.edits }
+      file.version, file.made = change.textDocument.version, made[change.textDocument.uri]
+      files[#files + 1] = file
     end
   end
   for uri, edits in pairs(edit.changes or {}) do
@@ -79,7 +76,6 @@ end
 
 --- A buffer with the file as it would be.
 local function proposal(file, encoding)
-  vim.fn.bufload(file.bufnr)
   local bufnr = vim.api.nvim_create_buf(false, true)
   vim.api.nvim_buf_set_lines(bufnr, 0, -1, false, vim.api.nvim_buf_get_lines(file.bufnr, 0, -1, false))
   local plain = vim.tbl_map(function(each)
@@ -121,18 +117,58 @@ local function text_of(bufnr)
   return table.concat(vim.api.nvim_buf_get_lines(bufnr, 0, -1, false), '\n')
 end
 
----@param seen string the file's text as the review knows it
-local function map_keys(tab, target, proposed, seen)
-  local function map(key, action, what)
-    vim.keymap.set('n', key, action, { buffer = proposed, nowait = true, desc = 'Pointsman: ' .. what })
+local function name_of(bufnr)
+  return vim.fn.fnamemodify(vim.api.nvim_buf_get_name(bufnr), ':~:.')
+end
+
+local function warn(text)
+  vim.notify('Pointsman: ' .. text, vim.log.levels.WARN)
+end
+
+--- Why the file cannot be changed now, or nil.
+---@return string|nil
+local function cannot_be_changed(target)
+  if not vim.api.nvim_buf_is_loaded(target) then
+    return 'the file was closed since the review opened; nothing was changed'
+  elseif not vim.bo[target].modifiable then
+    return name_of(target) .. " cannot be changed: it is not 'modifiable'"
   end
-  map('a', function()
+end
+
+--- The keys of a review. They do nothing until the function that is returned is called: a key that was on its way when
+--- the review opened was meant for something else.
+---@param seen string the file's text as the review knows it
+---@return fun() arm
+local function map_keys(tab, target, proposed, seen)
+  local armed = false
+  local function map(key, action, what)
+    vim.keymap.set('n', key, function()
+      if armed then
+        action()
+      end
+    end, { buffer = proposed, nowait = true, desc = 'Pointsman: ' .. what })
+  end
+  local function map_taking(key, action, what)
+    map(key, function()
+      local fault = cannot_be_changed(target)
+      if fault then
+        warn(fault)
+      else
+        action()
+      end
+    end, what)
+  end
+  map_taking('a', function()
     local known = seen == text_of(target)
-    vim.cmd('diffput')
+    local ok = pcall(vim.cmd, 'diffput')
+    if not ok then
+      warn('the file is not shown beside the proposal any more; A takes all')
+      return
+    end
     seen = known and text_of(target) or seen
     pcall(vim.cmd.normal, { ']c', bang = true })
   end, 'take this hunk')
-  map('A', function()
+  map_taking('A', function()
     local edited = seen ~= text_of(target)
     local asked = 'The file was edited since the review opened. Replace that with the proposal too?'
     if edited and vim.fn.confirm(asked, '&Replace\n&Cancel', 2) ~= 1 then
@@ -144,11 +180,45 @@ local function map_keys(tab, target, proposed, seen)
   map('q', function()
     close(tab)
   end, 'leave the rest')
+  return function()
+    armed = true
+  end
 end
 
+--- When the review of a file that nobody had open is over: list it, for what was taken is not on the disk yet, or forget
+--- it.
+local function tidy_after(proposed, target)
+  vim.api.nvim_create_autocmd('BufWipeout', {
+    buffer = proposed,
+    once = true,
+    callback = function()
+      if not vim.api.nvim_buf_is_loaded(target) then
+        return
+      elseif vim.bo[target].modified then
+        vim.bo[target].buflisted = true
+        return
+      end
+      vim.schedule(function()
+        local unused = vim.api.nvim_buf_is_valid(target) and #vim.fn.win_findbuf(target) == 0
+        if unused and not vim.bo[target].modified and not vim.bo[target].buflisted then
+          vim.api.nvim_buf_delete(target, {})
+        end
+      end)
+    end,
+  })
+end
+
+--- Show one file in a tab page. Returns what makes its keys work; nil, and the user is told, when it cannot be read.
+---@return fun()|nil arm
 local function show(file, encoding, title)
+  local loaded, fault = pcall(vim.fn.bufload, file.bufnr)
+  if not loaded then -- as of a file that another Neovim has open
+    local why = tostring(fault):match('E%d+:[^\n]*') or tostring(fault)
+    warn(('%s is left out, it cannot be opened: %s'):format(name_of(file.bufnr), why))
+    return nil
+  end
   local proposed = proposal(file, encoding)
-  vim.bo[file.bufnr].buflisted = true -- what is taken is not on the disk yet, and must be seen in the list
+  tidy_after(proposed, file.bufnr)
   if file.made then
     make_folder_on_write(file.bufnr)
   end
@@ -159,12 +229,38 @@ local function show(file, encoding, title)
   vim.cmd('rightbelow vsplit')
   vim.api.nvim_win_set_buf(0, proposed)
   vim.cmd('diffthis')
-  vim.wo[0].winbar = 'a: take hunk, A: take all, q: leave  %<' .. title:gsub('%%', '%%%%')
+  local window = vim.api.nvim_get_current_win()
+  title = title:gsub('%%', '%%%%')
+  vim.wo[window].winbar = '%<' .. title
   vim.cmd('silent! normal! gg]c')
-  map_keys(tab, file.bufnr, proposed, text_of(file.bufnr))
+  local arm = map_keys(tab, file.bufnr, proposed, text_of(file.bufnr))
+  return function()
+    arm()
+    if vim.api.nvim_win_is_valid(window) then
+      vim.wo[window].winbar = 'a: take hunk, A: take all, q: leave  %<' .. title
+    end
+  end
 end
 
---- Show an edit for review. Returns why it cannot be, or nil.
+---@return string|nil
+local function stale(files)
+  for _, file in ipairs(files) do
+    if is_stale(file) then
+      return 'the file has changed since'
+    end
+  end
+end
+
+local function apply_after_question(edit, encoding, files, others)
+  local asked = ('Pointsman wants to change %d files, and to make, move or remove %d'):format(#files, #others)
+  if vim.fn.confirm(asked, '&Apply\n&Decline', 2) == 1 then
+    local plain = vim.deepcopy(edit)
+    plain.changeAnnotations = nil
+    vim.lsp.util.apply_workspace_edit(plain, encoding)
+  end
+end
+
+--- Show an edit for review, once the user has paused. Returns why it cannot be, or nil.
 ---@param edit table a WorkspaceEdit
 ---@param client_id integer
 ---@return string|nil
@@ -176,24 +272,29 @@ function M.open(edit, client_id)
   if there then
     return there .. ' is there already'
   end
-  for _, file in ipairs(files) do
-    if is_stale(file) then
-      return 'the file has changed since'
+  local fault = stale(files)
+  if fault then
+    return fault
+  end
+  local attention = require('pointsman.attention')
+  attention.free(function()
+    local late = stale(files)
+    if late then
+      warn(late)
+    elseif #others > 0 then
+      apply_after_question(edit, encoding, files, others)
+    else
+      local arms = {}
+      for _, file in ipairs(files) do
+        arms[#arms + 1] = show(file, encoding, title_of(edit))
+      end
+      attention.seen(function()
+        for _, arm in ipairs(arms) do
+          arm()
+        end
+      end)
     end
-  end
-  if #others > 0 then
-    local asked = ('Pointsman wants to change %d files, and to make, move or remove %d'):format(#files, #others)
-    if vim.fn.confirm(asked, '&Apply\n&Decline', 2) ~= 1 then
-      return 'declined'
-    end
-    local plain = vim.deepcopy(edit)
-    plain.changeAnnotations = nil
-    vim.lsp.util.apply_workspace_edit(plain, encoding)
-    return nil
-  end
-  for _, file in ipairs(files) do
-    show(file, encoding, title_of(edit))
-  end
+  end, 'a proposal')
 end
 
 return M

@@ -18,11 +18,15 @@ function M.ask()
   send({ preview = true }, function(roots)
     if #roots == 0 then
       vim.notify('Pointsman: no folder to trust; open a file of a repository', vim.log.levels.ERROR)
-    elseif vim.fn.confirm(ASKED:format(table.concat(roots, ', ')), '&Trust\n&Cancel', 2) == 1 then
-      send({ roots = roots }, function(trusted)
-        vim.notify('Pointsman: trusted ' .. table.concat(trusted, ', '))
-      end)
+      return
     end
+    require('pointsman.attention').free(function()
+      if vim.fn.confirm(ASKED:format(table.concat(roots, ', ')), '&Trust\n&Cancel', 2) == 1 then
+        send({ roots = roots }, function(trusted)
+          vim.notify('Pointsman: trusted ' .. table.concat(trusted, ', '))
+        end)
+      end
+    end, 'a question')
   end)
 end
 

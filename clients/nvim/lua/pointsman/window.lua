@@ -20,7 +20,8 @@ function M.float(lines, title)
   local bufnr = vim.lsp.util.open_floating_preview(flat, 'plaintext', {
     border = 'rounded',
     title = title,
-    focus_id = 'pointsman',
+    focus_id = 'pointsman' .. title,
+    focus = false, -- shown anew, not entered, when it is there
     max_width = math.max(40, vim.o.columns - 8),
     max_height = math.max(5, vim.o.lines - 8),
   })
