@@ -63,6 +63,7 @@ test('slash commands, mentions and unknown ones', () => {
   });
   assert.deepEqual(parse(' /docs  briefly '), { command: 'docs', text: 'briefly', mentions: [] });
   assert.match((parse('/nothing') as { problem: string }).problem, /no \/nothing.*\/explain/);
+  assert.equal((parse('/usr/bin/env what is it?') as { command: string }).command, 'ask');
   assert.match((parse('/search ') as { problem: string }).problem, /what to look for/);
   assert.deepEqual((parse('mail me@example.com') as { mentions: string[] }).mentions, []);
   for (const name of ['src/my file.py', 'app/[id].tsx', 'Warenkörbe.py', 'Cart.add', '+page.svelte']) {

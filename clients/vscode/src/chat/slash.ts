@@ -20,7 +20,7 @@ export function mention(name: string): string {
 
 export function parse(input: string): Wanted | { problem: string } {
   const trimmed = input.trim();
-  const slash = /^\/(\w*)\s*([\s\S]*)$/.exec(trimmed);
+  const slash = /^\/(\w*)(?:\s+([\s\S]*))?$/.exec(trimmed); // a path is no command
   const name = slash?.[1] ?? 'ask';
   if (slash && !COMMANDS.includes(name as Command)) {
     return { problem: `There is no /${name}. There are ${COMMANDS.map((each) => `/${each}`).join(', ')}.` };
