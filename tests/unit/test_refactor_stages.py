@@ -97,6 +97,24 @@ def test_repeated_neighbours_are_not_doubled() -> None:
     assert new_document(answer, select(text, 4, 4), is_python).text == text.replace("4", "40")
 
 
+PAIR = "def subtract(a, b):\n    return a - b\n\n\ndef add(a, b):\n    if a:\n        return b\n    return a + b\n"
+PAIR_ELSE = PAIR.replace("b\n    r", "b\n    else:\n        return a + b\n    r")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "answer", "shown"),
+    [
+        (1, 1, "def subtract(a: int, b):\n    return a - b", PAIR.replace("(a, b)", "(a: int, b)", 1)),
+        (2, 2, "def subtract(a, b):\n    return b - a", PAIR.replace("a - b", "b - a")),
+        (6, 7, "if a:\n    return b\nelse:\n    return a + b", PAIR_ELSE),
+        (6, 7, "if a > 0:\n    return b\nreturn a + b", PAIR.replace("if a:", "if a > 0:")),
+        (8, 8, "x = a\nreturn x + b", PAIR.replace("    return a + b", "    x = a\n    return x + b")),
+    ],
+)  # fmt: skip
+def test_a_line_beside_the_selection_is_not_written_twice(first: int, last: int, answer: str, shown: str) -> None:
+    assert new_document(f"```\n{answer}\n```", select(PAIR, first, last), is_python).text == shown
+
+
 def test_of_several_blocks_the_one_about_the_selection_counts() -> None:
     answer = "```sh\npip install it\n```\n```python\ndef f(self, x=1):\n    return x\n```"
     assert new_document(answer, select(CODE, 4, 5), is_python).text == CODE.replace("x):", "x=1):")

@@ -7,7 +7,7 @@ place, it does not guess.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -84,22 +84,34 @@ def new_document(answer: str, selection: Selection, is_code: Callable[[str], boo
 
 
 def _without_neighbours(new: str, selection: Selection) -> str:
-    """Without lines around the selection that the answer repeats: three or more of them, or all there are."""
+    """Without lines around the selection that the answer repeats: three or more of them, or fewer that say enough."""
     lines = new.split("\n")
     before, after = selection.around(200)
-    above = [line.strip() for line in before.split("\n")[:-1]]
-    below = [line.strip() for line in after.split("\n")[:-1]]
-    stripped = [line.strip() for line in lines]
-    own = [line.strip() for line in selection.text.split("\n")]
-    for size in range(min(len(above), len(lines) - 1), 2, -1):
-        if stripped[:size] == above[-size:] and stripped[:size] != own[:size]:
+    above, below = before.split("\n")[:-1], after.split("\n")[:-1]
+    own, stripped = _bare(selection.text.split("\n")), _bare(lines)
+    for size in range(min(len(above), len(lines) - 1), 0, -1):
+        repeated = _bare(above[-size:])
+        if stripped[:size] == repeated and repeated != own[:size] and (size > 2 or _telling(repeated, own)):
             lines, stripped = lines[size:], stripped[size:]
             break
-    for size in range(min(len(below), len(lines) - 1), 2, -1):
-        if stripped[-size:] == below[:size] and stripped[-size:] != own[-size:]:
+    placed = reindented("\n".join(lines), selection.indent).split("\n")
+    for size in range(min(len(below), len(lines) - 1), 0, -1):
+        repeated = _bare(below[:size])
+        # Fewer may end an inner block of the answer's own, which stands deeper.
+        alike = stripped[-size:] == repeated if size > 2 else placed[-size:] == below[:size] and _telling(repeated, own)
+        if alike and repeated != own[-size:]:
             lines = lines[:-size]
             break
     return "\n".join(lines)
+
+
+def _bare(lines: Sequence[str]) -> list[str]:
+    return [line.strip() for line in lines]
+
+
+def _telling(lines: Sequence[str], own: Sequence[str]) -> bool:
+    """Whether each line is one that the selection has not, and more than a bracket or a word."""
+    return all(len(_WORD.findall(line)) > 1 and line not in own for line in lines)
 
 
 def _ends_alike(text: str, other: str) -> bool:
