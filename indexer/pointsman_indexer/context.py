@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+")
+from pointsman_indexer.identifiers import words
+
 _END = re.compile(r"\r\n|\n|\r")
 _PYTHON_DOC = re.compile(r"""[rRuUbB]{0,2}(\"{3}|'{3}|"|')""")
 _COMMENT = re.compile(r"//[/!]*|/\*+!?|\*+/?|<!--+")
@@ -39,11 +40,6 @@ SIGNATURE_LINES = 60
 
 def split_lines(text: str) -> list[str]:
     return _END.split(text)
-
-
-def words(name: str) -> str:
-    """`parse_cookieHeader` gives `parse cookie header`."""
-    return " ".join(part.lower() for part in _PART.findall(name))
 
 
 def signature(lines: Sequence[str]) -> tuple[str, int]:

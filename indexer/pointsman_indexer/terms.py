@@ -13,8 +13,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pointsman_indexer import identifiers
+
 _IDENTIFIER = re.compile(r"\w+")
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+")
 _LONGEST = 64
 """Longer runs are encoded data, not names."""
 
@@ -50,7 +51,7 @@ def terms(text: str) -> Iterator[str]:
 @functools.lru_cache(maxsize=65536)
 def _split(identifier: str) -> tuple[str, ...]:
     whole = identifier.casefold()
-    parts = [part.group().casefold() for part in _PART.finditer(identifier)]
+    parts = [part.casefold() for part in identifiers.parts(identifier)]
     if len(parts) == 1 and parts[0] == whole:
         return (_stem(whole),)
     return (whole, *(_stem(part) for part in parts if len(part) > 1))

@@ -21,8 +21,9 @@ from tokenizers import Tokenizer
 from transformers import AutoModel
 
 from pointsman.worker.adapter import Recipe
-from pointsman.worker.condense import condensed, in_words
+from pointsman.worker.condense import condensed
 from pointsman.worker.lowrank import Pair, Plan, attach, batches, loss_of, tensors, token_encoder, train
+from pointsman_indexer.identifiers import words
 
 
 def read_pairs(file: Path, tokenizer: Any, recipe: Recipe) -> list[Pair]:
@@ -32,7 +33,7 @@ def read_pairs(file: Path, tokenizer: Any, recipe: Recipe) -> list[Pair]:
         tokenizer.enable_truncation(max_length=longest)
         return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
 
-    queries = ids([in_words(row["query"]) for row in rows], recipe.query_tokens)
+    queries = ids([words(row["query"]) for row in rows], recipe.query_tokens)
     codes = ids([condensed(row["code"]) for row in rows], recipe.document_tokens)
     answers: dict[tuple[int, ...], int] = {}
     return [

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 
+from pointsman_indexer.identifiers import words
+
 _IDENTIFIER = re.compile(r"[^\W\d]\w*|\d+")
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+")
 _NOISE_WORDS = """
 self cls this def fn func function return if else elif for in not and or is null none nil true false import from as with
 try except catch raise throw throws class struct impl lambda pass while yield async await assert del global nonlocal
@@ -22,9 +23,4 @@ _NOISE = frozenset(_NOISE_WORDS.split())
 def condensed(text: str) -> str:
     """Each identifier once, in words, in order of first appearance; keywords and punctuation are left out."""
     seen: dict[str, None] = dict.fromkeys(_IDENTIFIER.findall(text))
-    return " ".join(in_words(name) for name in seen if name.lower() not in _NOISE)
-
-
-def in_words(text: str) -> str:
-    """`parseCookieHeader` and `parse_cookie_header` as `parse cookie header`; other text stays but for its case."""
-    return " ".join(_PART.findall(text)).lower()
+    return " ".join(words(name) for name in seen if name.lower() not in _NOISE)

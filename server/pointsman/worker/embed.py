@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 import torch
 
-from pointsman.worker.condense import condensed, in_words
+from pointsman.worker.condense import condensed
 from pointsman.worker.messages import Pooling
 from pointsman.worker.prompt import valid_unicode
+from pointsman_indexer.identifiers import words
 
 T = TypeVar("T")
 _TOKENS_PER_STEP = {"cpu": 2048, "cuda": 16_384}
@@ -64,14 +65,14 @@ class Encoder:
     def encode(self, texts: Sequence[str], *, query: bool) -> list[list[int]]:
         prefix = self._query_prefix if query else ""
         if self._as_words:
-            texts = [in_words(text) if query else condensed(text) for text in texts]
+            texts = [words(text) if query else condensed(text) for text in texts]
         return [e.ids for e in self._encodings([prefix + text for text in texts], self._most[query])]
 
     def spell(self, texts: Sequence[str], most: int) -> list[tuple[list[int], list[int]]]:
         """Of each text in its own order, of words alone for a model that reads code so, at most so many tokens, and 1
         where one is of the text and not the model's own."""
         most = min(most, getattr(self._model.config, "max_position_embeddings", None) or most)
-        encodings = self._encodings([in_words(text) if self._as_words else text for text in texts], most)
+        encodings = self._encodings([words(text) if self._as_words else text for text in texts], most)
         return [(e.ids, [1 - special for special in e.special_tokens_mask]) for e in encodings]
 
     def _encodings(self, texts: Sequence[str], most: int) -> Any:
