@@ -17,6 +17,7 @@ from pathlib import Path
 from pointsman_indexer.chunk import VERSION as CHUNK_VERSION
 from pointsman_indexer.errors import StoreError
 from pointsman_indexer.parsing import CHUNK_FIELDS, weighing
+from pointsman_indexer.transaction import transaction
 
 log = logging.getLogger(__name__)
 
@@ -83,13 +84,8 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing of what is written inside."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self.connection):
             yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
 
     def meta(self, key: str) -> str:
         row = self.connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

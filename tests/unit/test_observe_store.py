@@ -25,9 +25,10 @@ from pointsman.observe import store as store_module
 from pointsman.observe.reader import outcomes, read
 from pointsman.observe.recorder import Recorder
 from pointsman.observe.records import CANCELLED, Answer, Suggestion, answer_of, kind_of, language_of, suggestion_of
-from pointsman.observe.store import KEEP_DAYS, Store, connect, forget, tidy, transaction
+from pointsman.observe.store import KEEP_DAYS, Store, connect, forget, tidy
 from pointsman.observe.tracker import Retained, Shown, Taken
 from pointsman.settings import Paths, Settings, SettingsFile
+from pointsman_indexer.transaction import transaction
 from tests.pipelines import FakeHost, marked, rules, snapshot
 
 NOW = 1_800_000_000.0

@@ -18,6 +18,7 @@ from pathlib import Path
 from pointsman import safefile
 from pointsman.errors import GatewayError, PolicyRefusal
 from pointsman.policy import schema
+from pointsman_indexer.transaction import transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS charge (
@@ -110,16 +111,11 @@ class QuotaStore:
             with (
                 safefile.locked(self._file.with_suffix(".lock")),  # SQLite's own waiting is unfair and gives up
                 closing(self._connect()) as connection,
+                transaction(connection),
             ):
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    for statement in _SCHEMA.split(";"):
-                        connection.execute(statement)
-                    yield connection
-                except BaseException:
-                    connection.execute("ROLLBACK")
-                    raise
-                connection.execute("COMMIT")
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+                yield connection
         except (OSError, sqlite3.Error) as error:
             raise GatewayError(
                 f"the quota cannot be kept ({type(error).__name__}), so nothing is sent",

@@ -14,13 +14,14 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from pointsman.observe.records import Answer, Suggestion
 from pointsman.observe.tracker import Event, Retained, Shown, Taken
+from pointsman_indexer.transaction import transaction
 
 log = logging.getLogger(__name__)
 
@@ -217,18 +218,6 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             if time.monotonic() > until:
                 raise
             time.sleep(0.01)
-
-
-@contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def tidy(connection: sqlite3.Connection, now: float) -> None:
