@@ -532,10 +532,16 @@ async def test_a_setting_that_changes_in_the_editor_counts_at_once(wire: Wire, t
     file = tmp_path / "a.py"
     file.write_text("x")
 
+    def pulled() -> int:
+        return sum(message.get("method") == "workspace/configuration" for message in wire.received)
+
     async def change(settings: Any) -> None:
         wire.answers["workspace/configuration"] = [settings]
         sent = {"settings": None if pulls else {"pointsman": settings, "other": {"index": {"automatic": True}}}}
+        before = pulled()
         await wire.notify("workspace/didChangeConfiguration", sent)
+        if pulls:
+            await wire.until(lambda m: pulled() > before)  # it is asked for before it counts
         await wire.ask("pointsman/status")
 
     async def save() -> None:
