@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from pointsman_indexer.oneline import one_line
 from pointsman_indexer.symbols import CONTAINERS, Symbol
 from pointsman_indexer.terms import terms
 
@@ -63,8 +64,7 @@ def _rank(symbol: Symbol, wanted: set[str]) -> tuple[int, int, int]:
 
 def _file(path: str, symbols: Sequence[Symbol]) -> str:
     ordered = sorted(symbols, key=lambda symbol: (symbol.start_line, symbol.depth))
-    shown = "".join(char if char.isprintable() else "\ufffd" for char in path)  # a name may hold line ends
-    return f"{shown}:\n" + "".join(_line(symbol) + "\n" for symbol in ordered)
+    return f"{one_line(path)}:\n" + "".join(_line(symbol) + "\n" for symbol in ordered)
 
 
 def _line(symbol: Symbol) -> str:

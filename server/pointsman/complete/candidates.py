@@ -24,10 +24,11 @@ from pointsman.complete.ranking import Candidate, by_confidence, evidence_of
 from pointsman.complete.recent import Recent
 from pointsman.complete.related import Related
 from pointsman.complete.scope import Scope, scope_at, within
-from pointsman.complete.secrets import FindSecrets, new_secret
+from pointsman.complete.secrets import new_secret
 from pointsman.complete.trail import Trail
 from pointsman.complete.types import CompletionQuery
 from pointsman.exclusion import ExclusionsOf
+from pointsman.finding import FindSecrets
 from pointsman.host.api import HostApi, ModelFacts, SearchHit
 from pointsman.models.prompting import estimate_tokens
 from pointsman.session import Snapshot

@@ -6,12 +6,9 @@ What stands in the document already may be written again: nothing is brought in 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 
 from pointsman.complete.cursor import Cursor
-
-FindSecrets = Callable[[str], Sequence[tuple[int, int, str]]]
-"""Start, end and rule of everything that looks like a secret in a text. Slow at its first use."""
+from pointsman.finding import FindSecrets
 
 _WORTH_A_LOOK = re.compile(r"[\"'`@=:]|\d")
 """Secrets stand in literals, addresses and assignments, or hold a digit."""

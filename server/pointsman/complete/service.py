@@ -19,11 +19,11 @@ from pointsman.complete.forward import Forward
 from pointsman.complete.gate import Gate
 from pointsman.complete.memory import Memory, Remembered
 from pointsman.complete.prefilter import exclusion, pointless, too_large
-from pointsman.complete.secrets import FindSecrets
 from pointsman.complete.trail import Trail
 from pointsman.complete.types import Completion, CompletionQuery, Item
 from pointsman.errors import PointsmanError
 from pointsman.exclusion import ExclusionsOf
+from pointsman.finding import FindSecrets
 from pointsman.host.api import HostApi, ModelFacts, ModelParams
 from pointsman.session import Snapshot
 from pointsman.settings import Settings

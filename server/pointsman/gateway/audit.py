@@ -23,6 +23,9 @@ from pointsman.gateway.segments import LONGEST, Segments, Tail, append_durably
 from pointsman.gateway.signing import Head
 from pointsman.gateway.verify import Verdict, damage, walk
 
+NOTHING_SENT = ", so nothing is sent"
+"""What the parts of a gateway say of a failure, for most of them act before anything is. Not for who only reads, and
+not once a request has left."""
 _SEGMENT_BYTES = 16 << 20
 
 
@@ -112,7 +115,7 @@ class AuditLog:
         try:
             kept = self._heads.kept()  # Before the lines: what is appended meanwhile is no damage.
         except VerificationError as error:
-            return Contents(records=list(self.records()), damage=error.message.removesuffix(", so nothing is sent"))
+            return Contents(records=list(self.records()), damage=error.message.removesuffix(NOTHING_SENT))
         parsed = list(self._parsed())
         records = [record for record in parsed if record is not None]
         return Contents(records=records, damage=damage(records, len(parsed) - len(records), kept))

@@ -20,7 +20,7 @@ import stamina.instrumentation
 
 from pointsman.errors import GatewayError, PointsmanError, PolicyRefusal
 from pointsman.gateway import keys, pricing, records
-from pointsman.gateway.audit import AuditLog
+from pointsman.gateway.audit import NOTHING_SENT, AuditLog
 from pointsman.gateway.bodies import SealedBodies
 from pointsman.gateway.breaker import Breaker
 from pointsman.gateway.finder import Kingfisher
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from pointsman.gateway.egress import Caps
 
 T = TypeVar("T")
-_NOTHING_SENT = ", so nothing is sent"
-"""What the parts of a gateway say of a failure, for most of them act before anything is."""
 _Parts = AsyncGenerator[ClosedPiece | ClosedReply, None]
 
 stamina.instrumentation.set_on_retry_hooks([])  # They would note what is tried again: the request.
@@ -197,7 +195,7 @@ class Gateway:
             raise  # It knows whether anything left.
         except PointsmanError as error:
             error.record = run.record
-            error.message = error.message.removesuffix(_NOTHING_SENT)
+            error.message = error.message.removesuffix(NOTHING_SENT)
             raise
 
     async def _exchange(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from pointsman.models.card import ChatTemplate
+from pointsman_indexer.oneline import one_line
 
 CHARS_PER_TOKEN = 3.2
 """Code points of source text behind one token. Measured as 3.5 for SmolLM2 on Python; less, so that a budget holds."""
@@ -99,7 +100,7 @@ def fenced(text: str, fence: str) -> str:
 
 def named(text: str, fence: str) -> str:
     """A path or a name, which somebody else chose, fit to stand outside of fences: one line, nothing invisible."""
-    return fenced("".join(char if char.isprintable() else "\ufffd" for char in text), fence)
+    return fenced(one_line(text), fence)
 
 
 def ticks_for(text: str) -> str:

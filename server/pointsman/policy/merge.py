@@ -50,7 +50,7 @@ def merge(
     grants: Sequence[Grant], limits: Sequence[Limit], *, trusted: bool, problems: Iterable[Problem] = ()
 ) -> Effective:
     """The policy that holds. `grants` and `limits` are in the order of strength; any problem switches off what leaves
-    the machine and nothing else."""
+    the machine, and one that may hide an exclusion what reads it (`Effective.excluded`)."""
     state = _State()
     for number, grant in enumerate(grants):
         state.grant(grant, first=number == 0)

@@ -12,13 +12,13 @@ from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
+from pointsman.finding import FindSecrets
 from pointsman.host.api import ClosedPreview, ClosedReply, ClosedRequest, HostApi, Message
 from pointsman.refactor.answer import NOTHING_TO_DO
 from pointsman.refactor.changes import Changes, changes_of
 from pointsman.refactor.closed import TEMPLATE, closed_messages, lines_of, retry_message, spans
 from pointsman.refactor.context import Piece
 from pointsman.refactor.edits import edits_of
-from pointsman.refactor.leaks import FindSecrets
 from pointsman.refactor.promise import breach
 from pointsman.refactor.types import UNTOUCHED, Refactoring
 from pointsman.refactor.work import Work

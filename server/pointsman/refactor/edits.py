@@ -6,9 +6,10 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pointsman.finding import FindSecrets
 from pointsman.refactor.changes import Changes
 from pointsman.refactor.checks import check
-from pointsman.refactor.leaks import FindSecrets, new_secrets, secrets_in
+from pointsman.refactor.leaks import new_secrets, secrets_in
 from pointsman.refactor.lines import split_lines
 from pointsman.refactor.types import Checks, FileEdit
 from pointsman.refactor.work import Work

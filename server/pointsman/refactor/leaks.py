@@ -7,12 +7,11 @@ sees the secrets themselves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from pointsman.errors import PointsmanError
+from pointsman.finding import FindSecrets
 
-FindSecrets = Callable[[str], Sequence[tuple[int, int, str]]]
-"""Start, end and rule of everything that looks like a secret in a text. Slow at its first use."""
 _TELLING = 8
 """Characters of a value that is a secret in another file, for it to be known wherever it stands: shorter ones are
 words as well."""

@@ -13,12 +13,12 @@ from uuid import uuid4
 
 from pointsman.errors import PolicyRefusal
 from pointsman.exclusion import ExclusionsOf
+from pointsman.finding import FindSecrets
 from pointsman.host.api import HostApi, ModelFacts, ModelParams
 from pointsman.refactor.asking import ask_closed, request_of
 from pointsman.refactor.closed import lines_of, spans
 from pointsman.refactor.context import context_of
 from pointsman.refactor.edits import edits_of
-from pointsman.refactor.leaks import FindSecrets
 from pointsman.refactor.local import change_locally, local_tasks
 from pointsman.refactor.types import UNTOUCHED, Refactoring, RefactorQuery
 from pointsman.refactor.work import Work, work_of

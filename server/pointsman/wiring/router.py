@@ -67,7 +67,6 @@ class PolicyRouter:
         return frozenset(path for path in paths if not (patterns and kept_local(root, (path,), patterns)))
 
     def wants_review(self, root: Path | None) -> bool:
-
         return layers.load(self._paths, root).review_edits == "always"
 
     def _record(self, refused: dict[str, Any]) -> None:

@@ -100,7 +100,7 @@ function M.cycle(step)
   if held.cycle(step) then
     return true
   end
-  local client = vim.lsp.get_clients({ name = 'pointsman', bufnr = 0 })[1]
+  local client = require('pointsman.client').attached(0)
   if not client or require('pointsman.pause').paused(0) then
     return false
   end

@@ -74,7 +74,7 @@ function M.ask(question, lines, again)
   if bufnr == window.buffer() and last and vim.api.nvim_buf_is_loaded(last.bufnr) then
     bufnr = last.bufnr -- asked from the chat: of the same project
   end
-  local here = vim.lsp.get_clients({ name = 'pointsman', bufnr = bufnr })[1]
+  local here = client.attached(bufnr)
   if lines and not here then
     vim.notify('Pointsman: no server runs for this buffer, so its lines are not read', vim.log.levels.WARN)
   end

@@ -25,6 +25,12 @@ function M.by_id(id)
   return vim.lsp.get_client_by_id(id)
 end
 
+--- The client that is attached to a buffer.
+---@param bufnr integer 0 for the current one
+function M.attached(bufnr)
+  return vim.lsp.get_clients({ name = NAME, bufnr = bufnr })[1]
+end
+
 --- Whether a server is on its way.
 ---@return boolean
 function M.starting()
@@ -45,7 +51,7 @@ end
 --- The client of a buffer; of a buffer that has none, such as the chat's, the one of this folder, else any.
 ---@param bufnr integer|nil 0 or nil for the current one
 function M.of(bufnr)
-  local here = vim.lsp.get_clients({ name = NAME, bufnr = bufnr or 0 })[1]
+  local here = M.attached(bufnr or 0)
   if here then
     return here
   end

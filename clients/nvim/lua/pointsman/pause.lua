@@ -20,7 +20,7 @@ end
 
 --- Make what a buffer shows follow what was said.
 function M.apply(bufnr)
-  if #vim.lsp.get_clients({ name = 'pointsman', bufnr = bufnr }) == 0 then
+  if not require('pointsman.client').attached(bufnr) then
     return
   end
   local native = require('pointsman.native')

@@ -14,7 +14,7 @@ end
 ---@return string
 function M.line()
   local bufnr = vim.api.nvim_get_current_buf()
-  local client = vim.lsp.get_clients({ name = 'pointsman', bufnr = bufnr })[1]
+  local client = require('pointsman.client').attached(bufnr)
   if not client then
     return ''
   elseif require('pointsman.pause').paused(bufnr) then
